@@ -1,0 +1,1 @@
+"""Brings the alerts of Alertmanager and Cloud Logging to Slack."""

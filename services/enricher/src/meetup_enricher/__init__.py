@@ -1,0 +1,1 @@
+"""Fetches member and group profiles for every feed."""

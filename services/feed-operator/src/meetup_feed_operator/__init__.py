@@ -1,0 +1,1 @@
+"""Turns MeetupFeed resources into Deployments."""

@@ -1,0 +1,72 @@
+"""The error tree. Whether an error is transient or permanent is decided here and nowhere else.
+
+::
+
+    MeetupError
+    ├── TransientError              the same call may succeed later
+    │   ├── UpstreamUnavailable     Meetup's streams or API: refused, reset, silent, 5xx, an empty 200
+    │   │   └── Throttled           429, or Meetup's older 400 "throttled"
+    │   ├── EnricherUnavailable     the enricher did not take the ids
+    │   └── StoreUnavailable        a store cannot be reached or is full
+    └── PermanentError              a person must change something
+        ├── UpstreamRefused         Meetup says no: 401 for the key, 400 for the request
+        ├── EnricherRefused         the enricher says the ids are not ids
+        ├── StoreRefused            credentials, missing bucket or database, not writable by this user
+        ├── DocumentTooLarge        the store will never take this document
+        └── Conflict                someone else wrote first; read again before you write
+"""
+
+
+class MeetupError(Exception):
+    """The root of every error the services raise on purpose."""
+
+
+class TransientError(MeetupError):
+    """The same call may succeed later.
+
+    ``retry_after`` is what the other side asked for, in seconds, if it asked.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UpstreamUnavailable(TransientError):  # noqa: N818  (named for the state, as urllib3 and httpx name theirs)
+    """Meetup did not answer, or answered that it cannot now."""
+
+
+class Throttled(UpstreamUnavailable):
+    """Meetup answered that this key or address asks too often."""
+
+
+class EnricherUnavailable(TransientError):  # noqa: N818
+    """The enricher did not take the ids."""
+
+
+class StoreUnavailable(TransientError):  # noqa: N818
+    """A store cannot be reached, or has no room."""
+
+
+class PermanentError(MeetupError):
+    """A person must change something before the same call can succeed."""
+
+
+class UpstreamRefused(PermanentError):  # noqa: N818
+    """Meetup refuses this key or this request."""
+
+
+class EnricherRefused(PermanentError):  # noqa: N818
+    """The enricher says that what it was sent are not ids."""
+
+
+class StoreRefused(PermanentError):  # noqa: N818
+    """A store refuses this identity, or what the address names does not exist."""
+
+
+class DocumentTooLarge(PermanentError):  # noqa: N818
+    """The store will never take a document of this size."""
+
+
+class Conflict(PermanentError):  # noqa: N818
+    """The precondition of a write does not hold any more: someone else wrote first."""

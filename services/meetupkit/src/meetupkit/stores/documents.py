@@ -1,0 +1,112 @@
+"""Documents: JSON objects under a collection and a name, written in atomic commits.
+
+Opened by URL: ``sqlite:///file`` (one machine), ``firestore://project[/database]`` (Cloud Firestore). The protocol is
+the part of Firestore that the services need, so one contract test covers both back ends.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
+
+from meetupkit.errors import StoreRefused
+
+Fields = Mapping[str, Any]
+"""What a JSON object holds: text, whole numbers of 64 bits, floats, booleans, None, lists and objects of these."""
+
+MAX_WRITES: Final = 500
+"""Writes in one commit: the number Firestore's clients were long held to, and few enough for its 10 MiB a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as it is stored; ``version`` changes with every write of it."""
+
+    name: str
+    fields: Fields
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write the whole document, whether it is there or not; with a version, only while it still has that version."""
+
+    collection: str
+    name: str
+    fields: Fields
+    expected_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Write the document only if there is none."""
+
+    collection: str
+    name: str
+    fields: Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove the document if it is there; with a version, only while it still has that version."""
+
+    collection: str
+    name: str
+    expected_version: str | None = None
+
+
+Write = Put | Create | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """A condition of a query: the field is a number of at most ``limit``."""
+
+    field: str
+    limit: float
+
+
+class DocumentStore(Protocol):
+    """Every method raises ``StoreUnavailable`` (try again later) or ``StoreRefused`` (a person must act).
+
+    A method tries once: how often and how long to retry is its caller's to say (``meetupkit.retry``).
+    """
+
+    def check(self) -> None:
+        """Whether the store can be read and written now; for the start of a service."""
+
+    def get(
+        self, collection: str, names: Iterable[str], *, only: Sequence[str] | None = None
+    ) -> Mapping[str, Document]:
+        """The documents that are there, by name; ``only`` names the top-level fields to fetch, if not all."""
+
+    def commit(self, writes: Sequence[Write]) -> None:
+        """All of the writes or none of them, durable when this returns; at most ``MAX_WRITES``, one a document.
+
+        Raises ``Conflict`` when a ``Create`` finds a document or an expected version has gone, and
+        ``DocumentTooLarge`` when a document is beyond what the back end can ever hold.
+        """
+
+    def query(
+        self, collection: str, *, where: AtMost | None = None, order_by: Sequence[str] = (), limit: int
+    ) -> Sequence[Document]:
+        """Up to ``limit`` documents that fulfil the condition, in ascending order of the named top-level fields."""
+
+    def count(self, collection: str) -> int:
+        """How many documents the collection holds."""
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+
+
+def open_documents(url: str) -> DocumentStore:
+    """The document store at the URL; raises ``StoreRefused`` for an address no back end knows."""
+    match urlsplit(url).scheme:
+        case "sqlite":
+            from meetupkit.stores.documents_sqlite import SqliteDocuments
+
+            return SqliteDocuments.from_url(url)
+        case scheme:
+            raise StoreRefused(
+                f"{url}: documents are kept at sqlite:///file or firestore://project, not at {scheme or 'that'}"
+            )

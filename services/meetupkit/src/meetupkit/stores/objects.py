@@ -1,0 +1,88 @@
+"""Objects: whole bodies under a name, created once and never overwritten.
+
+Opened by URL: ``file:///dir`` (one machine), ``gs://bucket[/prefix]`` (Cloud Storage).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from meetupkit.errors import StoreRefused
+
+
+@dataclass(frozen=True, slots=True)
+class NewObject:
+    """What is to be created. ``crc32c`` is the Castagnoli checksum of ``body``, as Cloud Storage computes it."""
+
+    name: str
+    body: bytes
+    crc32c: int
+    content_type: str = "application/json"
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The name was free; the object is there now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """The name was taken; nothing was written. ``crc32c`` is of the body that is there."""
+
+    crc32c: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """A body as it is stored; ``version`` changes with every write and is never 0."""
+
+    body: bytes
+    version: int
+
+
+class ObjectStore(Protocol):
+    """Every method raises ``StoreUnavailable`` (try again later) or ``StoreRefused`` (a person must act).
+
+    A method tries once: how often and how long to retry is its caller's to say (``meetupkit.retry``).
+    """
+
+    @property
+    def concurrency(self) -> int:
+        """How many ``create`` calls at once make sense: 1 for a disk, many where each one waits on a network."""
+
+    def check(self) -> None:
+        """Whether the store can be read and written now; for the start of a service."""
+
+    def create(self, new: NewObject) -> Created | Exists:
+        """Create the object if its name is free. Whole or not at all; outlives a kill of this process."""
+
+    def read(self, name: str) -> StoredObject | None:
+        """The object, or ``None`` if there is none."""
+
+    def replace(self, name: str, body: bytes, *, expected_version: int) -> int:
+        """Write the object if its version is still the expected one (0: it does not exist) and return the new version.
+
+        Raises ``Conflict`` if someone else wrote meanwhile.
+        """
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """The names that start with the prefix, in order."""
+
+    def sync(self) -> None:
+        """Return when everything created so far outlives a power failure."""
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+
+
+def open_objects(url: str) -> ObjectStore:
+    """The object store at the URL; raises ``StoreRefused`` for an address no back end knows."""
+    match urlsplit(url).scheme:
+        case "file":
+            from meetupkit.stores.objects_directory import DirectoryObjects
+
+            return DirectoryObjects.from_url(url)
+        case scheme:
+            raise StoreRefused(f"{url}: objects are kept at file:///dir or gs://bucket, not at {scheme or 'that'}")

@@ -1,0 +1,1 @@
+"""A stand-in for the servers of Meetup, with faults on request."""

@@ -1,0 +1,1 @@
+"""Stores every record of one Meetup feed."""
