@@ -10,9 +10,9 @@
     │   └── StoreUnavailable        a store cannot be reached or is full
     └── PermanentError              a person must change something
         ├── UpstreamRefused         Meetup says no: 401 for the key, 400 for the request
-        ├── EnricherRefused         the enricher says the ids are not ids
         ├── StoreRefused            credentials, missing bucket or database, not writable by this user
-        ├── DocumentTooLarge        the store will never take this document
+        ├── DocumentRefused         the store will never take this document
+        │   └── DocumentTooLarge    because of its size
         └── Conflict                someone else wrote first; read again before you write
 """
 
@@ -56,15 +56,19 @@ class UpstreamRefused(PermanentError):  # noqa: N818
     """Meetup refuses this key or this request."""
 
 
-class EnricherRefused(PermanentError):  # noqa: N818
-    """The enricher says that what it was sent are not ids."""
-
-
 class StoreRefused(PermanentError):  # noqa: N818
     """A store refuses this identity, or what the address names does not exist."""
 
 
-class DocumentTooLarge(PermanentError):  # noqa: N818
+class DocumentRefused(PermanentError):  # noqa: N818
+    """The store will never take this document; ``name`` says which one of a commit it is, if that is known."""
+
+    def __init__(self, message: str, *, name: str | None = None) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class DocumentTooLarge(DocumentRefused):
     """The store will never take a document of this size."""
 
 

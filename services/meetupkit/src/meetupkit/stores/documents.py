@@ -12,7 +12,10 @@ from urllib.parse import urlsplit
 from meetupkit.errors import StoreRefused
 
 Fields = Mapping[str, Any]
-"""What a JSON object holds: text, whole numbers of 64 bits, floats, booleans, None, lists and objects of these."""
+"""What a JSON object holds: text, whole numbers of 64 bits, finite floats, booleans, None, lists and objects of these.
+
+``meetupkit.stores.document_rules`` has the bounds, which hold for every back end.
+"""
 
 MAX_WRITES: Final = 500
 """Writes in one commit: the number Firestore's clients were long held to, and few enough for its 10 MiB a request."""
@@ -60,7 +63,7 @@ Write = Put | Create | Delete
 
 @dataclass(frozen=True, slots=True)
 class AtMost:
-    """A condition of a query: the field is a number of at most ``limit``."""
+    """A condition of a query: the field is a number of at most ``limit``; absent, None and text are left out."""
 
     field: str
     limit: float
@@ -83,14 +86,24 @@ class DocumentStore(Protocol):
     def commit(self, writes: Sequence[Write]) -> None:
         """All of the writes or none of them, durable when this returns; at most ``MAX_WRITES``, one a document.
 
-        Raises ``Conflict`` when a ``Create`` finds a document or an expected version has gone, and
-        ``DocumentTooLarge`` when a document is beyond what the back end can ever hold.
+        Raises ``Conflict`` when a ``Create`` finds a document or an expected version has gone, ``DocumentTooLarge``
+        when a document is beyond what the back end can ever hold, and its parent ``DocumentRefused`` when something
+        else in the document can never be stored (``document_rules``).
+
+        ``StoreUnavailable`` says that the answer is missing, not that nothing was written: the commit may have been
+        applied. Tried again it is harmless with plain ``Put`` and ``Delete``; a ``Create`` or an expected version
+        then raises ``Conflict`` against its own first try, so a caller reads again before it concludes that someone
+        else was faster.
         """
 
     def query(
         self, collection: str, *, where: AtMost | None = None, order_by: Sequence[str] = (), limit: int
     ) -> Sequence[Document]:
-        """Up to ``limit`` documents that fulfil the condition, in ascending order of the named top-level fields."""
+        """Up to ``limit`` documents that fulfil the condition, in ascending order of the named top-level fields.
+
+        The condition's field orders too, after those named; equal documents come in the order of their names. All
+        these fields hold numbers or text; a document without one of them is left out.
+        """
 
     def count(self, collection: str) -> int:
         """How many documents the collection holds."""

@@ -1,0 +1,123 @@
+"""What may be written: the rules every back end holds documents and commits to, checked before any I/O.
+
+They are Cloud Firestore's (https://firebase.google.com/docs/firestore/quotas), applied to SQLite as well, so that what
+is stored on one machine can be stored in the cloud. A document that breaks one is data and raises ``DocumentRefused``;
+a name, a field to order by or a commit that breaks one is a mistake of the program and raises ``ValueError``.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from meetupkit.errors import DocumentRefused, DocumentTooLarge
+from meetupkit.stores.documents import MAX_WRITES, AtMost, Delete, Fields, Write
+
+MAX_BYTES: Final = 1024 * 1024 - 4 * 1024
+"""Firestore's limit is 1 MiB; 4 KiB are left for what it counts beside the fields: the document's path and headers."""
+MAX_DEPTH: Final = 20
+"""Firestore's limit of nesting, which also ends the walk below long before Python's own stack would."""
+MAX_NAME_BYTES: Final = 1500
+"""Firestore's limit of a document id, and of a field's name."""
+_INT64: Final = range(-(2**63), 2**63)
+_IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+"""Collections and queried fields go into SQL, index names and field paths as they are."""
+
+
+def check_collection(collection: str) -> None:
+    """``ValueError`` unless the collection is named like a variable."""
+    if not _IDENTIFIER.fullmatch(collection):
+        raise ValueError(f"{collection!r} cannot be the name of a collection")
+
+
+def check_fields(fields: Iterable[str]) -> None:
+    """``ValueError`` unless each field asked for is named like a variable."""
+    for field in fields:
+        if not _IDENTIFIER.fullmatch(field):
+            raise ValueError(f"{field!r} cannot be queried by name")
+
+
+def check_query(collection: str, where: AtMost | None, order_by: Sequence[str], limit: int) -> None:
+    """``ValueError`` for a name that cannot be queried by, and for a limit that asks for nothing."""
+    check_collection(collection)
+    check_fields([*order_by, *([where.field] if where else [])])
+    if limit < 1:
+        raise ValueError(f"a query for {limit} documents")
+
+
+def check_writes(writes: Sequence[Write]) -> None:
+    """Raise for the first write that no back end takes, or for a commit that is too long or names a document twice."""
+    if len(writes) > MAX_WRITES:
+        raise ValueError(f"{len(writes)} writes in one commit, at most {MAX_WRITES}")
+    if len({(write.collection, write.name) for write in writes}) < len(writes):
+        raise ValueError("a commit writes the same document twice")
+    for write in writes:
+        check_collection(write.collection)
+        _check_name(write.name)
+        if not isinstance(write, Delete):
+            _check_document(write.name, write.fields)
+
+
+def _check_name(name: str) -> None:
+    if not name or "/" in name or name in {".", ".."} or _reserved(name) or len(name.encode()) > MAX_NAME_BYTES:
+        raise ValueError(f"{name[:50]!r} cannot be the name of a document")
+
+
+def _check_document(name: str, fields: Fields) -> None:
+    try:
+        size = _size(fields, 0)
+    except UnicodeEncodeError:
+        raise DocumentRefused(f"{name} holds half a surrogate pair, which is not text", name=name) from None
+    except _Unstorable as reason:
+        raise DocumentRefused(f"{name} {reason}", name=name) from None
+    if size > MAX_BYTES:
+        raise DocumentTooLarge(f"{name} has {size} bytes, at most {MAX_BYTES} can be stored", name=name)
+
+
+class _Unstorable(Exception):  # noqa: N818
+    """What is wrong with a document, to be read after its name; never the value itself, which may be personal."""
+
+
+def _size(value: Any, depth: int) -> int:
+    """The bytes Firestore counts for the value (https://firebase.google.com/docs/firestore/storage-size)."""
+    match value:
+        case str():
+            return len(value.encode()) + 1
+        case None | bool():
+            return 1
+        case int():
+            if value not in _INT64:
+                raise _Unstorable("holds a whole number of more than 64 bits")
+            return 8
+        case float():
+            if not math.isfinite(value):
+                raise _Unstorable("holds a number that is not finite")
+            return 8
+        case dict():
+            return _size_of_object(value, depth)
+        case list() | tuple():
+            if any(isinstance(item, (list, tuple)) for item in value):
+                raise _Unstorable("holds a list directly in a list")
+            _check_depth(depth)
+            return sum(_size(item, depth + 1) for item in value)
+        case _:
+            raise _Unstorable(f"holds a {type(value).__name__}, which JSON does not have")
+
+
+def _size_of_object(fields: dict[Any, Any], depth: int) -> int:
+    _check_depth(depth)
+    size = 32
+    for field, value in fields.items():
+        if not isinstance(field, str) or not field or _reserved(field) or len(field.encode()) > MAX_NAME_BYTES:
+            raise _Unstorable("has a field whose name cannot be stored")
+        size += len(field.encode()) + 1 + _size(value, depth + 1)
+    return size
+
+
+def _check_depth(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise _Unstorable(f"is nested more than {MAX_DEPTH} deep")
+
+
+def _reserved(name: str) -> bool:
+    return len(name) >= 4 and name.startswith("__") and name.endswith("__")

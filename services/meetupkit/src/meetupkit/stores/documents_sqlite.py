@@ -1,0 +1,260 @@
+"""Documents in one SQLite file: for one machine, any number of its threads and processes.
+
+One table holds every collection; a document is its JSON text, and its version the number of the commit that wrote it.
+A queried collection gets an index of its own in the order asked for, made at the first such query. The number of
+documents of a collection is kept beside them, so that counting reads one row.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import unquote, urlsplit
+
+from meetupkit.errors import Conflict, StoreRefused
+from meetupkit.stores import document_rules as rules
+from meetupkit.stores.documents import AtMost, Create, Delete, Document, Fields, Put, Write
+from meetupkit.stores.sqlite_file import SqliteFile
+
+BUSY_SECONDS: Final = 5.0
+"""How long a writer waits for its turn: far longer than any commit takes, shorter than an HTTP client's patience."""
+_NAMES_A_SELECT: Final = 500
+"""Names asked for at once, below the 999 variables that older SQLite allows."""
+_APPLICATION_ID: Final = 0x4D454554
+"""'MEET', so that a file of another program is refused before it is written to."""
+_SCHEMA_VERSION: Final = 1
+_SCHEMA: Final = (
+    """
+    CREATE TABLE documents (
+        id INTEGER PRIMARY KEY,
+        collection TEXT NOT NULL,
+        name TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        UNIQUE (collection, name)
+    )
+    """,
+    "CREATE TABLE collections (name TEXT PRIMARY KEY, documents INTEGER NOT NULL)",
+    "CREATE TABLE commits (last INTEGER NOT NULL)",
+    "INSERT INTO commits VALUES (0)",
+)
+
+_Row = tuple[str, int, str]
+"""Name, version and body of a document."""
+
+
+class SqliteDocuments:
+    """A ``DocumentStore`` in the file at ``path``; the file is opened, or made, at the first call."""
+
+    def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        self._file = SqliteFile(
+            path,
+            application_id=_APPLICATION_ID,
+            schema_version=_SCHEMA_VERSION,
+            schema=_SCHEMA,
+            busy_seconds=busy_seconds,
+        )
+        self._indexed: set[str] = set()
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """As SQLAlchemy reads it: ``sqlite:///relative/file`` has three slashes, ``sqlite:////absolute/file`` four."""
+        parts = urlsplit(url)
+        path = unquote(parts.path.removeprefix("/"))
+        if parts.netloc or parts.query or parts.fragment or not path:
+            raise StoreRefused(
+                f"{url}: write sqlite:///relative/file (three slashes) or sqlite:////absolute/file (four)"
+            )
+        return cls(Path(path))
+
+    def check(self) -> None:
+        """Commits, so that a full disk or a file that can only be read is found now and not at the first document."""
+        with self._file.writing() as writer:
+            _next_version(writer)
+
+    def get(
+        self, collection: str, names: Iterable[str], *, only: Sequence[str] | None = None
+    ) -> Mapping[str, Document]:
+        """See ``DocumentStore.get``; with ``only``, SQLite takes the fields out of the text, Python parses no body."""
+        rules.check_collection(collection)
+        rules.check_fields(only or ())
+        columns = ["body"] if only is None else [f"body -> '$.{field}'" for field in only]
+        wanted = list(dict.fromkeys(names))
+        found: dict[str, Document] = {}
+        with self._file.reading() as reader:
+            for start in range(0, len(wanted), _NAMES_A_SELECT):
+                part = wanted[start : start + _NAMES_A_SELECT]
+                for name, version, *values in reader.execute(
+                    f"SELECT {', '.join(['name', 'version', *columns])} FROM documents "  # noqa: S608
+                    f"WHERE collection = ? AND name IN ({','.join('?' * len(part))})",
+                    (collection, *part),
+                ):
+                    fields = json.loads(values[0]) if only is None else _selected(only, values)
+                    found[name] = Document(name, fields, str(version))
+        return found
+
+    def commit(self, writes: Sequence[Write]) -> None:
+        """See ``DocumentStore.commit``; on the disk when this returns."""
+        rules.check_writes(writes)
+        if not writes:
+            return
+        bodies = ["" if isinstance(write, Delete) else _body(write.fields) for write in writes]
+        more: Counter[str] = Counter()
+        with self._file.writing() as writer:
+            version = _next_version(writer)
+            for write, body in zip(writes, bodies, strict=True):
+                more[write.collection] += _apply(writer, write, body, version)
+            writer.executemany(
+                "INSERT INTO collections VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET documents = documents + excluded.documents",
+                [(collection, change) for collection, change in more.items() if change],
+            )
+
+    def query(
+        self, collection: str, *, where: AtMost | None = None, order_by: Sequence[str] = (), limit: int
+    ) -> Sequence[Document]:
+        """See ``DocumentStore.query``."""
+        rules.check_query(collection, where, order_by, limit)
+        order = [*order_by, *([where.field] if where and where.field not in order_by else [])]
+        self._index(collection, order)
+        with self._file.reading() as reader:
+            if where and len(order) == 2 and order[1] == where.field:
+                rows = list(_by_first_field(reader, collection, order[0], where, limit))
+            else:
+                rows = list(_ordered(reader, collection, order, limit, where))
+        return [Document(name, json.loads(body), str(version)) for name, version, body in rows]
+
+    def count(self, collection: str) -> int:
+        """See ``DocumentStore.count``; reads one row."""
+        rules.check_collection(collection)
+        with self._file.reading() as reader:
+            row = reader.execute("SELECT documents FROM collections WHERE name = ?", (collection,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def close(self) -> None:
+        """Let go of the file; a commit under way ends first."""
+        self._file.close()
+
+    def _index(self, collection: str, order: Sequence[str]) -> None:
+        """An index over only this collection in just this order, if there is not one yet."""
+        name = "__".join([collection, *order])
+        if not order or name in self._indexed:
+            return
+        columns = ", ".join([*(_column(field) for field in order), "name"])
+        with self._file.writing() as writer:
+            writer.execute(
+                f"CREATE INDEX IF NOT EXISTS by__{name} ON documents ({columns}) WHERE collection = '{collection}'"
+            )
+        self._indexed.add(name)
+
+
+def _column(field: str) -> str:
+    """The expression that is indexed; a query must use the same text to be answered by the index."""
+    return f"json_extract(body, '$.{field}')"
+
+
+def _body(fields: Fields) -> str:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _selected(only: Sequence[str], values: Sequence[str | None]) -> dict[str, Any]:
+    """The fields that are there: an absent one is NULL, one that holds None is the text ``null``."""
+    return {field: json.loads(value) for field, value in zip(only, values, strict=True) if value is not None}
+
+
+def _next_version(writer: sqlite3.Connection) -> int:
+    (version,) = writer.execute("UPDATE commits SET last = last + 1 RETURNING last").fetchone()
+    return int(version)
+
+
+def _apply(writer: sqlite3.Connection, write: Write, body: str, version: int) -> int:
+    """Do the write and return by how many the collection has grown; raise ``Conflict`` if it may not be done."""
+    key = (write.collection, write.name)
+    match write:
+        case Create():
+            if not _insert(writer, key, body, version):
+                raise Conflict(f"{write.collection} {write.name} is there already")
+            return 1
+        case Put(expected_version=None):
+            if _update(writer, "collection = ? AND name = ?", key, body, version):
+                return 0
+            return _insert(writer, key, body, version)
+        case Put(expected_version=str(expected)):
+            if not _update(writer, _STILL, (*key, expected), body, version):
+                raise Conflict(f"{write.collection} {write.name} was written by someone else")
+            return 0
+        case Delete(expected_version=None):
+            return -writer.execute("DELETE FROM documents WHERE collection = ? AND name = ?", key).rowcount
+        case Delete(expected_version=str(expected)):
+            if not writer.execute(f"DELETE FROM documents WHERE {_STILL}", (*key, expected)).rowcount:  # noqa: S608
+                raise Conflict(f"{write.collection} {write.name} was written by someone else")
+            return -1
+        case _:
+            raise TypeError(f"{type(write).__name__} is not a write")
+
+
+_STILL: Final = "collection = ? AND name = ? AND CAST(version AS TEXT) = ?"
+
+
+def _insert(writer: sqlite3.Connection, key: tuple[str, str], body: str, version: int) -> int:
+    return writer.execute(
+        "INSERT INTO documents (collection, name, version, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (*key, version, body),
+    ).rowcount
+
+
+def _update(writer: sqlite3.Connection, where: str, key: tuple[str, ...], body: str, version: int) -> int:
+    return writer.execute(
+        f"UPDATE documents SET version = ?, body = ? WHERE {where}",  # noqa: S608  (one of two constants)
+        (version, body, *key),
+    ).rowcount
+
+
+def _ordered(
+    reader: sqlite3.Connection,
+    collection: str,
+    order: Sequence[str],
+    limit: int,
+    where: AtMost | None = None,
+    also: tuple[str, object] | None = None,
+) -> Iterator[_Row]:
+    """Rows in the order of an index; ``also`` is a field and the value it must have."""
+    conditions = [f"collection = '{collection}'", *(f"{_column(field)} IS NOT NULL" for field in order)]
+    values: list[object] = []
+    if also:
+        conditions.append(f"{_column(also[0])} = ?")
+        values.append(also[1])
+    if where:
+        conditions.append(f"{_column(where.field)} <= ?")
+        values.append(where.limit)
+    columns = ", ".join([*(_column(field) for field in order), "name"])
+    return reader.execute(
+        f"SELECT name, version, body FROM documents WHERE {' AND '.join(conditions)} ORDER BY {columns} LIMIT ?",  # noqa: S608
+        (*values, limit),
+    )
+
+
+def _by_first_field(
+    reader: sqlite3.Connection, collection: str, first: str, where: AtMost, limit: int
+) -> Iterator[_Row]:
+    """Rows ordered by (first, condition's field), found by one seek for each value of ``first``.
+
+    One pass over the index would step through all that is not due yet: the whole queue while the API is down. The
+    first field of a queue is its priority and has few values, so seeking is never much slower and often far faster.
+    """
+    column = _column(first)
+    after = f"{column} IS NOT NULL"
+    seen: list[object] = []
+    while limit > 0:
+        value = reader.execute(
+            f"SELECT {column} FROM documents WHERE collection = '{collection}' AND {after} ORDER BY {column} LIMIT 1",  # noqa: S608
+            seen,
+        ).fetchone()
+        if value is None:
+            return
+        for row in _ordered(reader, collection, [where.field], limit, where, also=(first, value[0])):
+            limit -= 1
+            yield row
+        after, seen = f"{column} > ?", [value[0]]
