@@ -3,12 +3,19 @@
 Opened by URL: ``file:///dir`` (one machine), ``gs://bucket[/prefix]`` (Cloud Storage).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from meetupkit.errors import StoreRefused
+
+_REST: Final = r"[^/\x00-\x1f\x7f\ud800-\udfff]*"
+_COMPONENT: Final = r"[^./\x00-\x1f\x7f\ud800-\udfff]" + _REST
+_is_name: Final = re.compile(f"{_COMPONENT}(?:/{_COMPONENT})*").fullmatch
+"""Relative, no empty component and none that starts with a dot (``..``, hidden files), no control character (Cloud
+Storage refuses line ends, file systems NUL), no half of a surrogate pair (not UTF-8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +49,17 @@ class StoredObject:
     version: int
 
 
+def check_name(name: str) -> None:
+    """Raise ``ValueError`` unless every back end can hold an object of this name and none can be led astray by it."""
+    if _is_name(name) is None:
+        raise ValueError(f"not an object's name: {name!r}")
+
+
 class ObjectStore(Protocol):
     """Every method raises ``StoreUnavailable`` (try again later) or ``StoreRefused`` (a person must act).
 
-    A method tries once: how often and how long to retry is its caller's to say (``meetupkit.retry``).
+    A method tries once: how often and how long to retry is its caller's to say (``meetupkit.retry``). A name that no
+    back end could hold (``check_name``) is a ``ValueError``: a mistake of the code that made it, not a store's state.
     """
 
     @property

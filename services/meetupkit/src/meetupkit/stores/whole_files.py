@@ -1,0 +1,127 @@
+"""Files that appear whole or not at all, and what makes them outlive a power failure. Linux; raises ``OSError``."""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import time
+from typing import Final
+
+_COARSEST_NANOSECONDS: Final = 2_000_000_000
+"""FAT keeps times in steps of two seconds; every other file system in finer ones."""
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+
+
+def place_unnamed(path: str, body: bytes) -> None:
+    """Write a file that has no name (``O_TMPFILE``), then link it to its name; the kernel removes it if we die.
+
+    Raises ``FileExistsError`` if something is at the path.
+    """
+    fd = os.open(path.rpartition("/")[0], os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o666)
+    try:
+        _write_all(fd, body)
+        # Any src_dir_fd makes CPython call linkat(2) and follow the link; the path is absolute, so its value is idle.
+        os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
+    finally:
+        os.close(fd)
+
+
+def place_through(temporary: str, path: str, body: bytes) -> None:
+    """Write a temporary file of the same file system, then link it to its name; a kill leaves the temporary file.
+
+    Raises ``FileExistsError`` if something is at the path.
+    """
+    try:
+        _write(temporary, body)
+        os.link(temporary, path)
+    finally:
+        unlink_if_there(temporary)
+
+
+def swap(temporary: str, path: str, body: bytes, version: int) -> int:
+    """Put a new, durable file in the place of the one with that version (0: of none); return the new version.
+
+    The caller holds a lock against other swaps. Raises ``FileExistsError`` if something is where nothing should be.
+    """
+    try:
+        _write(temporary, body, durable=True, newer_than=version)
+        new_version = version_at(temporary)
+        if version:
+            os.rename(temporary, path)  # noqa: PTH104
+        else:
+            os.link(temporary, path)  # unlike a rename, refuses a name that was taken meanwhile
+        _sync_folder(path.rpartition("/")[0])
+        return new_version
+    finally:
+        unlink_if_there(temporary)
+
+
+def version_at(path: str) -> int:
+    """The time of modification in nanoseconds, which ``swap`` makes grow with each write; 0 if nothing is there."""
+    try:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116
+    except FileNotFoundError:
+        return 0
+
+
+def try_lock(fd: int) -> bool:
+    """Take the lock of the open file, against other processes and threads, unless it is taken."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def sync_file_system(fd: int) -> None:
+    """syncfs(2): return when everything written to the file system of the open file outlives a power failure.
+
+    Raises what a write behind the caller's back met since the descriptor was opened (Linux 5.8 or newer).
+    """
+    if not hasattr(_LIBC, "syncfs"):  # a C library without it; sync(2) waits for the disks on Linux too
+        os.sync()
+    elif _LIBC.syncfs(fd) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def unlink_if_there(path: str) -> None:
+    """Remove the file, if there is one."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108
+
+
+def _write(path: str, body: bytes, *, durable: bool = False, newer_than: int = 0) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        _write_all(fd, body)
+        if newer_than:
+            _stamp(fd, newer_than)
+        if durable:
+            os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _write_all(fd: int, body: bytes) -> None:
+    """write(2) may stop short: near a full disk, at 2 GiB."""
+    written = os.write(fd, body)
+    while written < len(body):
+        written += os.write(fd, memoryview(body)[written:])
+
+
+def _stamp(fd: int, newer_than: int) -> None:
+    """Set a time of modification after that one, whatever the clock says and however coarse its ticks are."""
+    for step in (1, _COARSEST_NANOSECONDS):
+        now = max(time.time_ns(), newer_than + step)
+        os.utime(fd, ns=(now, now))
+        if os.fstat(fd).st_mtime_ns > newer_than:
+            return
+
+
+def _sync_folder(folder: str) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
