@@ -53,22 +53,19 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A line that is not a record. ``detail`` is for a person; ``line`` may be cut (``length`` is of the whole)."""
+    """A line that is not a record; ``detail`` is for a person."""
 
     reason: Reason
     detail: str
     line: bytes
-    length: int
 
 
 def read_line(feed: Feed, line: bytes) -> Record | Rejection:
-    """Read one line, without its newline."""
+    """Read one line of at most ``MAX_LINE_BYTES``, without its newline."""
 
     def rejected(reason: Reason, detail: str) -> Rejection:
-        return Rejection(reason, detail, line, len(line))
+        return Rejection(reason, detail, line)
 
-    if len(line) > MAX_LINE_BYTES:
-        return rejected(Reason.TOO_LARGE, f"{len(line)} bytes, at most {MAX_LINE_BYTES} are a record")
     try:
         value = from_json(line, allow_inf_nan=False)
     except ValueError as error:  # also: not UTF-8, NaN, nested too deep

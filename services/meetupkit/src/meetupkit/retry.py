@@ -30,7 +30,10 @@ OnRetry = Callable[[TransientError, float], None]
 
 
 class _Wait(wait_base):
-    """Truncated exponential with full jitter, but never less than the other side asked for."""
+    """Truncated exponential with full jitter; at least what the other side asked for.
+
+    No wait is longer than the outage has lasted already, so that recovery never takes longer than the outage did.
+    """
 
     def __init__(self, initial: float, ceiling: float) -> None:
         self._jittered = wait_random_exponential(multiplier=initial, max=ceiling)
@@ -38,7 +41,8 @@ class _Wait(wait_base):
     def __call__(self, retry_state: RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome else None
         asked = error.retry_after if isinstance(error, TransientError) and error.retry_after else 0.0
-        return max(asked, self._jittered(retry_state))
+        lasted = max(INITIAL_SECONDS, retry_state.seconds_since_start or 0.0)
+        return max(asked, min(lasted, self._jittered(retry_state)))
 
 
 def call_policy(

@@ -1,0 +1,95 @@
+"""``meetup-stream``: one Meetup feed becomes objects."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import uuid
+from importlib.metadata import version
+
+from meetupkit import logs
+from meetupkit.errors import MeetupError, PermanentError
+from meetupkit.ops_server import OpsPages, OpsServer
+from meetupkit.progress import Progress
+from meetupkit.settings import exit_with
+from meetupkit.stores.objects import ObjectStore, open_objects
+
+from meetup_stream.enrichment import Enricher
+from meetup_stream.metrics import Metrics
+from meetup_stream.settings import StreamSettings
+from meetup_stream.stream import Job, Stream
+
+log = logging.getLogger("meetup_stream")
+
+
+def main() -> None:
+    """Wire the parts together and run until a signal."""
+    settings = StreamSettings.or_exit(os.environ)
+    logs.configure("meetup-stream", version=version("meetup-stream"), level=settings.log_level, feed=settings.feed)
+    store = _open(settings.objects)
+    metrics, progress = Metrics(settings.feed), Progress()
+    job = Job(
+        feed=settings.row(),
+        label=settings.label or settings.feed,
+        store=store,
+        enricher=Enricher(settings.enricher_url) if settings.enricher_url else None,
+        overlap=settings.overlap_seconds,
+        owner=f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}",
+    )
+    stream = Stream(job, metrics=metrics, progress=progress)
+    with OpsServer(
+        OpsPages(metrics.registry, progress, stream.not_ready), host=settings.host, port=settings.port
+    ) as ops:
+        log.info("listening on port %d", ops.port, extra={"event": "listening", "port": ops.port})
+        error = run_until_signal(stream)
+    store.close()
+    if error:
+        log.error("stopped: %s", error, extra={"event": "stopped"})
+        sys.exit(1)
+    log.info("stopped", extra={"event": "stopped"})
+
+
+def _open(url: str) -> ObjectStore:
+    """The store, seen to work: what is wrong with it now is a person's to mend."""
+    try:
+        store = open_objects(url)
+        store.check()
+    except MeetupError as error:
+        exit_with(f"STREAM_OBJECTS={url}: {error}")
+    return store
+
+
+def run_until_signal(stream: Stream) -> PermanentError | None:
+    """Run the stream in a thread; this one only waits for SIGTERM, SIGINT or the stream's own end.
+
+    A signal handler may interrupt a lock that the stream holds, so it does nothing; the byte that Python writes for a
+    signal wakes this thread, which then stops the stream.
+    """
+    wake, waker = socket.socketpair()
+    waker.setblocking(False)
+    signal.set_wakeup_fd(waker.fileno())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    errors: list[PermanentError] = []
+
+    def run() -> None:
+        try:
+            stream.run()
+        except PermanentError as error:
+            errors.append(error)
+        finally:
+            waker.send(b"\0")
+
+    thread = threading.Thread(target=run, name="stream")
+    thread.start()
+    if wake.recv(1) != b"\0":
+        log.info("stopping", extra={"event": "stopping"})
+        stream.stop()
+    thread.join()
+    return errors[0] if errors else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""The last stop of a record: the cursor, which says up to which mtime everything is durable.
+
+It is an object beside the feed's records, written with a precondition, so that of two processes of one feed only one
+moves it. With it stand the ids that the enricher has not accepted yet, so that they outlive a kill however long the
+enricher is away, and when a pass of a trickle last completed.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self
+
+from meetupkit.errors import Conflict, TransientError
+from meetupkit.progress import Progress
+from meetupkit.retry import reconnect_policy
+from meetupkit.stores.objects import ObjectStore
+from tenacity import Retrying
+
+from meetup_stream.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+SAVE_SECONDS: Final = 5.0
+"""Cloud Storage takes one write a second of one name; what a kill forgets of the cursor is only asked for again."""
+HEARTBEAT_SECONDS: Final = 60.0
+"""The owner writes at least this often, so that a process that stood back can tell that the owner is gone."""
+ABANDONED_SECONDS: Final = 3 * HEARTBEAT_SECONDS
+"""Three heartbeats missed: one may be lost to an outage of the store."""
+_AHEAD_MS: Final = 24 * 3600 * 1000
+"""An mtime later than tomorrow is a mistake of its sender; the record is stored, but moves no cursor."""
+_TURN_SECONDS: Final = 90.0
+"""One save ends within its store's own timeouts, at most 60 s."""
+
+Ids = tuple[frozenset[int], frozenset[int]]
+"""Member ids and group ids."""
+NO_IDS: Final[Ids] = (frozenset(), frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a restarted stream must know. ``mtime`` in milliseconds, ``passed_at`` in seconds, since the epoch."""
+
+    mtime: int = 0
+    pending: Ids = NO_IDS
+    passed_at: float = 0.0
+    owner: str = ""
+
+    def to_json(self) -> bytes:
+        """The cursor object's body."""
+        members, groups = self.pending
+        return json.dumps(
+            {
+                "mtime": self.mtime,
+                "ids_pending": {"members": sorted(members), "groups": sorted(groups)},
+                "passed_at": self.passed_at,
+                "owner": self.owner,
+            }
+        ).encode()
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Self:
+        """Raises ``ValueError`` for a body that ``to_json`` did not write."""
+        try:
+            read: dict[str, Any] = json.loads(body)
+            pending = read["ids_pending"]
+            return cls(
+                mtime=int(read["mtime"]),
+                pending=(frozenset(map(int, pending["members"])), frozenset(map(int, pending["groups"]))),
+                passed_at=float(read["passed_at"]),
+                owner=str(read["owner"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a cursor: {error!r}") from error
+
+
+class Cursor:
+    """One feed's cursor, kept by one process (``owner``) at a time.
+
+    ``pending`` tells the ids that the enricher has not accepted at the time of a save; ``None`` where there is none.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        label: str,
+        *,
+        owner: str,
+        pending: Callable[[], Ids] | None,
+        metrics: Metrics,
+        progress: Progress,
+        giving_up: threading.Event,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._name = f"{label}/_cursor"
+        self._owner = owner
+        self._pending = pending or (lambda: NO_IDS)
+        self._metrics = metrics
+        self._progress = progress
+        self._giving_up = giving_up
+        self._clock = clock
+        self._version = 0
+        self._saved = Checkpoint()
+        self._saved_at = 0.0
+        self.mtime = 0
+        """The cursor, in milliseconds since the epoch; 0 before the first record."""
+        self.passed_at = 0.0
+        """When a pass of the whole database last completed, in seconds since the epoch; 0 if none did."""
+        self.lost_to: str | None = None
+        """The process that took the cursor over, if one did."""
+
+    def claim(self) -> Checkpoint:
+        """Read the cursor and make it this process's own; waits for a store that is away."""
+        for attempt in self._policy():
+            with attempt:
+                found = self._read()
+                self._write(replace(found, owner=self._owner))
+        self.mtime, self.passed_at = found.mtime, found.passed_at
+        self._metrics.cursor.set(found.mtime / 1000)
+        return found
+
+    def advance(self, mtime: int) -> None:
+        """Everything up to ``mtime`` is durable, and its ids are accepted."""
+        if self.mtime < mtime <= self._clock() * 1000 + _AHEAD_MS:
+            self.mtime = mtime
+            self._metrics.cursor.set(mtime / 1000)
+
+    def passed(self) -> None:
+        """A pass of the whole database has completed."""
+        self.passed_at = self._clock()
+
+    def keep(self, ended: threading.Event) -> None:
+        """Save every ``SAVE_SECONDS`` until ``ended``, or until another process owns the cursor."""
+        while not self.lost_to and not ended.wait(SAVE_SECONDS):
+            self._progress.moving("cursor", _TURN_SECONDS + SAVE_SECONDS)
+            self.save()
+        self._progress.ended("cursor")
+
+    def save(self) -> None:
+        """Write the cursor if it has moved or its heartbeat is due; waits for a store that is away.
+
+        Everything created before is made durable first, so that the cursor is never ahead of it.
+        """
+        checkpoint = Checkpoint(self.mtime, self._pending(), self.passed_at, self._owner)
+        if checkpoint == self._saved and self._clock() - self._saved_at < HEARTBEAT_SECONDS:
+            return
+        for attempt in self._policy():
+            with attempt:
+                self._store.sync()
+                self._write(checkpoint)
+
+    def _read(self) -> Checkpoint:
+        stored = self._store.read(self._name)
+        self._version = stored.version if stored else 0
+        if stored is None:
+            return Checkpoint()
+        try:
+            return Checkpoint.from_json(stored.body)
+        except ValueError as error:
+            log.error(
+                "the cursor %s is unreadable (%s): asking for all the server still has",
+                self._name,
+                error,
+                extra={"event": "cursor_unreadable", "object": self._name},
+            )
+            return Checkpoint()
+
+    def _write(self, checkpoint: Checkpoint) -> None:
+        try:
+            self._version = self._store.replace(self._name, checkpoint.to_json(), expected_version=self._version)
+        except Conflict:
+            self._conflict(self._read())
+            return
+        self._saved, self._saved_at = checkpoint, self._clock()
+
+    def _conflict(self, found: Checkpoint) -> None:
+        """Either an earlier write of ours arrived although its answer did not, or another process writes too."""
+        if found.owner == self._owner:
+            self._saved = found
+            return
+        self.lost_to = found.owner
+        log.error(
+            "another process (%s) keeps the cursor %s: this one (%s) stands back",
+            found.owner,
+            self._name,
+            self._owner,
+            extra={"event": "cursor_lost", "object": self._name, "owner": found.owner},
+        )
+
+    def _policy(self) -> Retrying:
+        return reconnect_policy("cursor", stopping=self._giving_up, on_retry=self._waiting)
+
+    def _waiting(self, _error: TransientError, seconds: float) -> None:
+        self._metrics.retries["cursor"].inc()
+        self._progress.moving("cursor", seconds + _TURN_SECONDS)
+
+
+def wait_until_abandoned(store: ObjectStore, label: str, *, stopping: threading.Event, progress: Progress) -> None:
+    """Return when nobody has written the feed's cursor for ``ABANDONED_SECONDS``, or when ``stopping`` is set."""
+    version, unchanged_since = -1, time.monotonic()
+    while not stopping.is_set() and time.monotonic() - unchanged_since < ABANDONED_SECONDS:
+        for attempt in reconnect_policy("cursor", stopping=stopping):
+            with attempt:
+                stored = store.read(f"{label}/_cursor")
+        if (now_version := stored.version if stored else 0) != version:
+            version, unchanged_since = now_version, time.monotonic()
+        progress.moving("standing back", _TURN_SECONDS + HEARTBEAT_SECONDS / 2)
+        stopping.wait(HEARTBEAT_SECONDS / 2)
+    progress.ended("standing back")

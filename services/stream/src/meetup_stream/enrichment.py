@@ -1,0 +1,155 @@
+"""Tells the enricher which members and groups the stored records name. The cursor waits for its answer.
+
+Objects go on being stored while the enricher is away: the ids wait here and stand in the cursor object meanwhile.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import Final
+
+import requests
+from meetupkit.errors import EnricherUnavailable, TransientError
+from meetupkit.progress import Progress
+from meetupkit.retry import reconnect_policy
+
+from meetup_stream.cursor import Cursor, Ids
+from meetup_stream.metrics import Metrics
+from meetup_stream.writer import Batch
+
+log = logging.getLogger(__name__)
+
+LINGER_SECONDS: Final = 0.5
+"""Ids of half a second go together: nobody waits for them, and a call costs more than the ids in it."""
+MAX_PENDING: Final = 200_000
+"""Ids that may wait: a day of rsvps without an enricher, 2 MB of cursor object. Then the writer waits too."""
+_IDS_A_CALL: Final = 2_000
+"""Well under the enricher's bound, and answered in a fraction of its timeout."""
+_TIMEOUT_SECONDS: Final = (5.0, 30.0)
+"""To connect, and for the answer: the enricher only writes its queue before it answers."""
+_REFUSED_PAUSE_SECONDS: Final = 32.0
+"""After an answer that only a person can change, ask at the policy's slowest pace."""
+_FORGET_SECONDS: Final = 3600.0
+"""An id named again within this is not told again; after it, the enricher may find its profile stale."""
+_TURN_SECONDS: Final = sum(_TIMEOUT_SECONDS) + 5.0
+"""One call, by its own timeouts, and some."""
+
+
+class Enricher:
+    """The enricher's HTTP API, as much of it as a stream needs."""
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url.rstrip('/')}/v1/enrichments"
+        self._session = requests.Session()
+
+    def accept(self, members: list[int], groups: list[int]) -> None:
+        """Return when the ids are durable there; raises ``EnricherUnavailable``."""
+        try:
+            answer = self._session.post(
+                self._url, json={"members": members, "groups": groups}, timeout=_TIMEOUT_SECONDS
+            )
+        except requests.RequestException as error:
+            raise EnricherUnavailable(f"the enricher is away: {type(error).__name__}") from error
+        if answer.status_code == requests.codes.accepted:
+            return
+        said = f"the enricher answered {answer.status_code}: {answer.text[:200]}"
+        if 400 <= answer.status_code < 500 and answer.status_code not in (408, 429):
+            log.error(said, extra={"event": "enricher_refused", "status": answer.status_code})
+            raise EnricherUnavailable(said, retry_after=_REFUSED_PAUSE_SECONDS)
+        after = answer.headers.get("Retry-After", "")
+        raise EnricherUnavailable(said, retry_after=float(after) if after.isdecimal() else None)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._session.close()
+
+
+class Announcer:
+    """The ids on their way to the enricher: one writer adds, one thread announces."""
+
+    def __init__(self, enricher: Enricher, *, metrics: Metrics, progress: Progress) -> None:
+        self._enricher = enricher
+        self._metrics = metrics
+        self._progress = progress
+        self._changed = threading.Condition()
+        self._members: set[int] = set()
+        self._groups: set[int] = set()
+        self._mtime = 0
+        self._told_members: set[int] = set()
+        self._told_groups: set[int] = set()
+        self._forget_at = time.monotonic() + _FORGET_SECONDS
+
+    def pending(self) -> Ids:
+        """The ids not accepted yet."""
+        with self._changed:
+            return frozenset(self._members), frozenset(self._groups)
+
+    def add(self, batch: Batch, *, timeout: float) -> bool:
+        """Take the ids of a stored batch; ``False`` if too many wait and none left within ``timeout`` seconds."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self._members) + len(self._groups) < MAX_PENDING, timeout):
+                return False
+            self._members |= batch.members - self._told_members
+            self._groups |= batch.groups - self._told_groups
+            self._mtime = max(self._mtime, batch.mtime)
+            self._metrics.ids_pending.set(len(self._members) + len(self._groups))
+            self._changed.notify_all()
+            return True
+
+    def run(self, cursor: Cursor, ended: threading.Event) -> None:
+        """Announce until ``ended``, then once more what is left; what is not accepted then stays in the cursor."""
+        try:
+            while not ended.wait(LINGER_SECONDS):
+                self._announce(cursor, ended)
+            self._announce(cursor, ended)
+        except EnricherUnavailable as error:
+            log.warning(
+                "ids are left for the next start: %s",
+                error,
+                extra={"event": "ids_left", "ids": sum(map(len, self.pending()))},
+            )
+        finally:
+            self._progress.ended("announcer")
+
+    def _announce(self, cursor: Cursor, ended: threading.Event) -> None:
+        """All that waits now, in calls of a bounded size; then the cursor may follow."""
+        mtime = self._mtime  # before the ids: those of a batch that comes in between are announced, not counted
+        members, groups = self.pending()
+        for few in _portions(members, groups):
+            for attempt in reconnect_policy("enrichments", stopping=ended, on_retry=self._waiting):
+                with attempt:
+                    self._progress.moving("announcer", _TURN_SECONDS)
+                    self._enricher.accept(*few)
+            self._accepted(*few)
+        cursor.advance(mtime)
+
+    def _accepted(self, members: list[int], groups: list[int]) -> None:
+        if time.monotonic() > self._forget_at:
+            self._told_members.clear()
+            self._told_groups.clear()
+            self._forget_at = time.monotonic() + _FORGET_SECONDS
+        with self._changed:
+            self._members.difference_update(members)
+            self._groups.difference_update(groups)
+            self._told_members.update(members)
+            self._told_groups.update(groups)
+            self._metrics.ids_pending.set(len(self._members) + len(self._groups))
+            self._changed.notify_all()
+        self._metrics.ids_accepted.inc(len(members) + len(groups))
+
+    def _waiting(self, _error: TransientError, seconds: float) -> None:
+        self._metrics.retries["enrichments"].inc()
+        self._progress.moving("announcer", seconds + _TURN_SECONDS)
+
+
+def _portions(members: frozenset[int], groups: frozenset[int]) -> Iterator[tuple[list[int], list[int]]]:
+    """Members and groups side by side, so that the usual few go in one call."""
+    return zip_longest(_chunks(members), _chunks(groups), fillvalue=[])
+
+
+def _chunks(ids: frozenset[int]) -> Iterator[list[int]]:
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), _IDS_A_CALL):
+        yield ordered[start : start + _IDS_A_CALL]

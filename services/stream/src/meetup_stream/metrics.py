@@ -1,0 +1,77 @@
+"""What a stream container measures; the README's table names every one of these."""
+
+from enum import StrEnum
+from typing import Final
+
+from meetupkit.records import Reason
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_LAG_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+"""From a disk that answers at once to the half hour that a server's backlog was seen to hold."""
+
+
+class Disconnect(StrEnum):
+    """Why there is no connection, or not the same one any more: a metric's label."""
+
+    UNREACHABLE = "unreachable"
+    """No address, no connection, or none within the time for it."""
+    STATUS = "status"
+    """An answer, but not 200."""
+    ENDED = "ended"
+    """The server ended the answer as HTTP does."""
+    BROKEN = "broken"
+    """Reset, or cut in the middle of a chunk."""
+    SILENT = "silent"
+    """No byte for the feed's read timeout."""
+
+
+class Metrics:
+    """One container's metrics, in a registry of its own; every series carries the feed."""
+
+    def __init__(self, feed: str) -> None:
+        self.registry = CollectorRegistry()
+
+        def counter(name: str, meaning: str) -> Counter:
+            return Counter(f"meetup_stream_{name}", meaning, ["feed"], registry=self.registry).labels(feed)
+
+        def gauge(name: str, meaning: str) -> Gauge:
+            return Gauge(f"meetup_stream_{name}", meaning, ["feed"], registry=self.registry).labels(feed)
+
+        def histogram(name: str, meaning: str) -> Histogram:
+            made = Histogram(f"meetup_stream_{name}", meaning, ["feed"], buckets=_LAG_BUCKETS, registry=self.registry)
+            return made.labels(feed)
+
+        self.lines_read = counter("lines_read", "Lines received whole")
+        self.bytes_read = counter("bytes_read", "Bytes of the answers' bodies received")
+        self.records_stored = counter("records_stored", "Records that became an object")
+        self.bytes_stored = counter("bytes_stored", "Bytes of the records that became an object")
+        self.records_duplicate = counter("records_duplicate", "Records whose object was there already")
+        self.records_collided = counter("records_collided", "Records stored beside another body of the same name")
+        self._rejected = Counter(
+            "meetup_stream_records_rejected",
+            "Lines that are no record, kept under _rejected/",
+            ["feed", "reason"],
+            registry=self.registry,
+        )
+        self.rejected = {reason: self._rejected.labels(feed, reason) for reason in Reason}
+        self._disconnects = Counter(
+            "meetup_stream_disconnects", "Connections lost or not come about", ["feed", "cause"], registry=self.registry
+        )
+        self.disconnects = {cause: self._disconnects.labels(feed, cause) for cause in Disconnect}
+        self.torn_tails = counter("torn_tails", "Beginnings of a record at the end of a connection")
+        self.connects = counter("connects", "Connections that the server answered with 200")
+        self.connected = gauge("connected", "1 while a connection is open and answered")
+        self.waiting = gauge("intake_lines", "Lines read and not yet stored")
+        self.last_record = gauge("last_record_timestamp_seconds", "When the last line was read")
+        self.last_stored = gauge("last_stored_timestamp_seconds", "When a record last became an object")
+        self.cursor = gauge("cursor_timestamp_seconds", "The cursor: greatest mtime up to which all is durable")
+        self.durable_seconds = histogram("durable_seconds", "From a line's last byte read to its object created")
+        self.lag_seconds = histogram("lag_seconds", "From a record's mtime to its object created")
+        self._retries = Counter(
+            "meetup_stream_retries", "Calls that failed and were tried again", ["feed", "call"], registry=self.registry
+        )
+        self.retries = {
+            call: self._retries.labels(feed, call) for call in ("stream", "create", "cursor", "enrichments")
+        }
+        self.ids_pending = gauge("ids_pending", "Member and group ids the enricher has not accepted yet")
+        self.ids_accepted = counter("ids_accepted", "Member and group ids the enricher accepted")

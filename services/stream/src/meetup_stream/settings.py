@@ -1,0 +1,100 @@
+"""The settings of one stream container, and the row of the feed table they make."""
+
+from dataclasses import replace
+from enum import StrEnum
+from typing import Annotated, Self
+
+from meetupkit.feeds import FEEDS, Feed, IdType, Path
+from meetupkit.settings import Settings
+from pydantic import AfterValidator, Field, model_validator
+
+_DEFAULT_READ_TIMEOUT = 900.0
+"""For a custom feed, of whose rate nothing is known: that of the quieter known feeds."""
+
+
+class LogLevel(StrEnum):
+    """Cloud Logging's severities that a container may be told to start at."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+def _http_url(value: str) -> str:
+    if value and not value.startswith(("http://", "https://")):
+        raise ValueError("not an http:// or https:// address")
+    return value
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class StreamSettings(Settings, prefix="STREAM_"):
+    """``STREAM_...``; the README's table is generated from these fields."""
+
+    feed: str = Field(
+        pattern=r"^[a-z][a-z0-9_]{0,62}$",
+        description=f"The feed: {', '.join(FEEDS)}, or another name with the `..._PATH` settings of its row.",
+    )
+    url: HttpUrl = Field("", description="Where the stream is; empty: the feed's historic address.")
+    objects: str = Field(description="The object store: `file:///dir` or `gs://bucket[/prefix]`.")
+    label: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{0,62})?$",
+        description="What the names of the feed's objects start with; empty: the feed's name.",
+    )
+    enricher_url: HttpUrl = Field("", description="The enricher that is told member and group ids; empty: none is.")
+    host: str = Field("127.0.0.1", description="Address that `/metrics`, `/livez` and `/readyz` listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Their port; 0 takes a free one and logs it.")
+    read_timeout_seconds: float | None = Field(
+        None,
+        gt=0,
+        le=86_400,
+        description="Silence after which the connection counts as dead; empty: the feed table's.",
+    )
+    overlap_seconds: float = Field(
+        315_360_000,  # ten years: recorded mtimes run back by up to 4.3; the server's backlog is bounded all the same
+        ge=0,
+        description="How far behind the cursor a reconnect asks again; the default asks for all the server still has.",
+    )
+    id_path: str = Field("", description="Custom feed: where the id is, dotted (`rsvp_id`).")
+    id_type: IdType = Field(IdType.INTEGER, description="Custom feed: `integer` or `text`.")
+    mtime_path: str = Field("mtime", description="Custom feed: where the time of change in milliseconds is.")
+    member_paths: str = Field("", description="Custom feed: where member ids are, dotted, separated by commas.")
+    group_paths: str = Field("", description="Custom feed: where group ids are, dotted, separated by commas.")
+    log_level: LogLevel = Field(LogLevel.INFO, description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
+
+    @model_validator(mode="after")
+    def _known_or_whole(self) -> Self:
+        if self.feed not in FEEDS and not (self.id_path and self.url):
+            known = ", ".join(FEEDS)
+            raise ValueError(
+                f"STREAM_FEED={self.feed} is not one of {known}: then STREAM_URL and STREAM_ID_PATH are due"
+            )
+        return self
+
+    def row(self) -> Feed:
+        """The feed table's row, with what the settings say otherwise."""
+        known = FEEDS.get(self.feed)
+        timeout = self.read_timeout_seconds or (known.read_timeout if known else _DEFAULT_READ_TIMEOUT)
+        if known:
+            return replace(known, url=self.url or known.url, read_timeout=timeout)
+        return Feed(
+            name=self.feed,
+            url=self.url,
+            id_path=_path(self.id_path),
+            id_type=self.id_type,
+            mtime_path=_path(self.mtime_path),
+            member_paths=_paths(self.member_paths),
+            group_paths=_paths(self.group_paths),
+            read_timeout=timeout,
+        )
+
+
+def _path(dotted: str) -> Path:
+    return tuple(dotted.strip().split("."))
+
+
+def _paths(dotted: str) -> tuple[Path, ...]:
+    return tuple(_path(each) for each in dotted.split(",") if each.strip())

@@ -1,0 +1,242 @@
+"""The way of a record, from socket to cursor: source -> intake -> writer -> enrichment -> cursor.
+
+A session owns the feed's cursor. It ends when the process is stopped, when a person must act, or when another process
+took the cursor over; then this one stands back until the cursor is abandoned.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from meetupkit.errors import MeetupError, StoreUnavailable
+from meetupkit.feeds import Feed
+from meetupkit.progress import Progress
+from meetupkit.stores.objects import ObjectStore
+
+from meetup_stream.cursor import Cursor, wait_until_abandoned
+from meetup_stream.enrichment import Announcer, Enricher
+from meetup_stream.intake import Intake
+from meetup_stream.metrics import Metrics
+from meetup_stream.resume import is_trickle, resume_url
+from meetup_stream.source import Source
+from meetup_stream.writer import Batch, Writer
+
+log = logging.getLogger(__name__)
+
+BATCH_LINES: Final = 256
+"""Lines stored between two looks at the clock: a few dozen milliseconds of a disk, eight rounds of 32 uploads."""
+TICK_SECONDS: Final = 1.0
+"""How often the writer looks up when nothing comes."""
+PASS_QUIET_SECONDS: Final = 60.0
+"""A trickle pushes its database in batches without a pause; silence this long means that it is through."""
+PASS_EVERY_SECONDS: Final = 7 * 24 * 3600.0
+"""A pass is taken again after a week: it heals what changed while no connection was open."""
+GRACE_SECONDS: Final = 20.0
+"""What is read is stored within this after a stop: two thirds of the 30 s that Kubernetes gives."""
+_JOIN_SECONDS: Final = 2.0
+"""A reader that is in the middle of connecting is not waited for: nothing it reads is taken any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one container has to do; ``overlap`` in seconds, ``owner`` names the process in the cursor object."""
+
+    feed: Feed
+    label: str
+    store: ObjectStore
+    enricher: Enricher | None
+    overlap: float
+    owner: str
+
+
+class Stream:
+    """One feed, from its server to its stores, until it is stopped."""
+
+    def __init__(self, job: Job, *, metrics: Metrics, progress: Progress) -> None:
+        self._job = job
+        self._metrics = metrics
+        self._progress = progress
+        self._stopping = threading.Event()
+        self._giving_up = threading.Event()
+        self._grace = threading.Timer(GRACE_SECONDS, self._giving_up.set)
+        self._grace.daemon = True
+        self._session: Session | None = None
+        self._why_not = "starting: reading the cursor"
+
+    def run(self) -> None:
+        """Read and store until ``stop``; raises a ``PermanentError`` if a person must act."""
+        try:
+            while not self._stopping.is_set():
+                session = self._session = Session(self._job, self._metrics, self._progress, self._giving_up)
+                if self._stopping.is_set():
+                    session.stop()
+                lost_to = session.run()
+                self._session = None
+                if lost_to and not self._stopping.is_set():
+                    self._stand_back(lost_to)
+        except StoreUnavailable as error:
+            if not self._giving_up.is_set():
+                raise
+            log.warning(
+                "stopped before all that was read is stored; it will be read again: %s",
+                error,
+                extra={"event": "stopped_unstored"},
+            )
+        finally:
+            self._grace.cancel()
+
+    def stop(self) -> None:
+        """Stop reading; ``run`` returns when what is read is stored, or after ``GRACE_SECONDS``."""
+        self._why_not = "stopping"
+        self._stopping.set()
+        self._grace.start()
+        if session := self._session:
+            session.stop()
+
+    def not_ready(self) -> str | None:
+        """Why records do not flow, in a sentence; ``None`` if they do."""
+        session = self._session
+        if self._stopping.is_set() or session is None:
+            return self._why_not
+        return session.not_ready()
+
+    def _stand_back(self, lost_to: str) -> None:
+        self._why_not = f"standing back: another process ({lost_to}) keeps the cursor of {self._job.label}"
+        wait_until_abandoned(self._job.store, self._job.label, stopping=self._stopping, progress=self._progress)
+
+
+class Session:
+    """One ownership of the feed's cursor."""
+
+    def __init__(self, job: Job, metrics: Metrics, progress: Progress, giving_up: threading.Event) -> None:
+        self._job = job
+        self._metrics = metrics
+        self._progress = progress
+        self._reading_over = threading.Event()
+        self._writing_over = threading.Event()
+        self._refusal: MeetupError | None = None
+        self._pass_running = False
+        self._last_line_at = 0.0
+        self._intake = Intake()
+        self._writer = Writer(job.feed, job.label, job.store, metrics=metrics, progress=progress, giving_up=giving_up)
+        self._announcer = Announcer(job.enricher, metrics=metrics, progress=progress) if job.enricher else None
+        self._cursor = Cursor(
+            job.store,
+            job.label,
+            owner=job.owner,
+            pending=self._announcer.pending if self._announcer else None,
+            metrics=metrics,
+            progress=progress,
+            giving_up=giving_up,
+        )
+        self._source = Source(
+            job.feed,
+            self._intake,
+            resume=self._resume,
+            stored=lambda: self._writer.stored,
+            metrics=metrics,
+            progress=progress,
+            stopping=self._reading_over,
+        )
+        self._claimed = False
+
+    def run(self) -> str | None:
+        """Until ``stop``, or until another process owns the cursor, whose name is then returned."""
+        checkpoint = self._cursor.claim()
+        self._claimed = True
+        if self._announcer:
+            members, groups = checkpoint.pending
+            self._announcer.add(Batch(members=set(members), groups=set(groups)), timeout=0)
+        threads = [self._thread("reader", self._read), self._thread("cursor", self._keep_cursor)]
+        if announcer := self._announcer:
+            threads.append(self._thread("announcer", lambda: announcer.run(self._cursor, self._writing_over)))
+        try:
+            self._write()
+        finally:
+            self.stop()
+            self._writing_over.set()
+            for thread in threads:
+                thread.join(_JOIN_SECONDS)
+            self._writer.close()
+        if not self._cursor.lost_to:
+            self._cursor.save()
+        if self._refusal:
+            raise self._refusal
+        return self._cursor.lost_to
+
+    def stop(self) -> None:
+        """Read no more; ``run`` stores what is read and returns."""
+        self._reading_over.set()
+        self._source.stop()
+        self._intake.close()
+
+    def not_ready(self) -> str | None:
+        """Why records do not flow."""
+        if not self._claimed:
+            return "starting: reading the cursor"
+        return self._writer.why_not or self._source.why_not
+
+    def _read(self) -> None:
+        try:
+            self._source.run()
+        except MeetupError as error:
+            self._refusal = error
+        finally:
+            self._intake.close()
+
+    def _write(self) -> None:
+        """The writer's loop, in the thread of the session."""
+        while not (self._intake.closed and not self._intake.waiting):
+            lines = self._intake.take(BATCH_LINES, timeout=TICK_SECONDS)
+            self._metrics.waiting.set(self._intake.waiting)
+            if lines:
+                self._follow_up(self._writer.write(lines))
+                self._last_line_at = time.monotonic()
+            else:
+                self._writer.idle()
+                self._look_for_end_of_pass()
+        self._progress.ended("writer")
+
+    def _follow_up(self, batch: Batch) -> None:
+        """The ids before the cursor: it must not say that all is done while nobody was told of them."""
+        if self._announcer is None:
+            self._cursor.advance(batch.mtime)
+            return
+        while not self._announcer.add(batch, timeout=TICK_SECONDS):
+            self._writer.idle()
+            if self._reading_over.is_set():  # what is not announced now is read again
+                return
+
+    def _keep_cursor(self) -> None:
+        self._cursor.keep(self._writing_over)
+        if self._cursor.lost_to:
+            self.stop()
+
+    def _resume(self) -> str:
+        """The address of the next connection. A pass of the whole database is not paid for at each of them."""
+        self._pass_running = (
+            is_trickle(self._job.feed.url) and time.time() - self._cursor.passed_at > PASS_EVERY_SECONDS
+        )
+        return resume_url(
+            self._job.feed.url, cursor=self._cursor.mtime, overlap=self._job.overlap, trickle=self._pass_running
+        )
+
+    def _look_for_end_of_pass(self) -> None:
+        quiet = time.monotonic() - self._last_line_at
+        if self._pass_running and self._source.lines_here and quiet > PASS_QUIET_SECONDS:
+            self._pass_running = False
+            self._cursor.passed()
+            log.info(
+                "the pass of the whole database is through: %d lines",
+                self._source.lines_here,
+                extra={"event": "pass_complete", "lines": self._source.lines_here},
+            )
+
+    @staticmethod
+    def _thread(name: str, target: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        thread.start()
+        return thread
