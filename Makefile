@@ -1,0 +1,43 @@
+# `make run` and `make test` need python3 (3.11 or newer), make and a package index; they make everything else.
+
+UV := .uv/bin/uv
+BIN := .venv/bin
+SOURCES := pyproject.toml uv.lock $(wildcard services/*/pyproject.toml)
+CODE := services tests $(wildcard bench conftest.py)
+
+.PHONY: run test lint bench soak clean
+
+run: .venv/run  ## The whole pipeline on this machine; ARGS="--seconds 30", OBJECTS=gs://... DOCUMENTS=firestore://...
+	@$(BIN)/meetup-local $(if $(OBJECTS),--objects $(OBJECTS)) $(if $(DOCUMENTS),--documents $(DOCUMENTS)) $(ARGS)
+
+test: .venv/dev  ## Every test that this machine has the parts for; ARGS="-k words services/stream"
+	@$(BIN)/pytest -n 3 --dist loadgroup $(ARGS)
+
+lint: .venv/dev  ## Style, types and import contracts
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
+	@for room in services/*/; do $(BIN)/mypy $$room/src $$room/tests || exit 1; done
+	@$(BIN)/mypy tests $(wildcard bench)
+	@$(BIN)/lint-imports --no-logo
+
+bench: .venv/dev  ## Measure, and write the table of bench/README.md
+	@$(BIN)/python -m bench $(ARGS)
+
+soak: .venv/dev  ## An hour of random faults; ARGS="--minutes 5"
+	@$(BIN)/python -m bench.soak $(ARGS)
+
+clean:  ## Remove what make made; the data stay
+	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache build
+
+$(UV):
+	@echo "Making the tools' own environment ..."
+	@python3 -m venv .uv
+	@.uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9'
+
+.venv/run: $(UV) $(SOURCES)
+	@$(UV) sync --quiet --frozen --no-dev --inexact
+	@touch $@
+
+.venv/dev: $(UV) $(SOURCES)
+	@$(UV) sync --quiet --frozen
+	@touch $@ .venv/run

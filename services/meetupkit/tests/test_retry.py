@@ -1,0 +1,79 @@
+import threading
+import time
+from itertools import pairwise
+
+import pytest
+from meetupkit.errors import PermanentError, StoreRefused, StoreUnavailable, Throttled, TransientError
+from meetupkit.retry import INITIAL_SECONDS, call_policy, reconnect_policy
+
+
+class Flaky:
+    """Fails so many times, then answers; remembers when it was asked."""
+
+    def __init__(self, failures: int, error: Exception) -> None:
+        self.failures = failures
+        self.error = error
+        self.asked_at: list[float] = []
+
+    def __call__(self) -> str:
+        self.asked_at.append(time.monotonic())
+        if len(self.asked_at) <= self.failures:
+            raise self.error
+        return "answer"
+
+
+def test_a_transient_error_is_tried_again_and_counted() -> None:
+    retries: list[tuple[TransientError, float]] = []
+    call = Flaky(3, StoreUnavailable("away"))
+    policy = call_policy("call", stopping=threading.Event(), on_retry=lambda *retry: retries.append(retry))
+    assert policy(call) == "answer"
+    assert len(call.asked_at) == 4
+    assert [str(error) for error, _ in retries] == ["away"] * 3
+
+
+def test_a_permanent_error_is_not_tried_again() -> None:
+    call = Flaky(9, StoreRefused("no such bucket"))
+    with pytest.raises(PermanentError):
+        reconnect_policy("call", stopping=threading.Event())(call)
+    assert len(call.asked_at) == 1
+
+
+def test_what_the_other_side_asks_for_is_waited_at_least() -> None:
+    call = Flaky(1, Throttled("slow down", retry_after=0.6))
+    call_policy("call", stopping=threading.Event())(call)
+    assert call.asked_at[1] - call.asked_at[0] >= 0.6
+
+
+def test_no_wait_is_longer_than_the_outage_has_lasted() -> None:
+    call = Flaky(6, StoreUnavailable("away"))
+    waits: list[float] = []
+    reconnect_policy("call", stopping=threading.Event(), on_retry=lambda _, wait: waits.append(wait))(call)
+    for asked_at, wait in zip(call.asked_at, waits, strict=False):
+        lasted = asked_at - call.asked_at[0]
+        assert wait <= max(INITIAL_SECONDS, lasted) + 0.05, (asked_at, wait)
+
+
+def test_a_bounded_call_raises_its_last_error() -> None:
+    call = Flaky(1_000_000, StoreUnavailable("still away"))
+    with pytest.raises(StoreUnavailable, match="still away"):
+        call_policy("call", stopping=threading.Event(), seconds=0.3)(call)
+    assert len(call.asked_at) > 1
+
+
+def test_a_stop_ends_the_wait_at_once() -> None:
+    stopping = threading.Event()
+    call = Flaky(1_000_000, StoreUnavailable("away", retry_after=3600))
+    threading.Timer(0.2, stopping.set).start()
+    with pytest.raises(StoreUnavailable):
+        reconnect_policy("call", stopping=stopping)(call)
+    assert len(call.asked_at) <= 2
+
+
+def test_each_outage_gets_all_its_tries() -> None:
+    stopping = threading.Event()
+    for _ in range(2):
+        waits: list[float] = []
+        call = Flaky(3, StoreUnavailable("away"))
+        reconnect_policy("call", stopping=stopping, on_retry=lambda _, wait, into=waits: into.append(wait))(call)  # type: ignore[misc]
+        assert waits[0] <= INITIAL_SECONDS
+        assert all(later >= earlier for earlier, later in pairwise(call.asked_at))
