@@ -7,7 +7,7 @@ a name, a field to order by or a commit that breaks one is a mistake of the prog
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from meetupkit.errors import DocumentRefused, DocumentTooLarge
@@ -19,7 +19,8 @@ MAX_DEPTH: Final = 20
 """Firestore's limit of nesting, which also ends the walk below long before Python's own stack would."""
 MAX_NAME_BYTES: Final = 1500
 """Firestore's limit of a document id, and of a field's name."""
-_INT64: Final = range(-(2**63), 2**63)
+_SMALLEST: Final = -(2**63)
+_LARGEST: Final = 2**63 - 1
 _IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 """Collections and queried fields go into SQL, index names and field paths as they are."""
 
@@ -59,13 +60,13 @@ def check_writes(writes: Sequence[Write]) -> None:
 
 
 def _check_name(name: str) -> None:
-    if not name or "/" in name or name in {".", ".."} or _reserved(name) or len(name.encode()) > MAX_NAME_BYTES:
+    if not name or "/" in name or name in {".", ".."} or _reserved(name) or _length(name) > MAX_NAME_BYTES:
         raise ValueError(f"{name[:50]!r} cannot be the name of a document")
 
 
 def _check_document(name: str, fields: Fields) -> None:
     try:
-        size = _size(fields, 0)
+        size = _size_of_object(fields, 0)
     except UnicodeEncodeError:
         raise DocumentRefused(f"{name} holds half a surrogate pair, which is not text", name=name) from None
     except _Unstorable as reason:
@@ -80,38 +81,50 @@ class _Unstorable(Exception):  # noqa: N818
 
 def _size(value: Any, depth: int) -> int:
     """The bytes Firestore counts for the value (https://firebase.google.com/docs/firestore/storage-size)."""
-    match value:
-        case str():
-            return len(value.encode()) + 1
-        case None | bool():
-            return 1
-        case int():
-            if value not in _INT64:
-                raise _Unstorable("holds a whole number of more than 64 bits")
-            return 8
-        case float():
-            if not math.isfinite(value):
-                raise _Unstorable("holds a number that is not finite")
-            return 8
-        case dict():
-            return _size_of_object(value, depth)
-        case list() | tuple():
-            if any(isinstance(item, (list, tuple)) for item in value):
-                raise _Unstorable("holds a list directly in a list")
-            _check_depth(depth)
-            return sum(_size(item, depth + 1) for item in value)
-        case _:
-            raise _Unstorable(f"holds a {type(value).__name__}, which JSON does not have")
+    if isinstance(value, str):
+        return _length(value) + 1
+    if value is None or isinstance(value, bool):
+        return 1
+    if isinstance(value, int):
+        if not _SMALLEST <= value <= _LARGEST:
+            raise _Unstorable("holds a whole number of more than 64 bits")
+        return 8
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise _Unstorable("holds a number that is not finite")
+        return 8
+    if isinstance(value, dict):
+        return _size_of_object(value, depth)
+    if isinstance(value, list):
+        return _size_of_list(value, depth)
+    raise _Unstorable(f"holds a {type(value).__name__}, which JSON does not have")
 
 
-def _size_of_object(fields: dict[Any, Any], depth: int) -> int:
+def _size_of_object(fields: Mapping[Any, Any], depth: int) -> int:
     _check_depth(depth)
     size = 32
     for field, value in fields.items():
-        if not isinstance(field, str) or not field or _reserved(field) or len(field.encode()) > MAX_NAME_BYTES:
+        if not isinstance(field, str) or not field or _reserved(field):
             raise _Unstorable("has a field whose name cannot be stored")
-        size += len(field.encode()) + 1 + _size(value, depth + 1)
+        length = _length(field)
+        if length > MAX_NAME_BYTES:
+            raise _Unstorable(f"has a field whose name has {length} bytes")
+        size += length + 1 + _size(value, depth + 1)
     return size
+
+
+def _size_of_list(items: list[Any], depth: int) -> int:
+    _check_depth(depth)
+    size = 0
+    for item in items:
+        if isinstance(item, list):
+            raise _Unstorable("holds a list directly in a list")
+        size += _size(item, depth + 1)
+    return size
+
+
+def _length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _check_depth(depth: int) -> None:
@@ -120,4 +133,4 @@ def _check_depth(depth: int) -> None:
 
 
 def _reserved(name: str) -> bool:
-    return len(name) >= 4 and name.startswith("__") and name.endswith("__")
+    return name.startswith("__") and name.endswith("__") and len(name) >= 4

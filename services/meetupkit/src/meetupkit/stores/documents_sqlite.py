@@ -8,13 +8,14 @@ documents of a collection is kept beside them, so that counting reads one row.
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
 from meetupkit.errors import Conflict, StoreRefused
 from meetupkit.stores import document_rules as rules
+from meetupkit.stores import sqlite_queries as queries
 from meetupkit.stores.documents import AtMost, Create, Delete, Document, Fields, Put, Write
 from meetupkit.stores.sqlite_file import SqliteFile
 
@@ -41,8 +42,7 @@ _SCHEMA: Final = (
     "INSERT INTO commits VALUES (0)",
 )
 
-_Row = tuple[str, int, str]
-"""Name, version and body of a document."""
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 class SqliteDocuments:
@@ -120,10 +120,7 @@ class SqliteDocuments:
         order = [*order_by, *([where.field] if where and where.field not in order_by else [])]
         self._index(collection, order)
         with self._file.reading() as reader:
-            if where and len(order) == 2 and order[1] == where.field:
-                rows = list(_by_first_field(reader, collection, order[0], where, limit))
-            else:
-                rows = list(_ordered(reader, collection, order, limit, where))
+            rows = list(queries.select(reader, collection, order, where, limit))
         return [Document(name, json.loads(body), str(version)) for name, version, body in rows]
 
     def count(self, collection: str) -> int:
@@ -138,25 +135,15 @@ class SqliteDocuments:
         self._file.close()
 
     def _index(self, collection: str, order: Sequence[str]) -> None:
-        """An index over only this collection in just this order, if there is not one yet."""
-        name = "__".join([collection, *order])
-        if not order or name in self._indexed:
-            return
-        columns = ", ".join([*(_column(field) for field in order), "name"])
-        with self._file.writing() as writer:
-            writer.execute(
-                f"CREATE INDEX IF NOT EXISTS by__{name} ON documents ({columns}) WHERE collection = '{collection}'"
-            )
-        self._indexed.add(name)
-
-
-def _column(field: str) -> str:
-    """The expression that is indexed; a query must use the same text to be answered by the index."""
-    return f"json_extract(body, '$.{field}')"
+        name = queries.index_name(collection, order)
+        if order and name not in self._indexed:
+            with self._file.writing() as writer:
+                writer.execute(queries.create_index(collection, order))
+            self._indexed.add(name)
 
 
 def _body(fields: Fields) -> str:
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(fields if isinstance(fields, dict) else dict(fields))
 
 
 def _selected(only: Sequence[str], values: Sequence[str | None]) -> dict[str, Any]:
@@ -210,51 +197,3 @@ def _update(writer: sqlite3.Connection, where: str, key: tuple[str, ...], body: 
         f"UPDATE documents SET version = ?, body = ? WHERE {where}",  # noqa: S608  (one of two constants)
         (version, body, *key),
     ).rowcount
-
-
-def _ordered(
-    reader: sqlite3.Connection,
-    collection: str,
-    order: Sequence[str],
-    limit: int,
-    where: AtMost | None = None,
-    also: tuple[str, object] | None = None,
-) -> Iterator[_Row]:
-    """Rows in the order of an index; ``also`` is a field and the value it must have."""
-    conditions = [f"collection = '{collection}'", *(f"{_column(field)} IS NOT NULL" for field in order)]
-    values: list[object] = []
-    if also:
-        conditions.append(f"{_column(also[0])} = ?")
-        values.append(also[1])
-    if where:
-        conditions.append(f"{_column(where.field)} <= ?")
-        values.append(where.limit)
-    columns = ", ".join([*(_column(field) for field in order), "name"])
-    return reader.execute(
-        f"SELECT name, version, body FROM documents WHERE {' AND '.join(conditions)} ORDER BY {columns} LIMIT ?",  # noqa: S608
-        (*values, limit),
-    )
-
-
-def _by_first_field(
-    reader: sqlite3.Connection, collection: str, first: str, where: AtMost, limit: int
-) -> Iterator[_Row]:
-    """Rows ordered by (first, condition's field), found by one seek for each value of ``first``.
-
-    One pass over the index would step through all that is not due yet: the whole queue while the API is down. The
-    first field of a queue is its priority and has few values, so seeking is never much slower and often far faster.
-    """
-    column = _column(first)
-    after = f"{column} IS NOT NULL"
-    seen: list[object] = []
-    while limit > 0:
-        value = reader.execute(
-            f"SELECT {column} FROM documents WHERE collection = '{collection}' AND {after} ORDER BY {column} LIMIT 1",  # noqa: S608
-            seen,
-        ).fetchone()
-        if value is None:
-            return
-        for row in _ordered(reader, collection, [where.field], limit, where, also=(first, value[0])):
-            limit -= 1
-            yield row
-        after, seen = f"{column} > ?", [value[0]]

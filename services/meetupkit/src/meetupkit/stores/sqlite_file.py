@@ -16,8 +16,8 @@ from meetupkit.errors import StoreRefused, StoreUnavailable
 
 _KEPT_READERS: Final = 8
 """Idle connections kept open: as many readers as one machine has use for; more are opened and closed again."""
-_WAL_PAGES: Final = 4000
-"""The log is copied into the file at 16 MB: a page that many commits change is then copied once."""
+_WAL_PAGES: Final = 16_000
+"""The log is copied into the file at 64 MB, not at SQLite's 4: a page that many commits change is then copied once."""
 _CACHE_KIB: Final = 16 * 1024
 """A writer's page cache: holds the inner pages of the indexes of a million documents, and the leaves last used."""
 _TRY_AGAIN_SECONDS: Final = 0.02
@@ -59,6 +59,7 @@ class SqliteFile:
         self._writing = threading.Lock()
         self._writer: sqlite3.Connection | None = None
         self._readers: list[sqlite3.Connection] = []  # append and pop are atomic
+        self._identity: tuple[int, int] | None = None
         self._closed = False
 
     @contextmanager
@@ -69,6 +70,7 @@ class SqliteFile:
         try:
             with self._translated():
                 self._writer = self._writer or self._open()
+                self._require_same_file()
                 try:
                     with _transaction(self._writer, "BEGIN IMMEDIATE"):
                         yield self._writer
@@ -114,6 +116,17 @@ class SqliteFile:
         self._readers.append(reader)
         if self._closed:
             self._close_readers()
+
+    def _require_same_file(self) -> None:
+        """A file that was deleted or moved can still be written through its connection, but never be found again."""
+        try:
+            there = self.path.stat()
+        except FileNotFoundError:
+            there = None
+        identity = (there.st_dev, there.st_ino) if there else None
+        self._identity = self._identity or identity
+        if identity is None or identity != self._identity:
+            raise StoreRefused(f"{self.path} was moved or deleted while it was in use: put it back, or start again")
 
     def _close_readers(self) -> None:
         while self._readers:
