@@ -1,0 +1,87 @@
+"""``meetup-enricher``: wiring only. Settings -> store -> queues and workers -> HTTP -> wait for a signal -> stop."""
+
+import logging
+import os
+import signal
+import threading
+import time
+from types import FrameType
+from typing import Final
+
+from meetupkit import logs
+from meetupkit.errors import StoreRefused, StoreUnavailable
+from meetupkit.ops_server import OpsPages
+from meetupkit.progress import Progress
+from meetupkit.settings import exit_with
+from meetupkit.stores.documents import DocumentStore, open_documents
+
+from meetup_enricher import __version__
+from meetup_enricher.api import create_app
+from meetup_enricher.health import Health, WatchedDocuments
+from meetup_enricher.http_server import DRAIN_SECONDS, HttpServer
+from meetup_enricher.metrics import Metrics
+from meetup_enricher.service import Service
+from meetup_enricher.settings import EnricherSettings
+
+log = logging.getLogger("meetup_enricher")
+
+_STOP_SECONDS: Final = 6.0
+"""What the workers get to end; a call of the API that takes longer is left behind and its ids are given back."""
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    settings = EnricherSettings.or_exit(os.environ)
+    logs.configure("meetup-enricher", version=__version__, level=settings.log_level)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells of its start and end, and so do we
+    stopping = threading.Event()
+
+    def stop(_signum: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+    metrics = Metrics()
+    health = Health(metrics)
+    store = _open(settings.documents, health)
+    progress = Progress()
+    service = Service(settings, store=store, metrics=metrics, progress=progress, stopping=stopping)
+    pages = OpsPages(metrics.registry, progress, health.not_ready, service.caveat)
+    try:
+        server = HttpServer(create_app(service.intakes, pages), host=settings.host, port=settings.port)
+    except OSError as error:
+        exit_with(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}")
+    server.start()
+    service.start()
+    log.info(
+        "listening on %s port %d",
+        settings.host,
+        server.port,
+        extra={"event": "listening", "host": settings.host, "port": server.port},
+    )
+    stopping.wait()
+    log.info("stopping", extra={"event": "stopping"})
+    health.stop()
+    server.stop()
+    until = time.monotonic() + _STOP_SECONDS
+    server.join(DRAIN_SECONDS + 1)
+    service.stop(until - time.monotonic())
+    store.close()
+    log.info("stopped", extra={"event": "stopped"})
+
+
+def _open(url: str, health: Health) -> DocumentStore:
+    """The store, tried once: what a person must change ends the service, what may pass shows in ``/readyz``."""
+    try:
+        store = WatchedDocuments(open_documents(url), health)
+        store.check()
+    except StoreRefused as error:
+        exit_with(f"ENRICHER_DOCUMENTS: {error}")
+    except StoreUnavailable:
+        log.warning("starting without the document store", extra={"event": "store_unavailable_at_start"})
+    return store
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""The HTTP API. Each handler is thin: read, hand to the intake in a thread, answer."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import FastAPI, Path, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from meetupkit.errors import StoreRefused, StoreUnavailable
+from meetupkit.ops_server import OPS_PATHS, OpsPages
+from starlette.concurrency import run_in_threadpool
+
+from meetup_enricher import __version__
+from meetup_enricher.body import BadRequest, read_body, read_ids
+from meetup_enricher.intake import Intake, accept_all
+from meetup_enricher.kinds import MAX_ID, Kind
+from meetup_enricher.schemas import (
+    REQUEST_BODY,
+    Backlog,
+    Counts,
+    Enrichment,
+    NotFound,
+    Problem,
+    Profile,
+    Queued,
+    QueueState,
+)
+
+RETRY_AFTER_SECONDS: Final = 5
+"""What a sender is asked to wait while the document store does not answer."""
+
+ProfileId = Annotated[int, Path(alias="id", ge=1, le=MAX_ID)]
+_UNAVAILABLE: Final[dict[int | str, dict[str, Any]]] = {
+    503: {
+        "model": Problem,
+        "description": "The document store does not answer; nothing is lost by asking again.",
+        "headers": {"Retry-After": {"schema": {"type": "integer"}}},
+    }
+}
+
+
+def create_app(intakes: Mapping[str, Intake], pages: OpsPages) -> FastAPI:
+    """The application; ``intakes`` by the name of their kind, ``pages`` on the same port."""
+    app = FastAPI(
+        title="Meetup enricher",
+        version=__version__,
+        summary="Fetches member and group profiles, each id once, and stores them.",
+        docs_url=None,  # these pages load scripts from elsewhere; /openapi.json is all that tools need
+        redoc_url=None,
+    )
+    _add_errors(app)
+    _add_enrichments(app, intakes)
+    for intake in intakes.values():
+        _add_profiles(app, intake)
+    _add_queue(app, intakes)
+    _add_pages(app, pages)
+    return app
+
+
+def _add_enrichments(app: FastAPI, intakes: Mapping[str, Intake]) -> None:
+    statuses = {
+        400: "Not JSON, or cut off.",
+        408: "The body came too slowly.",
+        413: "The body is too large.",
+        415: "Not application/json.",
+        422: "An item is not an id; each is named.",
+    }
+
+    @app.post(
+        "/v1/enrichments",
+        status_code=202,
+        response_model=Enrichment,
+        openapi_extra=REQUEST_BODY,
+        responses={
+            **{status: {"model": Problem, "description": text} for status, text in statuses.items()},
+            **_UNAVAILABLE,
+        },
+    )
+    async def enrich(request: Request) -> Enrichment:
+        """Have profiles looked up. The ids are durable when this is answered with 202."""
+        ids = read_ids(await read_body(request))
+        accepted = await run_in_threadpool(accept_all, intakes, ids)
+        members, groups = (
+            Counts(queued=each.queued, already_queued=each.already_queued, fresh=each.fresh, missing=each.missing)
+            for each in (accepted["members"], accepted["groups"])
+        )
+        return Enrichment(members=members, groups=groups)
+
+
+def _add_profiles(app: FastAPI, intake: Intake) -> None:
+    kind: Kind = intake.kind
+
+    @app.get(
+        f"/v1/{kind.name}/{{id}}",
+        name=f"get_{kind.name}_profile",
+        response_model=Profile,
+        responses={
+            202: {"model": Queued, "description": "Not looked up yet."},
+            404: {"model": NotFound, "description": "Nobody asked for it, or Meetup has none."},
+            422: {"model": Problem, "description": "Not an id."},
+            **_UNAVAILABLE,
+        },
+    )
+    def profile(profile_id: ProfileId) -> Response:
+        """The stored profile of one id."""
+        known = intake.known(profile_id)
+        if known.profile:
+            return _json(
+                200,
+                Profile(
+                    id=profile_id,
+                    fetched_at=known.profile.fields["fetched_at"],
+                    fresh=intake.is_fresh(known.profile),
+                    queued=known.entry is not None,
+                    profile=known.profile.fields["profile"],
+                ),
+            )
+        if known.entry:
+            entry = known.entry.fields
+            return _json(202, Queued(id=profile_id, enqueued_at=entry["enqueued_at"], attempts=entry["attempts"]))
+        if known.missing:
+            missing = known.missing.fields
+            return _json(
+                404,
+                NotFound(
+                    status="missing",
+                    id=profile_id,
+                    reason=missing["reason"],
+                    missing_at=missing["missing_at"],
+                    expires_at=missing["expires_at"],
+                ),
+            )
+        return _json(404, NotFound(status="unknown", id=profile_id))
+
+
+def _add_queue(app: FastAPI, intakes: Mapping[str, Intake]) -> None:
+    @app.get("/v1/queue", responses=_UNAVAILABLE)
+    def queue() -> QueueState:
+        """What waits for its look-up."""
+        return QueueState(members=_backlog(intakes["members"]), groups=_backlog(intakes["groups"]))
+
+
+def _backlog(intake: Intake) -> Backlog:
+    waiting = intake.queue.waiting()
+    return Backlog(depth=waiting.depth, oldest_seconds=waiting.oldest_seconds)
+
+
+def _add_pages(app: FastAPI, pages: OpsPages) -> None:
+    async def page(request: Request) -> Response:
+        answer = await run_in_threadpool(pages.answer, request.url.path, request.headers.get("accept", ""))
+        return Response(answer.body, answer.status, {"Content-Type": answer.content_type})
+
+    for path in OPS_PATHS:
+        app.add_route(path, page, include_in_schema=False)
+
+
+def _add_errors(app: FastAPI) -> None:
+    handlers: dict[type[Exception], Callable[[Request, Any], Awaitable[Response]]] = {
+        BadRequest: _bad_request,
+        RequestValidationError: _not_an_id,
+        StoreUnavailable: _store_down,
+        StoreRefused: _store_down,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def _bad_request(_: Request, error: BadRequest) -> Response:
+    # What was not read of the body would be taken for the next request.
+    headers = {"Connection": "close"} if error.status in {408, 413, 415} else None
+    return JSONResponse({"detail": list(error.mistakes)}, error.status, headers)
+
+
+async def _not_an_id(_: Request, error: RequestValidationError) -> Response:
+    return JSONResponse({"detail": [f"{each['loc'][-1]}: {each['msg']}" for each in error.errors()]}, 422)
+
+
+async def _store_down(_: Request, error: StoreUnavailable | StoreRefused) -> Response:
+    return JSONResponse(
+        {"detail": [f"the document store does not answer: {error}"]}, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    )
+
+
+def _json(status: int, body: Profile | Queued | NotFound) -> Response:
+    return Response(body.model_dump_json(exclude_none=False), status, media_type="application/json")

@@ -1,0 +1,118 @@
+"""Reads the body of a request within a size and a time, and the ids out of it. Bounded before it is parsed."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pydantic_core import from_json
+from starlette.requests import ClientDisconnect, Request
+
+from meetup_enricher.kinds import KINDS, MAX_ID
+
+MAX_BODY_BYTES: Final = 1024 * 1024
+"""Ten thousand ids of 19 digits have 200 kB; what is larger than five times that is not a list of ids."""
+MAX_IDS: Final = 10_000
+"""Ids in one request: twenty commits, about a second. A sender of more sends more requests, and learns of each."""
+BODY_SECONDS: Final = 10.0
+"""A sender of a list of ids has all of it in memory; one that takes longer holds up a connection."""
+_MISTAKES_SHOWN: Final = 20
+
+
+class BadRequest(Exception):  # noqa: N818  (named for what it is answered with)
+    """The request cannot be accepted: the status to answer with, and each mistake in a sentence."""
+
+    def __init__(self, status: int, *mistakes: str) -> None:
+        super().__init__("; ".join(mistakes))
+        self.status = status
+        self.mistakes = mistakes
+
+
+async def read_body(request: Request) -> bytes:
+    """The whole body. Raises ``BadRequest``: 415 not JSON, 413 too large, 408 too slow, 400 cut off."""
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = parameters.strip().lower().replace('"', "")
+    if media_type.strip().lower() != "application/json" or charset not in {"", "charset=utf-8"}:
+        raise BadRequest(415, "Content-Type must be application/json, in UTF-8")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise BadRequest(415, "Content-Encoding is not supported")
+    if int(request.headers.get("content-length", "0")) > MAX_BODY_BYTES:  # a number: the HTTP parser saw to it
+        raise _too_large()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _whole(request)
+    except TimeoutError:
+        raise BadRequest(408, f"the body did not arrive within {BODY_SECONDS:g} s") from None
+    except ClientDisconnect:
+        raise BadRequest(400, "the body was cut off") from None
+
+
+async def _whole(request: Request) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large()
+    return bytes(body)
+
+
+def _too_large() -> BadRequest:
+    return BadRequest(413, f"the body may have at most {MAX_BODY_BYTES} bytes")
+
+
+def read_ids(body: bytes) -> dict[str, list[int]]:
+    """The ids by kind, as they were sent. Raises ``BadRequest``: 400 not JSON, 422 naming each wrong item."""
+    try:
+        value = from_json(body, allow_inf_nan=False)
+    except ValueError as error:  # also: not UTF-8, NaN, nested too deep
+        raise BadRequest(400, f"the body is not JSON: {error}") from None
+    mistakes: list[str] = []
+    for mistake in _mistakes(value):
+        if len(mistakes) == _MISTAKES_SHOWN:
+            mistakes.append("and more")
+            break
+        mistakes.append(mistake)
+    if mistakes:
+        raise BadRequest(422, *mistakes)
+    return {kind.name: value.get(kind.name, []) for kind in KINDS}
+
+
+def _mistakes(value: Any) -> Iterator[str]:
+    names = [kind.name for kind in KINDS]
+    if not isinstance(value, dict):
+        yield f"the body must be an object with {' and '.join(names)}"
+        return
+    for name in value:
+        if name not in names:
+            yield f"{name[:50]!r}: no such field, there are {' and '.join(names)}"
+    lists = {name: value[name] for name in names if name in value}
+    if not lists:
+        yield f"one of {' and '.join(names)} is required"
+    count = sum(len(ids) for ids in lists.values() if isinstance(ids, list))
+    if count > MAX_IDS:
+        yield f"{count} ids, at most {MAX_IDS} are taken at once"
+        return
+    for name, ids in lists.items():
+        if not isinstance(ids, list):
+            yield f"{name}: must be a list of ids"
+            continue
+        for index, each in enumerate(ids):
+            if type(each) is not int or not 1 <= each <= MAX_ID:  # type: a boolean is an int otherwise
+                yield f"{name}[{index}]: must be a whole number from 1 to {MAX_ID}, not {_shown(each)}"
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case int() if abs(value) > MAX_ID:
+            return "one of more than 64 bits"
+        case int() | float():
+            return str(value)
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case _:
+            return "an object"

@@ -1,0 +1,142 @@
+"""The one gate to the API: every call of every worker passes it, one breaker and one pacer decide when.
+
+Both kinds use the same key and the same servers, so what one worker learns holds for the other.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+from meetupkit.errors import Throttled, UpstreamRefused, UpstreamUnavailable
+
+from meetup_enricher.answers import IdsRefused, ThrottledRepeatedly
+from meetup_enricher.breaker import Breaker, State
+from meetup_enricher.metrics import Metrics
+from meetup_enricher.pace import Pacer, read_budget
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_LONGEST_WAIT_SECONDS: Final = 5.0
+"""A waiting worker says at least this often that it is alive and for how long it still waits."""
+
+
+class GateClosed(Exception):  # noqa: N818
+    """The service stops; no further call is made."""
+
+
+class Gate:
+    """Thread-safe. ``waiting`` is told the seconds of each wait before it."""
+
+    def __init__(
+        self,
+        *,
+        breaker: Breaker,
+        pacer: Pacer,
+        metrics: Metrics,
+        stopping: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._breaker = breaker
+        self._pacer = pacer
+        self._metrics = metrics
+        self._stopping = stopping
+        self._clock = clock
+        self._lock = threading.Lock()
+        metrics.breaker(State.CLOSED)
+
+    @property
+    def refusal(self) -> str | None:
+        """Why Meetup refuses every call, while it does."""
+        with self._lock:
+            return self._breaker.refusal
+
+    def wait(self, waiting: Callable[[float], None], *, enter: bool = False) -> None:
+        """Return when a call may be made; with ``enter``, it has begun. ``GateClosed`` when the service stops."""
+        while not self._stopping.is_set():
+            with self._lock:
+                now = self._clock()
+                seconds = max(self._breaker.wait(now), self._pacer.wait(now))
+                if seconds <= 0:
+                    if enter:
+                        self._enter(now)
+                    return
+            waiting(seconds)
+            self._stopping.wait(min(seconds, _LONGEST_WAIT_SECONDS))
+        raise GateClosed
+
+    def call(self, request: Callable[[], T], waiting: Callable[[float], None]) -> T:
+        """Make the call when it may be made, and learn from how it ends; raises what it raises."""
+        self.wait(waiting, enter=True)
+        try:
+            answer = request()
+        except Throttled as error:
+            self._throttled(error)
+            raise
+        except IdsRefused:
+            self._changed(self._breaker.answered)
+            raise
+        except UpstreamRefused as error:
+            self.refused(str(error))
+            raise
+        except UpstreamUnavailable:
+            self._changed(lambda: self._breaker.failed(self._clock()))
+            raise
+        else:
+            self._changed(self._breaker.succeeded, self._pacer.succeeded)
+            return answer
+        finally:
+            with self._lock:
+                self._pacer.left()
+                self._breaker.abandoned()
+
+    def observe(self, headers: Mapping[str, str]) -> None:
+        """The headers of an answer, whatever its status; before the call that got them ends."""
+        budget = read_budget(headers)
+        if budget is None:
+            return
+        with self._lock:
+            self._pacer.observed(budget, self._clock())
+        self._metrics.rate_limit_remaining.set(budget.remaining)
+
+    def refused(self, why: str) -> None:
+        """Meetup refuses the key, or everything that is asked for: nobody calls for a while."""
+        self._changed(lambda: self._breaker.refused(self._clock(), why))
+
+    def _enter(self, now: float) -> None:
+        before, refusal = self._breaker.state, self._breaker.refusal
+        self._breaker.entered()
+        self._pacer.entered(now)
+        self._tell(before, refusal)
+
+    def _throttled(self, error: Throttled) -> None:
+        """Throttling pauses everyone, but it is an answer: the breaker stays out of it."""
+        with self._lock:
+            error.retry_after = self._pacer.throttled(
+                self._clock(), retry_after=error.retry_after, repeatedly=isinstance(error, ThrottledRepeatedly)
+            )
+        self._changed(self._breaker.answered)
+
+    def _changed(self, *changes: Callable[[], None]) -> None:
+        with self._lock:
+            before, refusal = self._breaker.state, self._breaker.refusal
+            for change in changes:
+                change()
+            self._tell(before, refusal)
+
+    def _tell(self, before: State, refusal: str | None) -> None:
+        state = self._breaker.state
+        if self._breaker.refusal and not refusal:
+            log.error(
+                "Meetup refuses every call, ids stay queued: %s",
+                self._breaker.refusal,
+                extra={"event": "api_refused"},
+            )
+        if state is before:
+            return
+        self._metrics.breaker(state)
+        self._metrics.breaker_changes.labels(state.value).inc()
+        level = logging.WARNING if state is State.OPEN else logging.INFO
+        log.log(level, "API breaker: %s -> %s", before, state, extra={"event": "breaker", "state": state.value})

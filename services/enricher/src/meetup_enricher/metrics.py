@@ -1,0 +1,67 @@
+"""The enricher's metrics; the README has them in a table."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from meetup_enricher.breaker import State
+
+_CALL_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
+"""A full batch took Meetup some hundred milliseconds; the last bound is the default at which a call is given up."""
+_BATCH_IDS: Final = (1, 2, 5, 10, 20, 50, 100, 150, 199, 200)
+"""199 apart from 200, so that full batches can be told from those the linger ended."""
+
+
+class Metrics:
+    """Every metric of the service, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry: Final = CollectorRegistry()
+        reg = self.registry
+        self.queue_depth = Gauge(
+            "meetup_enricher_queue_depth", "Ids that wait for their look-up.", ["kind"], registry=reg
+        )
+        self.queue_oldest = Gauge(
+            "meetup_enricher_queue_oldest_seconds", "Age of the oldest waiting id.", ["kind"], registry=reg
+        )
+        self.ids = Counter("meetup_enricher_ids_total", "Ids asked for.", ["kind", "outcome"], registry=reg)
+        self.api_calls = Counter(
+            "meetup_enricher_api_calls_total", "Calls of Meetup's API.", ["kind", "status"], registry=reg
+        )
+        self.api_seconds = Histogram(
+            "meetup_enricher_api_call_seconds", "Duration of API calls.", ["kind"], registry=reg, buckets=_CALL_SECONDS
+        )
+        self.batch_ids = Histogram(
+            "meetup_enricher_batch_ids", "Ids in a batch.", ["kind"], registry=reg, buckets=_BATCH_IDS
+        )
+        self.rate_limit_remaining = Gauge(
+            "meetup_enricher_rate_limit_remaining", "Calls that Meetup said remain in this window.", registry=reg
+        )
+        self.breaker_state = Gauge(
+            "meetup_enricher_breaker_state", "1 for the state the API's breaker is in.", ["state"], registry=reg
+        )
+        self.breaker_changes = Counter(
+            "meetup_enricher_breaker_changes_total", "Changes of the API's breaker.", ["state"], registry=reg
+        )
+        self.stored = Counter("meetup_enricher_profiles_stored_total", "Profiles stored.", ["kind"], registry=reg)
+        self.missing = Counter(
+            "meetup_enricher_profiles_missing_total", "Ids remembered as missing.", ["kind", "reason"], registry=reg
+        )
+        self.unasked = Counter(
+            "meetup_enricher_unasked_results_total", "Results nobody asked for, ignored.", ["kind"], registry=reg
+        )
+        self.retries = Counter("meetup_enricher_retries_total", "Retries.", ["call", "error"], registry=reg)
+        self.last_success = Gauge(
+            "meetup_enricher_last_success_timestamp_seconds",
+            "When a batch was last stored, 0 for never.",
+            ["kind"],
+            registry=reg,
+        )
+        self.store_up = Gauge(
+            "meetup_enricher_store_up", "1 while the document store answers, 0 while not.", registry=reg
+        )
+
+    def breaker(self, state: State) -> None:
+        """The breaker is in this state now."""
+        for each in State:
+            self.breaker_state.labels(each.value).set(each is state)

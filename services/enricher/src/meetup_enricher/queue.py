@@ -1,0 +1,168 @@
+"""The durable queue of one kind, in the document store: ids that wait for their look-up.
+
+An entry is due at ``due_at``; taking it moves that into the future, which is the lease. A worker that dies therefore
+loses nothing: its entries become due again by themselves, for any worker of any replica. Every write may be done twice.
+"""
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from meetupkit.errors import Conflict
+from meetupkit.stores.documents import AtMost, Create, Delete, Document, DocumentStore, Put, Write
+
+from meetup_enricher.profiles import Shelf
+
+NEW: Final = 0
+"""The priority of an id that has no profile."""
+REFRESH: Final = 1
+"""The priority of an id whose profile, or whose being missing, is out of date. New ids go first."""
+_FIRST_DEFERRAL_SECONDS: Final = 5.0
+"""An id that failed alone waits this long, then twice as long each time: it may be what makes the API fail."""
+_LONGEST_DEFERRAL_SECONDS: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An id to be queued; ``known_missing`` if a document says that it has no profile."""
+
+    profile_id: int
+    priority: int
+    known_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Entries under one lease, by id, as they are stored."""
+
+    lease: str
+    entries: Mapping[int, Mapping[str, Any]]
+
+    @property
+    def ids(self) -> Sequence[int]:
+        """The ids to look up."""
+        return list(self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits: how many ids, and the age of the oldest in seconds (0 if none waits)."""
+
+    depth: int
+    oldest_seconds: float
+
+
+class Queue:
+    """Thread-safe as its store is. Methods raise what the store raises and try once. ``clock``: epoch seconds."""
+
+    def __init__(
+        self, store: DocumentStore, shelf: Shelf, *, lease_seconds: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store = store
+        self._shelf = shelf
+        self._lease_ms = int(lease_seconds * 1000)
+        self._clock = clock
+
+    def queued(self, ids: Iterable[int]) -> set[int]:
+        """Which of the ids are in the queue."""
+        names = {self._shelf.name(each): each for each in ids}
+        return {names[name] for name in self._store.get(self._shelf.queue, names, only=["priority"])}
+
+    def enqueue(self, entries: Sequence[Entry]) -> None:
+        """Queue them all in one commit, durable when this returns. ``Conflict`` if one is queued already."""
+        now = self._now()
+        # The fraction is a lot: ids of one request are looked up in random order, because documents written in the
+        # order of their names all go to one server of Firestore.
+        self._store.commit(
+            [
+                Create(
+                    self._shelf.queue,
+                    self._shelf.name(entry.profile_id),
+                    {
+                        "id": entry.profile_id,
+                        "priority": entry.priority,
+                        "enqueued_at": now,
+                        "due_at": now - random.random(),
+                        "known_missing": entry.known_missing,
+                        "attempts": 0,
+                        "failed_alone": 0,
+                        "lease": "",
+                    },
+                )
+                for entry in entries
+            ]
+        )
+
+    def due(self, limit: int) -> Sequence[Document]:
+        """The entries to take next: new ids before refreshes, and among these those that have been due longest."""
+        return self._store.query(
+            self._shelf.queue, where=AtMost("due_at", self._now()), order_by=("priority", "due_at"), limit=limit
+        )
+
+    def age_seconds(self, entries: Iterable[Document]) -> float:
+        """How long the oldest of the entries has been queued."""
+        return (self._now() - min((entry.fields["enqueued_at"] for entry in entries), default=self._now())) / 1000
+
+    def new_lease(self) -> str:
+        """A name that no other lease has."""
+        return uuid.uuid4().hex
+
+    def claim(self, entries: Sequence[Document], lease: str) -> Batch:
+        """Take the entries, or none of them if another worker has been faster with one.
+
+        Called again with the same lease after ``StoreUnavailable`` it returns what the first call took, if it did.
+        """
+        until = self._now() + self._lease_ms
+        taken = [
+            (entry, {**entry.fields, "due_at": until, "lease": lease, "attempts": entry.fields["attempts"] + 1})
+            for entry in entries
+        ]
+        try:
+            self._store.commit([Put(self._shelf.queue, entry.name, new, entry.version) for entry, new in taken])
+        except Conflict:
+            return self._held(lease, [entry.name for entry in entries])
+        return Batch(lease, {new["id"]: new for _, new in taken})
+
+    def removal(self, profile_id: int) -> Write:
+        """The write that ends an entry; belongs into the commit that stores what became of the id.
+
+        Unconditional: should the lease have lapsed, then another worker stores the same, and either may be last.
+        """
+        return Delete(self._shelf.queue, self._shelf.name(profile_id))
+
+    def give_back(self, batch: Batch, *, failed_alone: bool = False) -> None:
+        """Make those entries due that are still held under the batch's lease; later if one failed all by itself."""
+        now = self._now()
+        writes: list[Write] = []
+        for entry in self._entries(batch.lease, [self._shelf.name(each) for each in batch.ids]):
+            fields = {**entry.fields, "lease": "", "due_at": now}
+            if failed_alone:
+                fields["failed_alone"] += 1
+                fields["due_at"] = now + _deferral_ms(fields["failed_alone"])
+            writes.append(Put(self._shelf.queue, entry.name, fields, entry.version))
+        try:
+            self._store.commit(writes)
+        except Conflict:
+            return  # a lease lapsed in between; the entries become due by themselves
+
+    def waiting(self) -> Waiting:
+        """Counts the queue and looks at its oldest entry."""
+        oldest = self._store.query(self._shelf.queue, order_by=("enqueued_at",), limit=1)
+        return Waiting(self._store.count(self._shelf.queue), max(0.0, self.age_seconds(oldest)))
+
+    def _held(self, lease: str, names: Sequence[str]) -> Batch:
+        return Batch(lease, {entry.fields["id"]: entry.fields for entry in self._entries(lease, names)})
+
+    def _entries(self, lease: str, names: Sequence[str]) -> list[Document]:
+        found = self._store.get(self._shelf.queue, names)
+        return [entry for entry in found.values() if entry.fields["lease"] == lease]
+
+    def _now(self) -> int:
+        return int(self._clock() * 1000)
+
+
+def _deferral_ms(times: int) -> int:
+    return int(1000 * min(_LONGEST_DEFERRAL_SECONDS, _FIRST_DEFERRAL_SECONDS * 2 ** min(times - 1, 16)))

@@ -1,0 +1,127 @@
+"""Stores what became of a batch: profile or missing document, and the end of the queue entry, in one commit.
+
+A crash before the commit repeats the look-up; one after it has nothing left to do.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from meetupkit.errors import DocumentRefused
+from meetupkit.stores.documents import MAX_WRITES, Delete, Put, Write
+
+from meetup_enricher.lookup import Answer
+from meetup_enricher.metrics import Metrics
+from meetup_enricher.profiles import Shelf, Why, missing_fields, profile_fields, storable
+from meetup_enricher.queue import Batch, Queue
+
+_COMMIT_BYTES: Final = 6 * 1024 * 1024
+"""Firestore takes 10 MiB in one request, in an encoding that can be larger than JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one id: its profile, or why it has none. ``size`` is the profile's, in bytes of JSON."""
+
+    profile_id: int
+    profile: dict[str, Any] | None
+    why: Why
+    known_missing: bool
+    size: int = 0
+
+
+class Settlement:
+    """Settles the batches of one kind. ``commit`` insists on a commit: it returns when the store has taken it."""
+
+    def __init__(
+        self,
+        *,
+        shelf: Shelf,
+        queue: Queue,
+        secret: str,
+        missing_seconds: float,
+        metrics: Metrics,
+        commit: Callable[[Sequence[Write]], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._shelf = shelf
+        self._queue = queue
+        self._secret = secret
+        self._missing_ms = int(missing_seconds * 1000)
+        self._metrics = metrics
+        self._commit = commit
+        self._clock = clock
+
+    def settle(self, batch: Batch, answer: Answer) -> None:
+        """Store it all: one commit for a batch of usual size, more if it is beyond what one commit may hold."""
+        for part in _commits(self._outcomes(batch, answer)):
+            self._settle(part)
+        self._metrics.last_success.labels(self._shelf.kind.name).set(self._clock())
+
+    def _outcomes(self, batch: Batch, answer: Answer) -> Iterator[Outcome]:
+        for profile_id, entry in batch.entries.items():
+            known_missing = bool(entry["known_missing"])
+            if profile_id in answer.found:
+                profile = storable(answer.found[profile_id], self._secret)
+                size = len(json.dumps(profile, ensure_ascii=False))
+                yield Outcome(profile_id, profile, Why.UNSTORABLE, known_missing, size)
+            else:
+                yield Outcome(profile_id, None, answer.missing[profile_id], known_missing)
+
+    def _settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Halves what the store refuses until the document at fault stands alone; its id is remembered as missing."""
+        try:
+            self._commit([write for outcome in outcomes for write in self._writes(outcome)])
+        except DocumentRefused:
+            if len(outcomes) > 1:
+                half = len(outcomes) // 2
+                self._settle(outcomes[:half])
+                self._settle(outcomes[half:])
+                return
+            (outcome,) = outcomes
+            if outcome.profile is None:
+                raise
+            self._settle([Outcome(outcome.profile_id, None, Why.UNSTORABLE, outcome.known_missing)])
+            return
+        for outcome in outcomes:
+            self._count(outcome)
+
+    def _writes(self, outcome: Outcome) -> list[Write]:
+        """At most three: what is known now, the end of what was known before, and the end of the queue entry."""
+        now = int(self._clock() * 1000)
+        shelf, profile_id = self._shelf, outcome.profile_id
+        name, removal = shelf.name(profile_id), self._queue.removal(profile_id)
+        if outcome.profile is None:
+            missing = missing_fields(
+                shelf.kind, profile_id, outcome.why, missing_at=now, expires_at=now + self._missing_ms
+            )
+            return [Put(shelf.missing, name, missing), removal]
+        profile = profile_fields(shelf.kind, profile_id, outcome.profile, fetched_at=now)
+        # A missing document is deleted only where one was seen: with two writes an id, 200 ids fit into one commit.
+        found_again: list[Write] = [Delete(shelf.missing, name)] if outcome.known_missing else []
+        return [Put(shelf.profiles, name, profile), *found_again, removal]
+
+    def _count(self, outcome: Outcome) -> None:
+        kind = self._shelf.kind.name
+        if outcome.profile is None:
+            self._metrics.missing.labels(kind, outcome.why.value).inc()
+        else:
+            self._metrics.stored.labels(kind).inc()
+
+
+def _commits(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
+    """Parts that fit into one commit each, by the number of writes and by size; an id is never torn apart."""
+    part: list[Outcome] = []
+    writes = size = 0
+    for outcome in outcomes:
+        more = 3 if outcome.known_missing else 2
+        if part and (writes + more > MAX_WRITES or size + outcome.size > _COMMIT_BYTES):
+            yield part
+            part, writes, size = [], 0, 0
+        part.append(outcome)
+        writes += more
+        size += outcome.size
+    if part:
+        yield part
