@@ -34,12 +34,22 @@ class OpsAnswer:
 
 
 class OpsPages:
-    """The three pages of one service, over its own registry."""
+    """The three pages of one service, over its own registry.
 
-    def __init__(self, registry: CollectorRegistry, progress: Progress, not_ready: NotReady) -> None:
+    ``caveat`` is what does not work although the service is ready, in a sentence; ``/readyz`` says it with its 200.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        progress: Progress,
+        not_ready: NotReady,
+        caveat: NotReady = lambda: None,
+    ) -> None:
         self._registry = registry
         self._progress = progress
         self._not_ready = not_ready
+        self._caveat = caveat
 
     def answer(self, path: str, accept: str = "") -> OpsAnswer:
         """The page at ``path``; 404 for any other than ``OPS_PATHS``."""
@@ -51,7 +61,10 @@ class OpsPages:
                 return self._livez()
             case "/readyz":
                 why_not = self._not_ready()
-                return _sentence(503, why_not) if why_not else _sentence(200, "ready")
+                if why_not:
+                    return _sentence(503, why_not)
+                caveat = self._caveat()
+                return _sentence(200, f"ready, but: {caveat}" if caveat else "ready")
             case _:
                 return _sentence(404, "this port has " + " ".join(OPS_PATHS))
 
