@@ -1,0 +1,40 @@
+"""``meetup-simulator``: read the flags, listen, say where, end on SIGTERM or SIGINT."""
+
+import asyncio
+import signal
+import sys
+
+from meetupkit import logs
+from meetupkit.settings import exit_with
+
+from meetup_simulator.app import Simulator
+from meetup_simulator.flags import read_flags
+
+READY_LINE = "meetup-simulator listening on "
+
+
+async def _run(arguments: list[str]) -> None:
+    options = read_flags(arguments)
+    try:
+        simulator = Simulator(options)
+        await simulator.start()
+    except (OSError, ValueError, EOFError) as error:
+        exit_with(f"meetup-simulator cannot start: {error}")
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    sys.stdout.write(f"{READY_LINE}http://{host}:{simulator.port}\n")
+    sys.stdout.flush()
+    await stopping.wait()
+    await simulator.stop()
+
+
+def main() -> None:
+    """The command."""
+    logs.configure("simulator", version="0.1.0")
+    asyncio.run(_run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

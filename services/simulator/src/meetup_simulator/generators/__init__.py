@@ -1,0 +1,43 @@
+"""One generator function for each feed. A new feed is a row of meetupkit's feed table and one more function here."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from meetup_simulator.generators.clock import MtimeClock
+from meetup_simulator.generators.event_comments import event_comments
+from meetup_simulator.generators.open_events import open_events
+from meetup_simulator.generators.open_venues import open_venues
+from meetup_simulator.generators.photos import photos
+from meetup_simulator.generators.republication import Value
+from meetup_simulator.generators.rsvps import rsvps
+from meetup_simulator.java_json import encode
+from meetup_simulator.world import World
+
+Generator = Callable[[World, MtimeClock, random.Random], Iterator[Value]]
+
+GENERATORS: Final[Mapping[str, Generator]] = {
+    "open_events": open_events,
+    "open_venues": open_venues,
+    "event_comments": event_comments,
+    "photos": photos,
+    "rsvps": rsvps,
+}
+NATURAL_RATES: Final[Mapping[str, float]] = {
+    "open_events": 0.15,
+    "open_venues": 0.1,
+    "event_comments": 0.5,
+    "photos": 0.4,
+    "rsvps": 1.32,
+}
+"""Records per second. rsvps and open_events as recorded; the others are known only to be lower than rsvps."""
+
+
+def generated(feed: str, world: World, *, start: int, rate: float) -> Iterator[bytes]:
+    """Encoded records of the feed without end.
+
+    ``start`` is the first mtime in milliseconds; mtimes advance by the rate, with rate 0 by the feed's natural one.
+    """
+    dice = world.dice("feed", feed)
+    clock = MtimeClock(start, rate or NATURAL_RATES[feed], dice)
+    return map(encode, GENERATORS[feed](world, clock, dice))
