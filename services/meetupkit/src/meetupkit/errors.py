@@ -7,9 +7,12 @@
     │   ├── UpstreamUnavailable     Meetup's streams or API: refused, reset, silent, 5xx, an empty 200
     │   │   └── Throttled           429, or Meetup's older 400 "throttled"
     │   ├── EnricherUnavailable     the enricher did not take the ids
+    │   ├── SlackUnavailable        Slack did not answer, or answered 5xx
+    │   │   └── SlackThrottled      429
     │   └── StoreUnavailable        a store cannot be reached or is full
     └── PermanentError              a person must change something
         ├── UpstreamRefused         Meetup says no: 401 for the key, 400 for the request
+        ├── SlackRefused            Slack says no: a revoked webhook or token, a channel it does not know
         ├── StoreRefused            credentials, missing bucket or database, not writable by this user
         ├── DocumentRefused         the store will never take this document
         │   └── DocumentTooLarge    because of its size
@@ -44,6 +47,14 @@ class EnricherUnavailable(TransientError):  # noqa: N818
     """The enricher did not take the ids."""
 
 
+class SlackUnavailable(TransientError):  # noqa: N818
+    """Slack did not take the message now."""
+
+
+class SlackThrottled(SlackUnavailable):
+    """Slack asks for fewer messages."""
+
+
 class StoreUnavailable(TransientError):  # noqa: N818
     """A store cannot be reached, or has no room."""
 
@@ -54,6 +65,10 @@ class PermanentError(MeetupError):
 
 class UpstreamRefused(PermanentError):  # noqa: N818
     """Meetup refuses this key or this request."""
+
+
+class SlackRefused(PermanentError):  # noqa: N818
+    """Slack refuses this webhook, this token or this channel."""
 
 
 class StoreRefused(PermanentError):  # noqa: N818

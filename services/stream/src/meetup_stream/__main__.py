@@ -18,7 +18,7 @@ from meetupkit.stores.objects import ObjectStore, open_objects
 
 from meetup_stream.enrichment import Enricher
 from meetup_stream.metrics import Metrics
-from meetup_stream.settings import StreamSettings
+from meetup_stream.settings import Layout, StreamSettings
 from meetup_stream.stream import Job, Stream
 
 log = logging.getLogger("meetup_stream")
@@ -36,6 +36,7 @@ def main() -> None:
         store=store,
         enricher=Enricher(settings.enricher_url) if settings.enricher_url else None,
         overlap=settings.overlap_seconds,
+        segment_seconds=settings.segment_seconds if settings.layout is Layout.BATCH else None,
         owner=f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}",
     )
     stream = Stream(job, metrics=metrics, progress=progress)

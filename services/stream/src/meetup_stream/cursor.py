@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 from meetupkit.errors import Conflict, TransientError
 from meetupkit.progress import Progress
 from meetupkit.retry import reconnect_policy
+from meetupkit.seams import Seam, passed
 from meetupkit.stores.objects import ObjectStore
 from tenacity import Retrying
 
@@ -175,6 +176,7 @@ class Cursor:
             self._conflict(self._read())
             return
         self._saved, self._saved_at = checkpoint, self._clock()
+        passed(Seam.CURSOR_WRITTEN)
 
     def _conflict(self, found: Checkpoint) -> None:
         """Either an earlier write of ours arrived although its answer did not, or another process writes too."""

@@ -14,6 +14,7 @@ import requests
 from meetupkit.errors import EnricherUnavailable, TransientError
 from meetupkit.progress import Progress
 from meetupkit.retry import reconnect_policy
+from meetupkit.seams import Seam, passed
 
 from meetup_stream.cursor import Cursor, Ids
 from meetup_stream.metrics import Metrics
@@ -122,6 +123,7 @@ class Announcer:
                 with attempt:
                     self._progress.moving("announcer", _TURN_SECONDS)
                     self._enricher.accept(*few)
+                    passed(Seam.IDS_ACCEPTED)
             self._accepted(*few)
         cursor.advance(mtime)
 

@@ -6,33 +6,42 @@ The object's name is made of the line, so that a line that comes again is kept o
 import base64
 import hashlib
 import json
+from dataclasses import dataclass
 
 import google_crc32c
-from meetupkit.records import Reason, Rejection
+from meetupkit.feeds import Feed
+from meetupkit.records import Reason, Record, Rejection, read_line
 from meetupkit.stores.objects import NewObject
 
-from meetup_stream.lines import OversizedLine
+from meetup_stream.lines import Line, OversizedLine
 
 
-def rejected_object(label: str, rejection: Rejection) -> NewObject:
-    """The line as it came, in text if it is text and else in base64, with its reason."""
-    sha256 = hashlib.sha256(rejection.line).hexdigest()
-    return _object(label, rejection.reason, rejection.detail, rejection.line, len(rejection.line), sha256)
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """The object that keeps a rejected line, and the reason of its rejection."""
+
+    new: NewObject
+    reason: Reason
 
 
-def oversized_object(label: str, line: OversizedLine) -> NewObject:
-    """The beginning of the line, and the length and checksum of all of it."""
-    detail = f"{line.length} bytes; the first {len(line.beginning)} are kept"
-    return _object(label, Reason.TOO_LARGE, detail, line.beginning, line.length, line.sha256)
+def read_or_quarantine(feed: Feed, label: str, line: Line) -> Record | Quarantined:
+    """The record that the line holds, or what is kept of the line."""
+    if isinstance(line, OversizedLine):
+        detail = f"{line.length} bytes; the first {len(line.beginning)} are kept"
+        return _quarantined(label, Reason.TOO_LARGE, detail, line.beginning, line.length, line.sha256)
+    match read_line(feed, line):
+        case Rejection(reason, detail, kept):
+            return _quarantined(label, reason, detail, kept, len(kept), hashlib.sha256(kept).hexdigest())
+        case record:
+            return record
 
 
-def _object(label: str, reason: Reason, detail: str, kept: bytes, length: int, sha256: str) -> NewObject:
+def _quarantined(label: str, reason: Reason, detail: str, kept: bytes, length: int, sha256: str) -> Quarantined:
     try:
         line = {"text": kept.decode()}
     except UnicodeDecodeError:
         line = {"base64": base64.b64encode(kept).decode()}
-    body = json.dumps(
-        {"reason": reason, "detail": detail, "length": length, "sha256": sha256, **line}, ensure_ascii=False
-    ).encode()
+    said = {"reason": reason, "detail": detail, "length": length, "sha256": sha256, **line}
+    body = json.dumps(said, ensure_ascii=False).encode()
     name = f"{label}/_rejected/{reason}_{sha256[:32]}.json"
-    return NewObject(name, body, google_crc32c.value(body), metadata={"reason": reason})
+    return Quarantined(NewObject(name, body, google_crc32c.value(body), metadata={"reason": reason}), reason)

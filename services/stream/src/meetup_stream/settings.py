@@ -12,6 +12,13 @@ _DEFAULT_READ_TIMEOUT = 900.0
 """For a custom feed, of whose rate nothing is known: that of the quieter known feeds."""
 
 
+class Layout(StrEnum):
+    """How records lie in the object store."""
+
+    RECORDS = "records"
+    BATCH = "batch"
+
+
 class LogLevel(StrEnum):
     """Cloud Logging's severities that a container may be told to start at."""
 
@@ -43,6 +50,12 @@ class StreamSettings(Settings, prefix="STREAM_"):
         "",
         pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{0,62})?$",
         description="What the names of the feed's objects start with; empty: the feed's name.",
+    )
+    layout: Layout = Field(
+        Layout.RECORDS, description="`records`: one object a record; `batch`: gzip NDJSON segments by the hour."
+    )
+    segment_seconds: float = Field(
+        60, ge=1, le=3600, description="Layout `batch`: how long a record may wait for others before it is stored."
     )
     enricher_url: HttpUrl = Field("", description="The enricher that is told member and group ids; empty: none is.")
     host: str = Field("127.0.0.1", description="Address that `/metrics`, `/livez` and `/readyz` listen on.")

@@ -14,15 +14,19 @@ from typing import Final
 from meetupkit.errors import MeetupError, StoreUnavailable
 from meetupkit.feeds import Feed
 from meetupkit.progress import Progress
+from meetupkit.seams import Seam, passed
 from meetupkit.stores.objects import ObjectStore
 
+from meetup_stream.account import Account
+from meetup_stream.creation import Creator
 from meetup_stream.cursor import Cursor, wait_until_abandoned
 from meetup_stream.enrichment import Announcer, Enricher
 from meetup_stream.intake import Intake
 from meetup_stream.metrics import Metrics
 from meetup_stream.resume import is_trickle, resume_url
+from meetup_stream.segments import SegmentsWriter
 from meetup_stream.source import Source
-from meetup_stream.writer import Batch, Writer
+from meetup_stream.writer import Batch, RecordsWriter, Writer
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +54,8 @@ class Job:
     enricher: Enricher | None
     overlap: float
     owner: str
+    segment_seconds: float | None = None
+    """Layout ``batch``: how long records are held; ``None`` for the layout ``records``."""
 
 
 class Stream:
@@ -121,7 +127,8 @@ class Session:
         self._pass_running = False
         self._last_line_at = 0.0
         self._intake = Intake()
-        self._writer = Writer(job.feed, job.label, job.store, metrics=metrics, progress=progress, giving_up=giving_up)
+        self._creator = Creator(job.store, metrics=metrics, progress=progress, giving_up=giving_up)
+        self._writer = _writer(job, self._creator, Account(metrics))
         self._announcer = Announcer(job.enricher, metrics=metrics, progress=progress) if job.enricher else None
         self._cursor = Cursor(
             job.store,
@@ -136,7 +143,7 @@ class Session:
             job.feed,
             self._intake,
             resume=self._resume,
-            stored=lambda: self._writer.stored,
+            stored=lambda: self._creator.created,
             metrics=metrics,
             progress=progress,
             stopping=self._reading_over,
@@ -160,7 +167,7 @@ class Session:
             self._writing_over.set()
             for thread in threads:
                 thread.join(_JOIN_SECONDS)
-            self._writer.close()
+            self._creator.close()
         if not self._cursor.lost_to:
             self._cursor.save()
         if self._refusal:
@@ -177,7 +184,7 @@ class Session:
         """Why records do not flow."""
         if not self._claimed:
             return "starting: reading the cursor"
-        return self._writer.why_not or self._source.why_not
+        return self._creator.why_not or self._source.why_not
 
     def _read(self) -> None:
         try:
@@ -193,20 +200,25 @@ class Session:
             lines = self._intake.take(BATCH_LINES, timeout=TICK_SECONDS)
             self._metrics.waiting.set(self._intake.waiting)
             if lines:
-                self._follow_up(self._writer.write(lines))
                 self._last_line_at = time.monotonic()
+                self._metrics.lines_read.inc(len(lines))
+                passed(Seam.RECORD_READ)
+                self._follow_up(self._writer.write(lines))
             else:
-                self._writer.idle()
+                self._follow_up(self._writer.idle())
                 self._look_for_end_of_pass()
+        self._follow_up(self._writer.finish())
         self._progress.ended("writer")
 
     def _follow_up(self, batch: Batch) -> None:
         """The ids before the cursor: it must not say that all is done while nobody was told of them."""
+        if not batch.mtime:
+            return
         if self._announcer is None:
             self._cursor.advance(batch.mtime)
             return
         while not self._announcer.add(batch, timeout=TICK_SECONDS):
-            self._writer.idle()
+            self._creator.idle()
             if self._reading_over.is_set():  # what is not announced now is read again
                 return
 
@@ -240,3 +252,9 @@ class Session:
         thread = threading.Thread(target=target, name=name, daemon=True)
         thread.start()
         return thread
+
+
+def _writer(job: Job, creator: Creator, account: Account) -> Writer:
+    if job.segment_seconds is None:
+        return RecordsWriter(job.feed, job.label, creator, account)
+    return SegmentsWriter(job.feed, job.label, job.store, creator, account, max_age=job.segment_seconds)

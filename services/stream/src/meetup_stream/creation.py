@@ -1,0 +1,108 @@
+"""Creates objects for as long as it takes, several at once where the store waits on a network."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from enum import Enum
+from typing import Final, TypeVar
+
+from meetupkit.errors import TransientError
+from meetupkit.progress import Progress
+from meetupkit.retry import reconnect_policy
+from meetupkit.seams import Seam, passed
+from meetupkit.stores.objects import Created, NewObject, ObjectStore
+
+from meetup_stream.metrics import Metrics
+
+_TURN_SECONDS: Final = 90.0
+"""One try at an object ends within its store's own timeouts, at most 60 s; a writer that needs longer is stuck."""
+
+
+T = TypeVar("T")
+
+
+class Outcome(Enum):
+    """What became of one object."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    """It was there already, the same to the byte."""
+    COLLIDED = "collided"
+    """Another body has its name; it is stored beside it, its checksum in its name."""
+
+
+class Creator:
+    """The one place where a stream creates objects."""
+
+    def __init__(self, store: ObjectStore, *, metrics: Metrics, progress: Progress, giving_up: threading.Event) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._progress = progress
+        self._giving_up = giving_up
+        self._pool = ThreadPoolExecutor(store.concurrency, "create") if store.concurrency > 1 else None
+        self.created = 0
+        """How many objects this process created."""
+        self.why_not: str | None = None
+        """Why nothing can be stored now."""
+
+    def create_all(self, objects: Sequence[NewObject]) -> list[Outcome]:
+        """Return when every object is there; what was created in one try is not tried again in the next.
+
+        Raises the store's ``TransientError`` if ``giving_up`` is set meanwhile, ``StoreRefused`` if a person must act.
+        """
+        outcomes: dict[int, Outcome] = {}
+        for attempt in reconnect_policy("create", stopping=self._giving_up, on_retry=self._waiting):
+            with attempt:
+                self.idle()
+                self._create_missing(objects, outcomes)
+                self.why_not = None
+        self.created += sum(outcome is not Outcome.DUPLICATE for outcome in outcomes.values())
+        return [outcomes[index] for index in range(len(objects))]
+
+    def patiently(self, call: Callable[[], T]) -> T:
+        """Another call to the store, for as long as it takes."""
+        return reconnect_policy("read", stopping=self._giving_up, on_retry=self._waiting)(call)
+
+    def idle(self) -> None:
+        """Say that the writer is alive."""
+        self._progress.moving("writer", _TURN_SECONDS)
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+
+    def _create_missing(self, objects: Sequence[NewObject], outcomes: dict[int, Outcome]) -> None:
+        missing = [index for index in range(len(objects)) if index not in outcomes]
+        if self._pool is None:
+            for index in missing:
+                outcomes[index] = self._create(objects[index])
+            return
+        failed: TransientError | None = None
+        for index, future in [(index, self._pool.submit(self._create, objects[index])) for index in missing]:
+            try:
+                outcomes[index] = future.result()
+            except TransientError as error:
+                failed = error
+        if failed:
+            raise failed
+
+    def _create(self, new: NewObject) -> Outcome:
+        there = self._store.create(new)
+        if isinstance(there, Created):
+            passed(Seam.OBJECT_WRITTEN)
+            return Outcome.STORED
+        if there.crc32c == new.crc32c:
+            return Outcome.DUPLICATE
+        stem, dot, ending = new.name.partition(".")
+        beside = replace(new, name=f"{stem}_{new.crc32c:08x}{dot}{ending}")
+        if isinstance(self._store.create(beside), Created):
+            passed(Seam.OBJECT_WRITTEN)
+            return Outcome.COLLIDED
+        return Outcome.DUPLICATE
+
+    def _waiting(self, error: TransientError, seconds: float) -> None:
+        self.why_not = f"the object store is away: {error}"
+        self._metrics.retries["create"].inc()
+        self._progress.moving("writer", seconds + _TURN_SECONDS)
