@@ -9,6 +9,7 @@ from pathlib import Path
 
 import google_crc32c
 import pytest
+from meetup_simulator.emulators.pytest_plugin import Bucket
 from meetupkit.errors import Conflict, StoreRefused, StoreUnavailable
 from meetupkit.stores.objects import Created, Exists, NewObject, ObjectStore, open_objects
 
@@ -30,7 +31,12 @@ def directory(tmp_path: Path) -> Place:
     return Place(f"file://{objects}", lambda: objects.rename(away), lambda: away.rename(objects))
 
 
-@pytest.fixture(params=["directory"])
+@pytest.fixture
+def bucket(cloud_storage: Bucket) -> Place:
+    return Place(f"{cloud_storage.url}/some/prefix", cloud_storage.process.stop, cloud_storage.process.start)
+
+
+@pytest.fixture(params=["directory", "bucket"])
 def place(request: pytest.FixtureRequest) -> Place:
     found: Place = request.getfixturevalue(request.param)
     return found

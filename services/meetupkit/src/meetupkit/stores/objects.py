@@ -13,9 +13,10 @@ from meetupkit.errors import StoreRefused
 
 _REST: Final = r"[^/\x00-\x1f\x7f\ud800-\udfff]*"
 _COMPONENT: Final = r"[^./\x00-\x1f\x7f\ud800-\udfff]" + _REST
-_is_name: Final = re.compile(f"{_COMPONENT}(?:/{_COMPONENT})*").fullmatch
-"""Relative, no empty component and none that starts with a dot (``..``, hidden files), no control character (Cloud
-Storage refuses line ends, file systems NUL), no half of a surrogate pair (not UTF-8)."""
+is_name: Final = re.compile(f"{_COMPONENT}(?:/{_COMPONENT})*").fullmatch
+"""Whether every back end can hold an object of this name: relative, no empty component and none that starts with a dot
+(``..``, hidden files), no control character (Cloud Storage refuses line ends, file systems NUL), no half of a surrogate
+pair (not UTF-8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class StoredObject:
 
 def check_name(name: str) -> None:
     """Raise ``ValueError`` unless every back end can hold an object of this name and none can be led astray by it."""
-    if _is_name(name) is None:
+    if is_name(name) is None:
         raise ValueError(f"not an object's name: {name!r}")
 
 
@@ -78,7 +79,8 @@ class ObjectStore(Protocol):
     def replace(self, name: str, body: bytes, *, expected_version: int) -> int:
         """Write the object if its version is still the expected one (0: it does not exist) and return the new version.
 
-        Raises ``Conflict`` if someone else wrote meanwhile.
+        Raises ``Conflict`` if someone else wrote meanwhile. After ``StoreUnavailable`` the write may have happened, and
+        the same call would find its own work as a conflict: read again and compare before writing again.
         """
 
     def names(self, prefix: str) -> Iterator[str]:
@@ -98,5 +100,9 @@ def open_objects(url: str) -> ObjectStore:
             from meetupkit.stores.objects_directory import DirectoryObjects
 
             return DirectoryObjects.from_url(url)
+        case "gs":
+            from meetupkit.stores.objects_gcs import GcsObjects
+
+            return GcsObjects.from_url(url)
         case scheme:
             raise StoreRefused(f"{url}: objects are kept at file:///dir or gs://bucket, not at {scheme or 'that'}")

@@ -1,0 +1,256 @@
+"""Objects in a bucket of Cloud Storage.
+
+Each method tries once: the client's own retries are off, because its caller retries by ``meetupkit.retry``. A create
+whose answer was lost is repeated by the caller and then finds ``Exists`` with the checksum of what it sent.
+"""
+
+import base64
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from email.utils import mktime_tz, parsedate_tz
+from time import time
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import requests
+from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
+from google.cloud import storage  # type: ignore[import-untyped]
+from google.cloud.storage.exceptions import DataCorruption  # type: ignore[import-untyped]
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+
+from meetupkit.errors import Conflict, StoreRefused, StoreUnavailable
+from meetupkit.stores.objects import Created, Exists, NewObject, StoredObject, check_name, is_name
+
+CONCURRENCY: Final = 32
+"""An upload waits 30 to 100 ms for Cloud Storage and costs under 1 ms of one core, which this many keep busy."""
+_TIMEOUT: Final = (5.0, 20.0)
+"""Seconds to connect, and between two reads of the answer: a store that is slower hangs. At least two such tries fit
+into the 60 s of the retry policy."""
+_NEVER: Final = 1
+"""No object has this generation: they are microseconds since the epoch."""
+_OVERLOADED_REASONS: Final = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"})
+"""A 403 that means 429: https://cloud.google.com/storage/docs/json_api/v1/status-codes"""
+_TRANSIENT_STATUS: Final = frozenset({408, 409, 410, 429})
+"""Besides 5xx. 409: two requests for one object at once. 410: an upload session that Cloud Storage has forgotten."""
+_MESSAGE_CHARACTERS: Final = 300
+_is_bucket: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]").fullmatch
+
+
+class GcsObjects:
+    """The store at ``gs://bucket[/prefix]``, where the object of a name is ``prefix/name``.
+
+    ``STORAGE_EMULATOR_HOST`` puts an emulator in Cloud Storage's place, and needs no credentials then.
+    """
+
+    def __init__(self, bucket: str, prefix: str = "") -> None:
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._bucket_name = bucket
+        with _door(bucket):
+            self._client = storage.Client(project=None)  # of all that is here, only new buckets belong to a project
+        _size_pool(self._client)
+        self._bucket = self._client.bucket(bucket)
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """The store at ``gs://bucket[/prefix]``; looks for credentials, but sends nothing to Cloud Storage."""
+        parts = urlsplit(url)
+        prefix = parts.path.strip("/")
+        well_formed = _is_bucket(parts.netloc) and is_name(prefix or "any") and not (parts.query or parts.fragment)
+        if not well_formed:
+            raise StoreRefused(f"{url}: a bucket is written gs://bucket or gs://bucket/prefix")
+        return cls(parts.netloc, prefix)
+
+    @property
+    def concurrency(self) -> int:
+        """As many as the pool has connections."""
+        return CONCURRENCY
+
+    def check(self) -> None:
+        """Ask for each permission that the methods need, in ways that change nothing whatever the answer is.
+
+        ``testIamPermissions`` would answer wrongly where a condition grants a prefix only. Reading the bucket itself
+        would ask for ``storage.buckets.get``, which ``roles/storage.objectUser`` does not hold.
+        """
+        with _door(self._bucket_name):
+            next(iter(self._list("", 1)), None)  # storage.objects.list; 404 only if there is no bucket
+            blob = self._blob("_check")
+            with suppress(PreconditionFailed):  # storage.objects.create: a write that cannot happen
+                _upload(blob, b"", "text/plain", _NEVER)
+            for call in (blob.reload, blob.delete):  # storage.objects.get, and .delete, which replacing asks for
+                with suppress(NotFound, PreconditionFailed):
+                    call(if_generation_match=_NEVER, retry=None, timeout=_TIMEOUT)
+
+    def create(self, new: NewObject) -> Created | Exists:
+        """One multipart request up to 8 MiB; Cloud Storage compares the body with the checksum before it stores it."""
+        check_name(new.name)
+        with _door(self._bucket_name):
+            blob = self._blob(new.name)
+            blob.crc32c = base64.b64encode(new.crc32c.to_bytes(4, "big")).decode()
+            if new.metadata:
+                blob.metadata = new.metadata
+            try:
+                _upload(blob, new.body, new.content_type, 0)
+            except PreconditionFailed:
+                return Exists(self._crc32c_of(new.name))
+        return Created()
+
+    def read(self, name: str) -> StoredObject | None:
+        """The body, verified by its checksum, and the generation it belongs to, of one request."""
+        check_name(name)
+        with _door(self._bucket_name):
+            blob = self._blob(name)
+            try:
+                body: bytes = blob.download_as_bytes(retry=None, timeout=_TIMEOUT, checksum="crc32c")
+            except NotFound:
+                next(iter(self._list("", 1)), None)  # tells a bucket that is gone from an object that never was
+                return None
+            return StoredObject(body, _whole(blob.generation))
+
+    def replace(self, name: str, body: bytes, *, expected_version: int) -> int:
+        """The version is the object's generation."""
+        check_name(name)
+        with _door(self._bucket_name):
+            blob = self._blob(name)
+            try:
+                _upload(blob, body, "application/json", expected_version, checksum="crc32c")
+            except PreconditionFailed:
+                raise Conflict(f"{name}: version {expected_version} was expected, another one is there") from None
+            return _whole(blob.generation)
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """One request for each 1,000 names."""
+        with _door(self._bucket_name):
+            for name in self._list(prefix):
+                yield name.removeprefix(self._prefix)
+
+    def sync(self) -> None:
+        """Nothing: Cloud Storage answers a write when it is durable."""
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _blob(self, name: str) -> Any:
+        return self._bucket.blob(self._prefix + name)
+
+    def _list(self, prefix: str, most: int | None = None) -> Iterator[str]:
+        for blob in self._client.list_blobs(
+            self._bucket_name,
+            prefix=self._prefix + prefix,
+            max_results=most,
+            fields="items(name),nextPageToken",
+            retry=None,
+            timeout=_TIMEOUT,
+        ):
+            yield blob.name
+
+    def _crc32c_of(self, name: str) -> int:
+        blob = self._blob(name)
+        try:
+            blob.reload(retry=None, timeout=_TIMEOUT)
+        except NotFound:
+            raise StoreUnavailable(f"gs://{self._bucket_name}: {name} was deleted while it was compared") from None
+        return int.from_bytes(base64.b64decode(blob.crc32c), "big")
+
+
+def _upload(blob: Any, body: bytes, content_type: str, generation: int, checksum: str | None = None) -> None:
+    blob.upload_from_string(
+        body,
+        content_type=content_type,
+        if_generation_match=generation,
+        retry=None,
+        timeout=_TIMEOUT,
+        checksum=checksum,  # None: the blob carries the one its creator computed
+    )
+
+
+def _whole(generation: int | None) -> int:
+    if generation is None:
+        raise StoreUnavailable("an answer of Cloud Storage names no generation")
+    return generation
+
+
+def _size_pool(client: Any) -> None:
+    """Give the client's session a connection for each writer, and no retries of its own.
+
+    requests looks through the environment for proxies and passwords at each request, which costs a fifth of an
+    upload's processor time; here it is read once.
+    """
+    session: requests.Session = client._http  # the one way the client offers to size its pool
+    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=CONCURRENCY, max_retries=0, pool_block=True)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.proxies.update(get_environ_proxies(client.api_endpoint))
+    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+    session.trust_env = False
+
+
+@contextmanager
+def _door(bucket: str) -> Iterator[None]:
+    """No error of Google's clients or of requests gets past this; no message holds a header or a token."""
+    try:
+        yield
+    except GoogleAPICallError as error:
+        raise _answered(error, bucket) from None
+    except GoogleAuthError as error:
+        raise _unauthenticated(error, bucket) from None
+    except (requests.RequestException, DataCorruption) as error:
+        raise StoreUnavailable(f"gs://{bucket} cannot be reached: {_cause(error)}") from None
+
+
+def _answered(error: GoogleAPICallError, bucket: str) -> StoreUnavailable | StoreRefused:
+    status, (message, reasons) = error.code or 0, _said(error)
+    if status >= 500 or status in _TRANSIENT_STATUS or reasons & _OVERLOADED_REASONS:
+        return StoreUnavailable(f"gs://{bucket} answered {status}: {message}", retry_after=_retry_after(error))
+    match status:
+        case 401:
+            advice = "its credentials are not accepted: renew them"
+        case 403:
+            advice = f"no permission: grant roles/storage.objectUser on gs://{bucket} to the identity of this service"
+        case 404:
+            advice = f"no such bucket: create it (gcloud storage buckets create gs://{bucket})"
+        case _:
+            advice = "the request is not accepted"
+    return StoreRefused(f"gs://{bucket}: {advice}; Cloud Storage answered {status}: {message}")
+
+
+def _said(error: GoogleAPICallError) -> tuple[str, set[str]]:
+    """Google's message and the reasons it gives, from the answer's body; the client puts whole URLs into its own."""
+    try:
+        said = error.response.json()["error"]
+        message, reasons = str(said["message"]), {str(one.get("reason")) for one in said.get("errors", [])}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        message, reasons = type(error).__name__, set()
+    return " ".join(message.split())[:_MESSAGE_CHARACTERS], reasons
+
+
+def _retry_after(error: GoogleAPICallError) -> float | None:
+    """Seconds, which the header gives as such or as a date."""
+    value = error.response.headers.get("Retry-After", "") if error.response is not None else ""
+    if value.isdecimal():
+        return float(value)
+    date = parsedate_tz(value)
+    return max(0.0, mktime_tz(date) - time()) if date else None
+
+
+def _unauthenticated(error: GoogleAuthError, bucket: str) -> StoreUnavailable | StoreRefused:
+    """The client's texts are left out: some quote the answer of the token service."""
+    if isinstance(error, DefaultCredentialsError):
+        return StoreRefused(
+            f"gs://{bucket}: no usable Google credentials: run gcloud auth application-default login, "
+            "give the pod's service account a Google identity, or name a key file in GOOGLE_APPLICATION_CREDENTIALS"
+        )
+    if error.retryable or isinstance(error, TransportError) or isinstance(error.__cause__, TransportError):
+        return StoreUnavailable(f"gs://{bucket}: no access token could be had now ({type(error).__name__})")
+    return StoreRefused(f"gs://{bucket}: Google gives these credentials no access token: are they revoked or expired?")
+
+
+def _cause(error: Exception) -> str:
+    """The innermost reason; requests' own text begins with the whole URL."""
+    inner = error.args[0] if error.args else None
+    reason = getattr(inner, "reason", None) or inner
+    return f"{type(error).__name__}: {reason}"[:_MESSAGE_CHARACTERS] if reason else type(error).__name__
