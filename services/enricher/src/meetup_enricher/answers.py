@@ -18,6 +18,8 @@ _IDS_AT_FAULT: Final = frozenset({400, 413, 414, 422})
 """Statuses that can be due to one id of many: the request is split until the id is found."""
 _TRY_AGAIN: Final = frozenset({408, 425})
 """4xx that say nothing against the request."""
+_THROTTLED: Final = frozenset({"throttled", "blocked"})
+"""Codes that older servers sent with a 400."""
 _REPEATEDLY: Final = "more than the allowed times"
 """Part of the details that Meetup sends to a key that was throttled again and again within one hour."""
 
@@ -51,7 +53,7 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, now: datet
     """The page of a 200; any other answer raises what it means."""
     if status == 200:
         return _page(body)
-    if status == 429 or (status == 400 and _error(body).get("code") == "throttled"):
+    if status == 429 or (status == 400 and _error(body).get("code") in _THROTTLED):
         repeatedly = _REPEATEDLY in str(_error(body).get("details", ""))
         kind = ThrottledRepeatedly if repeatedly else Throttled
         raise kind(f"throttled ({status})", retry_after=read_retry_after(headers.get("Retry-After"), now))

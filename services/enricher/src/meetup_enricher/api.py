@@ -11,7 +11,7 @@ from meetupkit.ops_server import OPS_PATHS, OpsPages
 from starlette.concurrency import run_in_threadpool
 
 from meetup_enricher import __version__
-from meetup_enricher.body import BadRequest, read_body, read_ids
+from meetup_enricher.body import BODY_SECONDS, BadRequest, read_body, read_ids
 from meetup_enricher.intake import Intake, accept_all
 from meetup_enricher.kinds import MAX_ID, Kind
 from meetup_enricher.schemas import (
@@ -39,7 +39,7 @@ _UNAVAILABLE: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def create_app(intakes: Mapping[str, Intake], pages: OpsPages) -> FastAPI:
+def create_app(intakes: Mapping[str, Intake], pages: OpsPages, *, body_seconds: float = BODY_SECONDS) -> FastAPI:
     """The application; ``intakes`` by the name of their kind, ``pages`` on the same port."""
     app = FastAPI(
         title="Meetup enricher",
@@ -49,7 +49,7 @@ def create_app(intakes: Mapping[str, Intake], pages: OpsPages) -> FastAPI:
         redoc_url=None,
     )
     _add_errors(app)
-    _add_enrichments(app, intakes)
+    _add_enrichments(app, intakes, body_seconds)
     for intake in intakes.values():
         _add_profiles(app, intake)
     _add_queue(app, intakes)
@@ -57,7 +57,7 @@ def create_app(intakes: Mapping[str, Intake], pages: OpsPages) -> FastAPI:
     return app
 
 
-def _add_enrichments(app: FastAPI, intakes: Mapping[str, Intake]) -> None:
+def _add_enrichments(app: FastAPI, intakes: Mapping[str, Intake], body_seconds: float) -> None:
     statuses = {
         400: "Not JSON, or cut off.",
         408: "The body came too slowly.",
@@ -78,7 +78,7 @@ def _add_enrichments(app: FastAPI, intakes: Mapping[str, Intake]) -> None:
     )
     async def enrich(request: Request) -> Enrichment:
         """Have profiles looked up. The ids are durable when this is answered with 202."""
-        ids = read_ids(await read_body(request))
+        ids = read_ids(await read_body(request, body_seconds))
         accepted = await run_in_threadpool(accept_all, intakes, ids)
         members, groups = (
             Counts(queued=each.queued, already_queued=each.already_queued, fresh=each.fresh, missing=each.missing)

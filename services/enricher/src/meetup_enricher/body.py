@@ -27,7 +27,7 @@ class BadRequest(Exception):  # noqa: N818  (named for what it is answered with)
         self.mistakes = mistakes
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, seconds: float = BODY_SECONDS) -> bytes:
     """The whole body. Raises ``BadRequest``: 415 not JSON, 413 too large, 408 too slow, 400 cut off."""
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.strip().lower().replace('"', "")
@@ -38,10 +38,10 @@ async def read_body(request: Request) -> bytes:
     if int(request.headers.get("content-length", "0")) > MAX_BODY_BYTES:  # a number: the HTTP parser saw to it
         raise _too_large()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             return await _whole(request)
     except TimeoutError:
-        raise BadRequest(408, f"the body did not arrive within {BODY_SECONDS:g} s") from None
+        raise BadRequest(408, f"the body did not arrive within {seconds:g} s") from None
     except ClientDisconnect:
         raise BadRequest(400, "the body was cut off") from None
 

@@ -23,6 +23,7 @@ DRAIN_SECONDS: Final = 3
 class _BoundedHead(H11Protocol):
     """Cuts connections whose next request has begun and does not get past its head, and silent new ones."""
 
+    head_seconds = HEAD_SECONDS
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -42,7 +43,7 @@ class _BoundedHead(H11Protocol):
 
     def _await_head(self) -> None:
         if self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._cut)
+            self._head_timer = self.loop.call_later(self.head_seconds, self._cut)
 
     def _cancel(self) -> None:
         if self._head_timer:
@@ -58,11 +59,11 @@ class _BoundedHead(H11Protocol):
 class HttpServer:
     """Serves the application from ``start`` to ``stop``; ``port`` 0 takes a free one."""
 
-    def __init__(self, app: ASGIApp, *, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, *, host: str, port: int, head_seconds: float = HEAD_SECONDS) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=_CONNECTIONS)
         options: dict[str, Any] = {
-            "http": _BoundedHead,
+            "http": type("BoundedHead", (_BoundedHead,), {"head_seconds": head_seconds}),
             "ws": "none",
             "lifespan": "off",
             "log_config": None,

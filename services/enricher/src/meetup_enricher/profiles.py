@@ -92,7 +92,7 @@ def _value(value: Any, redact: str, depth: int, *, in_list: bool = False) -> Any
         case None | bool():
             return value
         case int():
-            return value if value in _INT64 else hex(value)
+            return value if value in _INT64 else str(value)
         case float():
             return value if value - value == 0 else None  # NaN and the infinities are the floats for which it is not
         case _ if depth >= MAX_DEPTH:

@@ -1,0 +1,101 @@
+"""The breaker, with the clock as an argument."""
+
+import pytest
+from meetup_enricher.breaker import FIRST_SECONDS, Breaker, State
+
+
+@pytest.fixture
+def breaker() -> Breaker:
+    return Breaker(failures=3, longest_seconds=30, refused_seconds=300)
+
+
+def opened(breaker: Breaker, now: float = 0.0) -> Breaker:
+    for _ in range(3):
+        breaker.failed(now)
+    return breaker
+
+
+def test_fewer_failures_than_the_limit_leave_it_closed(breaker: Breaker) -> None:
+    breaker.failed(0)
+    breaker.failed(0)
+    assert (breaker.state, breaker.wait(0)) == (State.CLOSED, 0)
+
+
+def test_an_answer_in_between_starts_the_count_anew(breaker: Breaker) -> None:
+    breaker.failed(0)
+    breaker.failed(0)
+    breaker.answered()
+    breaker.failed(0)
+    breaker.failed(0)
+    assert breaker.state is State.CLOSED
+
+
+def test_the_limit_of_failures_opens_it_for_the_first_pause(breaker: Breaker) -> None:
+    assert opened(breaker).state is State.OPEN
+    assert breaker.wait(0) == FIRST_SECONDS
+    assert breaker.wait(FIRST_SECONDS) == 0
+
+
+def test_only_one_call_tries_after_the_pause(breaker: Breaker) -> None:
+    opened(breaker).entered()
+    assert breaker.state is State.HALF_OPEN
+    assert breaker.wait(FIRST_SECONDS) > 0
+
+
+def test_a_trial_that_was_abandoned_lets_the_next_one_try(breaker: Breaker) -> None:
+    opened(breaker).entered()
+    breaker.abandoned()
+    assert breaker.wait(FIRST_SECONDS) == 0
+
+
+def test_a_trial_that_succeeds_closes_it(breaker: Breaker) -> None:
+    opened(breaker).entered()
+    breaker.succeeded()
+    assert (breaker.state, breaker.wait(FIRST_SECONDS)) == (State.CLOSED, 0)
+
+
+def test_each_failed_trial_doubles_the_pause_up_to_the_longest(breaker: Breaker) -> None:
+    now, pauses = 0.0, []
+    opened(breaker)
+    for _ in range(8):
+        pauses.append(breaker.wait(now))
+        now += pauses[-1]
+        breaker.entered()
+        breaker.failed(now)
+    assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_pauses_begin_short_again_after_a_success(breaker: Breaker) -> None:
+    opened(breaker).entered()
+    breaker.failed(1)
+    breaker.entered()
+    breaker.succeeded()
+    assert opened(breaker, 100).wait(100) == FIRST_SECONDS
+
+
+def test_a_refusal_opens_it_at_once_and_for_long(breaker: Breaker) -> None:
+    breaker.refused(0, "bad key")
+    assert (breaker.state, breaker.wait(0), breaker.refusal) == (State.OPEN, 300, "bad key")
+
+
+def test_a_late_failure_does_not_shorten_the_pause_of_a_refusal(breaker: Breaker) -> None:
+    breaker.refused(0, "bad key")
+    opened(breaker, 1)
+    assert breaker.wait(1) == 299
+
+
+def test_a_refusal_stands_until_profiles_are_answered(breaker: Breaker) -> None:
+    breaker.refused(0, "bad key")
+    breaker.entered()
+    breaker.answered()
+    assert breaker.refusal == "bad key"
+    breaker.succeeded()
+    assert breaker.refusal is None
+
+
+def test_a_year_of_failures_does_not_overflow(breaker: Breaker) -> None:
+    now = 0.0
+    for _ in range(3000):
+        breaker.failed(now)
+        now += breaker.wait(now)
+    assert breaker.wait(now - 1) <= 30
