@@ -23,7 +23,10 @@ MAX_WRITES: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document as it is stored; ``version`` changes with every write of it."""
+    """A document as it is stored.
+
+    ``version`` changes with every write that changes the document; to write again just what is stored may leave it.
+    """
 
     name: str
     fields: Fields
@@ -119,6 +122,10 @@ def open_documents(url: str) -> DocumentStore:
             from meetupkit.stores.documents_sqlite import SqliteDocuments
 
             return SqliteDocuments.from_url(url)
+        case "firestore":
+            from meetupkit.stores.documents_firestore import FirestoreDocuments
+
+            return FirestoreDocuments.from_url(url)
         case scheme:
             raise StoreRefused(
                 f"{url}: documents are kept at sqlite:///file or firestore://project, not at {scheme or 'that'}"
