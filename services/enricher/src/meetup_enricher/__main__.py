@@ -68,7 +68,7 @@ def main() -> None:
     server.join(DRAIN_SECONDS + 1)
     service.stop(until - time.monotonic())
     store.close()
-    log.info("stopped", extra={"event": "stopped"})
+    log.info("stopped", extra={"event": "stopped", **metrics.totals()})
 
 
 def _open(url: str, health: Health) -> DocumentStore:

@@ -65,3 +65,12 @@ class Metrics:
         """The breaker is in this state now."""
         for each in State:
             self.breaker_state.labels(each.value).set(each is state)
+
+    def totals(self) -> dict[str, int]:
+        """What this life did: fields of its last log line, which no scrape comes too late for."""
+        names = ("profiles_stored", "profiles_missing", "api_calls")
+        return {name: self._total(f"meetup_enricher_{name}_total") for name in names}
+
+    def _total(self, name: str) -> int:
+        samples = (sample for family in self.registry.collect() for sample in family.samples)
+        return int(sum(sample.value for sample in samples if sample.name == name))

@@ -47,9 +47,9 @@ def main() -> None:
         error = run_until_signal(stream)
     store.close()
     if error:
-        log.error("stopped: %s", error, extra={"event": "stopped"})
+        log.error("stopped: %s", error, extra={"event": "stopped", **metrics.totals()})
         sys.exit(1)
-    log.info("stopped", extra={"event": "stopped"})
+    log.info("stopped", extra={"event": "stopped", **metrics.totals()})
 
 
 def _open(url: str) -> ObjectStore:

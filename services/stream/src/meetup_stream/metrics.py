@@ -75,3 +75,12 @@ class Metrics:
         }
         self.ids_pending = gauge("ids_pending", "Member and group ids the enricher has not accepted yet")
         self.ids_accepted = counter("ids_accepted", "Member and group ids the enricher accepted")
+
+    def totals(self) -> dict[str, int]:
+        """What became of this life's records: fields of its last log line, which no scrape comes too late for."""
+        names = ("records_stored", "records_duplicate", "records_rejected")
+        return {name: self._total(f"meetup_stream_{name}_total") for name in names}
+
+    def _total(self, name: str) -> int:
+        samples = (sample for family in self.registry.collect() for sample in family.samples)
+        return int(sum(sample.value for sample in samples if sample.name == name))
