@@ -1,0 +1,193 @@
+"""All children together: started when what they need is ready, restarted, asked for their figures, stopped in order."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from meetup_local.board import Board, FeedLine, Status
+from meetup_local.figures import EnricherHistory, StreamHistory
+from meetup_local.plan import ENRICHER, Process, waves_of_stop
+from meetup_local.processes import Child, State
+from meetup_local.scrape import Page, Scraper
+
+STOP_SECONDS: Final = 9.0
+"""A person is promised ten. What a process has not finished by then is lost to nobody: it is read again."""
+_RESERVED_SECONDS: Final = 1.5
+"""Kept back for each later wave: an idle service stops in a few tenths of a second."""
+
+
+class ChildFailed(Exception):  # noqa: N818
+    """The run cannot go on because of one process; the message is for a person."""
+
+
+class ChildRefused(ChildFailed):
+    """A process says that a person must change something."""
+
+
+class Pipeline:
+    """The processes of a plan, as children of this one."""
+
+    def __init__(
+        self,
+        processes: Sequence[Process],
+        *,
+        logs: Path,
+        environ: Mapping[str, str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._children = {each.name: Child(each, logs=logs, environ=environ, clock=clock) for each in processes}
+        self._feeds = {name: StreamHistory() for name, child in self._children.items() if child.process.feed}
+        self._enricher = EnricherHistory()
+        self._trouble: dict[str, str | None] = dict.fromkeys(self._children, "waiting")
+        self._scraper = Scraper()
+        self._clock = clock
+
+    @property
+    def all_ready(self) -> bool:
+        """Whether every process says that it is ready."""
+        return not any(self._trouble.values())
+
+    def start_next(self) -> None:
+        """Start whatever has all it needs. Raises ``ChildFailed`` for a child that ended instead of getting ready."""
+        for child in self._children.values():
+            if child.state is State.WAITING and not any(self._trouble[name] for name in child.process.needs):
+                child.start(self._addresses())
+                self._trouble[child.process.name] = "starting"
+            self._look(child)
+            if child.state is State.DOWN:
+                raise ChildFailed(_with_log(child, f"ended while it started ({_how(child.exit_code)})"))
+        self._ask_readiness()
+
+    def why_late(self, seconds: float) -> str:
+        """Which process is not ready after so many seconds, and why, with the end of its log."""
+        child = next(child for name, child in self._children.items() if self._trouble[name])
+        return _with_log(child, f"is not ready after {seconds:.0f} s: {self._trouble[child.process.name]}")
+
+    def tend(self) -> None:
+        """Notice ends, and start again what is due. Raises ``ChildRefused``."""
+        for child in self._children.values():
+            self._look(child)
+            if child.is_due():
+                child.start(self._addresses())
+
+    def ask(self) -> None:
+        """Get every process's readiness and figures."""
+        self._ask_readiness()
+        for name, child in self._children.items():
+            if name in self._feeds and (page := self._page(child)):
+                self._feeds[name].observe(self._clock(), page)
+            elif name == ENRICHER and (page := self._page(child)):
+                self._enricher.observe(page)
+
+    def stop(self, show: Callable[[str], None], wait: Callable[[float], object]) -> None:
+        """Stop everything within ``STOP_SECONDS``, those first that nobody needs.
+
+        ``wait`` waits so many seconds, less if a child ends meanwhile; ``show`` is told the phase.
+        """
+        waves = list(waves_of_stop([child.process for child in self._children.values()]))
+        until = self._clock() + STOP_SECONDS
+        for later, wave in zip(range(len(waves) - 1, -1, -1), waves, strict=True):
+            children = [self._children[process.name] for process in wave]
+            show(f"stopping {_names(children)}")
+            for child in children:
+                child.ask_to_stop()
+            self._await_end(children, until - later * _RESERVED_SECONDS, wait)
+        self._scraper.close()
+
+    def kill(self) -> None:
+        """End everything at once."""
+        for child in self._children.values():
+            child.kill()
+
+    @property
+    def killed(self) -> list[str]:
+        """Those that did not stop in time."""
+        return [name for name, child in self._children.items() if child.killed]
+
+    def statuses(self) -> list[Status]:
+        """Every process, in the order of the plan."""
+        return [self._status(child) for child in self._children.values()]
+
+    def board(self, phase: str | None, seconds: float) -> Board:
+        """All that is to be shown now."""
+        return Board(
+            phase=phase,
+            seconds=seconds,
+            feeds=tuple(
+                FeedLine(
+                    feed=child.process.feed,
+                    status=self._status(child),
+                    counts=self._feeds[name].counts,
+                    per_second=self._feeds[name].per_second,
+                    lag=self._feeds[name].lag,
+                )
+                for name, child in self._children.items()
+                if child.process.feed
+            ),
+            enricher=self._enricher.counts,
+            queue=self._enricher.queue,
+            others=tuple(self._status(child) for child in self._children.values() if not child.process.feed),
+        )
+
+    def _page(self, child: Child) -> Page | None:
+        return self._scraper.page(child.address) if child.running and child.address else None
+
+    def _look(self, child: Child) -> None:
+        if not child.look():
+            return
+        name = child.process.name
+        if name in self._feeds:
+            self._feeds[name].life_ended(child.log.totals)
+        elif name == ENRICHER:
+            self._enricher.life_ended(child.log.totals)
+        if child.state is State.DOWN:
+            self._trouble[name] = f"down ({_how(child.exit_code)})"
+            if child.refused:
+                raise ChildRefused(f"{name} does not start: {child.refused}")
+
+    def _ask_readiness(self) -> None:
+        for name, child in self._children.items():
+            if child.running:
+                self._trouble[name] = (
+                    self._scraper.why_not_ready(child.address, child.process.ready_path)
+                    if child.address and child.log.address
+                    else "starting"
+                )
+
+    def _await_end(self, children: Sequence[Child], until: float, wait: Callable[[float], object]) -> None:
+        while any(child.running for child in children):
+            for child in children:
+                self._look(child)
+                if self._clock() >= until:
+                    child.kill()
+            if any(child.running for child in children):
+                wait(min(0.1, max(0.01, until - self._clock())))
+
+    def _addresses(self) -> dict[str, str]:
+        return {name: child.address for name, child in self._children.items() if child.address}
+
+    def _status(self, child: Child) -> Status:
+        name = child.process.name
+        trouble = self._trouble[name]
+        if child.state is State.DOWN:
+            trouble = f"{trouble}, back in {child.restart_in:.0f} s"
+        page = child.address and child.address + child.process.page
+        return Status(name, page, trouble, child.restarts)
+
+
+def _with_log(child: Child, what: str) -> str:
+    lines = "".join(f"\n  {line}" for line in child.log.last_lines) or "\n  (empty)"
+    return f"{child.process.name} {what}; the end of {child.log.path}:{lines}"
+
+
+def _how(code: int | None) -> str:
+    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
+
+def _names(children: Sequence[Child]) -> str:
+    return (
+        "the streams"
+        if all(child.process.feed for child in children)
+        else " and ".join(child.process.name for child in children)
+    )

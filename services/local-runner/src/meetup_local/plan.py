@@ -1,0 +1,160 @@
+"""Which processes run, and with which arguments and environment: what a pod's manifest would say. Pure.
+
+A process is an entry of ``plan``. Where it needs another one it holds an ``Address``; the order of start and stop
+follows from these, so one more process is one more entry.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+from meetupkit.feeds import FEEDS, Feed
+from pydantic import SecretStr
+
+from meetup_local.settings import Options
+
+INHERITED: Final = frozenset(
+    {
+        "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR",
+        "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy",
+        "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+        "STORAGE_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST",
+        "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CONFIG",
+    }
+)  # fmt: skip
+"""What a node gives a pod on this machine: where programs, certificates, proxies and Google's back ends are."""
+_LOOPBACK: Final = "127.0.0.1,localhost"
+
+SIMULATOR: Final = "simulator"
+ENRICHER: Final = "enricher"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where another process listens, with a path behind it; as good as the name of its Service in a cluster."""
+
+    process: str
+    path: str = ""
+
+
+class OwnPort:
+    """The port the process took in its first life, so that its address stays when it is restarted; 0 before."""
+
+
+Value = str | Address | OwnPort | SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One entry of the plan. ``feed`` is set for a stream, ``page`` is what a person looks at."""
+
+    name: str
+    command: str
+    arguments: tuple[Value, ...] = ()
+    environ: Mapping[str, Value] = field(default_factory=dict)
+    feed: str | None = None
+    ready_path: str = "/readyz"
+    page: str = "/metrics"
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The processes whose address must be known, and which must be ready, before this one starts."""
+        values = (*self.arguments, *self.environ.values())
+        return frozenset(value.process for value in values if isinstance(value, Address))
+
+
+def plan(options: Options, key: SecretStr) -> tuple[Process, ...]:
+    """Every process of the pipeline; ``key`` is what the enricher shows the stand-in for Meetup's API."""
+    return (_simulator(options, key), _enricher(options, key), *(_stream(feed, options) for feed in FEEDS.values()))
+
+
+def _simulator(options: Options, key: SecretStr) -> Process:
+    replays = (("--replay", f"{feed}={file}") for feed, file in options.replays)
+    profiles = [("--members", str(file)) for file in options.members] + [
+        ("--groups", str(file)) for file in options.groups
+    ]
+    flags = ("--rate", f"{options.rate:g}", "--seed", str(options.seed), *_flat(replays), *_flat(profiles))
+    return Process(
+        SIMULATOR,
+        "meetup-simulator",
+        arguments=("--port", OwnPort(), *flags),
+        environ={"SIMULATOR_API_KEY": key},
+        ready_path="/stats",
+        page="/stats",
+    )
+
+
+def _enricher(options: Options, key: SecretStr) -> Process:
+    return Process(
+        ENRICHER,
+        "meetup-enricher",
+        environ={
+            "ENRICHER_API_URL": Address(SIMULATOR),
+            "ENRICHER_API_KEY": key,
+            "ENRICHER_DOCUMENTS": options.documents,
+            "ENRICHER_PORT": OwnPort(),
+        },
+    )
+
+
+def _stream(feed: Feed, options: Options) -> Process:
+    historic = urlsplit(feed.url)
+    return Process(
+        f"stream-{feed.name}",
+        "meetup-stream",
+        environ={
+            "STREAM_FEED": feed.name,
+            "STREAM_URL": Address(SIMULATOR, historic.path + (f"?{historic.query}" if historic.query else "")),
+            "STREAM_OBJECTS": options.objects,
+            "STREAM_LABEL": feed.name,
+            "STREAM_ENRICHER_URL": Address(ENRICHER),
+            "STREAM_PORT": OwnPort(),
+        },
+        feed=feed.name,
+    )
+
+
+def arguments_of(process: Process, addresses: Mapping[str, str], port: int) -> list[str]:
+    """The command line, without the command."""
+    return [_text(value, addresses, port) for value in process.arguments]
+
+
+def environment_of(
+    process: Process, addresses: Mapping[str, str], port: int, environ: Mapping[str, str]
+) -> dict[str, str]:
+    """The whole environment: what is inherited of ``environ``, and what the process is told."""
+    inherited = {name: value for name, value in environ.items() if name in INHERITED}
+    excepted = environ.get("NO_PROXY") or environ.get("no_proxy")
+    without_proxy = f"{excepted},{_LOOPBACK}" if excepted else _LOOPBACK
+    told = {name: _text(value, addresses, port) for name, value in process.environ.items()}
+    return {**inherited, "NO_PROXY": without_proxy, "no_proxy": without_proxy, **told}
+
+
+def waves_of_stop(processes: Sequence[Process]) -> Iterator[list[Process]]:
+    """Who is stopped together: first those that nobody needs, then those that nobody needs any more."""
+    left = list(processes)
+    while left:
+        needed = frozenset[str]().union(*(process.needs for process in left))
+        wave = [process for process in left if process.name not in needed]
+        if not wave:
+            raise ValueError(f"these need each other: {', '.join(process.name for process in left)}")
+        yield wave
+        left = [process for process in left if process not in wave]
+
+
+def _text(value: Value, addresses: Mapping[str, str], port: int) -> str:
+    match value:
+        case Address():
+            return addresses[value.process] + value.path
+        case OwnPort():
+            return str(port)
+        case SecretStr():
+            return value.get_secret_value()
+        case _:
+            return value
+
+
+def _flat(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for pair in pairs:
+        yield from pair

@@ -1,0 +1,133 @@
+"""One run: start in order, watch, stop in order, sum up."""
+
+import secrets
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from meetupkit.settings import EXIT_CODE
+from pydantic import SecretStr
+
+from meetup_local import signals
+from meetup_local.board import Board, missing
+from meetup_local.data_folder import DataFolderRefused, prepared
+from meetup_local.pipeline import ChildFailed, ChildRefused, Pipeline
+from meetup_local.plan import plan
+from meetup_local.screen import Screen
+from meetup_local.settings import Options
+
+START_SECONDS: Final = 60.0
+"""Seven interpreters start in a few seconds; a cold, busy disk needs longer."""
+_STARTING_TICK_SECONDS: Final = 0.1
+_TICK_SECONDS: Final = 1.0
+"""How often the processes are asked: thirteen small answers over loopback."""
+_FAILED: Final = 1
+
+
+def run(options: Options, screen: Screen, environ: Mapping[str, str]) -> int:
+    """The exit code: 2 for wrong settings, 1 if a process failed or, with ``--seconds``, something did not arrive."""
+    try:
+        with signals.blocked(), prepared(options):
+            return _run(options, screen, environ)
+    except DataFolderRefused as error:
+        _say(str(error))
+        return EXIT_CODE
+
+
+def _run(options: Options, screen: Screen, environ: Mapping[str, str]) -> int:
+    pipeline = Pipeline(plan(options, SecretStr(secrets.token_hex(16))), logs=options.logs, environ=environ)
+    watch = Watch(pipeline, screen)
+    failure: ChildFailed | None = None
+    screen.open((("objects", options.objects), ("documents", options.documents), ("logs", str(options.logs))))
+    try:
+        if watch.until_ready():
+            watch.until(options.seconds)
+    except ChildFailed as error:
+        failure = error
+    finally:
+        watch.until_stopped()
+    return _sum_up(watch, failure, options, screen, pipeline.killed)
+
+
+def _sum_up(watch: "Watch", failure: ChildFailed | None, options: Options, screen: Screen, killed: list[str]) -> int:
+    board = watch.board()
+    gaps = missing(board) if watch.was_ready else []
+    screen.close(board if watch.was_ready else None, gaps)
+    for name in killed:
+        _say(f"{name} did not stop in time and was killed; what it had not stored is read again by the next run")
+    if failure:
+        _say(str(failure))
+        return EXIT_CODE if isinstance(failure, ChildRefused) else _FAILED
+    if options.seconds is None:
+        return 0
+    return _FAILED if gaps or not watch.was_ready else 0
+
+
+class Watch:
+    """Leads the pipeline through its phases and shows it meanwhile."""
+
+    def __init__(self, pipeline: Pipeline, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
+        self._pipeline = pipeline
+        self._screen = screen
+        self._clock = clock
+        self._ready_at: float | None = None
+        self._ran_seconds: float | None = None
+
+    @property
+    def was_ready(self) -> bool:
+        """Whether everything was ready once."""
+        return self._ready_at is not None
+
+    def board(self, phase: str | None = None) -> Board:
+        """What is to be shown now."""
+        return self._pipeline.board(phase, self._seconds())
+
+    def until_ready(self) -> bool:
+        """Start everything; false if a signal came first. Raises ``ChildFailed``."""
+        until = self._clock() + START_SECONDS
+        while True:
+            self._pipeline.start_next()
+            if self._pipeline.all_ready:
+                break
+            if self._clock() > until:
+                raise ChildFailed(self._pipeline.why_late(START_SECONDS))
+            self._screen.show(self.board("starting"))
+            if signals.stop_asked(within=_STARTING_TICK_SECONDS):
+                return False
+        self._ready_at = self._clock()
+        self._screen.ready(self._pipeline.statuses())
+        return True
+
+    def until(self, seconds: float | None) -> None:
+        """Watch for so many seconds, or until a signal. Raises ``ChildRefused``."""
+        until = self._clock() + seconds if seconds is not None else float("inf")
+        next_ask = self._clock()
+        stop = False
+        while not stop and self._clock() < until:
+            self._pipeline.tend()
+            if self._clock() >= next_ask:
+                self._pipeline.ask()
+                next_ask = self._clock() + _TICK_SECONDS
+            self._screen.show(self.board())
+            stop = signals.stop_asked(within=min(next_ask, until) - self._clock())
+
+    def until_stopped(self) -> None:
+        """Stop everything in order; another request to stop while it lasts ends it at once."""
+        self._ran_seconds = self._seconds()
+        self._pipeline.ask()
+
+        def wait(seconds: float) -> None:
+            if signals.stop_asked(within=seconds):
+                self._pipeline.kill()
+
+        self._pipeline.stop(lambda phase: self._screen.show(self.board(phase)), wait)
+
+    def _seconds(self) -> float:
+        if self._ran_seconds is not None:
+            return self._ran_seconds
+        return self._clock() - self._ready_at if self._ready_at is not None else 0.0
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"meetup-local: {text}\n")
