@@ -1,0 +1,57 @@
+"""What the operator says of itself to Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """The operator's metrics in a registry of their own; the README's table explains each."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.feeds = Gauge("meetup_operator_feeds", "MeetupFeeds by state.", ["state"], registry=self.registry)
+        self.reconciles = Counter(
+            "meetup_operator_reconciles_total", "Reconciliations of a feed.", ["outcome"], registry=self.registry
+        )
+        self.reconcile_seconds = Histogram(
+            "meetup_operator_reconcile_duration_seconds",
+            "How long a reconciliation took.",
+            registry=self.registry,
+            buckets=(0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60),
+        )
+        self.changes = Counter(
+            "meetup_operator_changes_total",
+            "Objects of feeds that were created, updated or repaired.",
+            ["kind", "change"],
+            registry=self.registry,
+        )
+        self.api_requests = Counter(
+            "meetup_operator_api_requests_total",
+            "Requests to the API server; code none: no answer.",
+            ["verb", "kind", "code"],
+            registry=self.registry,
+        )
+        self.watch_events = Counter(
+            "meetup_operator_watch_events_total", "Changes the watches reported.", ["kind"], registry=self.registry
+        )
+        self.watch_failures = Counter(
+            "meetup_operator_watch_failures_total",
+            "How often the watches had to be set up anew.",
+            registry=self.registry,
+        )
+        self.resync_timestamp = Gauge(
+            "meetup_operator_last_resync_timestamp_seconds",
+            "When everything was last listed with success.",
+            registry=self.registry,
+        )
+        self.pod_readings = Counter(
+            "meetup_operator_pod_readings_total",
+            "Readings of stream pods' pages.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.events_lost = Counter(
+            "meetup_operator_events_lost_total", "Kubernetes events that could not be posted.", registry=self.registry
+        )
+        self.queue_depth = Gauge(
+            "meetup_operator_queue_depth", "Feeds that are due for a reconciliation.", registry=self.registry
+        )

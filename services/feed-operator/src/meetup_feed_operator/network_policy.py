@@ -1,0 +1,67 @@
+"""The NetworkPolicy of a feed: what its pod may reach, and who may reach it. No I/O."""
+
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from meetup_feed_operator.deployment import environment
+from meetup_feed_operator.names import selector_of
+from meetup_feed_operator.resource import Manifest, MeetupFeed
+from meetup_feed_operator.settings import EVERY_NAMESPACE, OperatorSettings, split
+
+_NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
+"""Set on every namespace by the API server."""
+_DNS: Final = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
+_METADATA_SERVERS: Final = [
+    {
+        "to": [{"ipBlock": {"cidr": "169.254.169.254/32"}}],
+        "ports": [{"protocol": "TCP", "port": 80}, {"protocol": "TCP", "port": 988}],
+    },
+    {"to": [{"ipBlock": {"cidr": "169.254.169.252/32"}}], "ports": [{"protocol": "TCP", "port": 988}]},
+]
+"""Tokens of Workload Identity, with and without Dataplane V2 (GKE's documents: "Authenticate to Google Cloud APIs")."""
+
+
+def network_policy(feed: MeetupFeed, settings: OperatorSettings) -> Manifest:
+    """Without metadata, which every object of a feed has alike. The kubelet's probes are never blocked."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "spec": {
+            "podSelector": {"matchLabels": selector_of(feed.name)},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"from": _readers(settings), "ports": [{"protocol": "TCP", "port": "ops"}]}],
+            "egress": [
+                {"ports": _DNS},
+                *_METADATA_SERVERS,
+                {"ports": [{"protocol": "TCP", "port": port} for port in _ports(feed, settings)]},
+            ],
+        },
+    }
+
+
+def _readers(settings: OperatorSettings) -> list[dict[str, Any]]:
+    operator: dict[str, Any] = {"podSelector": {"matchLabels": {"app.kubernetes.io/component": "feed-operator"}}}
+    if settings.operator_namespace:
+        operator["namespaceSelector"] = {"matchLabels": {_NAMESPACE_LABEL: settings.operator_namespace}}
+    elif settings.namespace == EVERY_NAMESPACE:
+        operator["namespaceSelector"] = {}
+    prometheus = [
+        {"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: namespace}}}
+        for namespace in split(settings.monitoring_namespaces)
+    ]
+    return [operator, *prometheus]
+
+
+def _ports(feed: MeetupFeed, settings: OperatorSettings) -> list[int]:
+    """443 for Cloud Storage, and the port of every HTTP address in the pod's environment.
+
+    Addresses are not bounded, since they are names. A NetworkPolicy sees the port of the pods behind a Service, so the
+    enricher's Service must map its port to the same one.
+    """
+    values = environment(feed, settings).values()
+    return sorted({443, *(_port(value) for value in values if value.startswith(("http://", "https://")))})
+
+
+def _port(url: str) -> int:
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)

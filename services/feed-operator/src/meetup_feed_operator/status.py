@@ -1,0 +1,240 @@
+"""From what was observed to a feed's status: conditions and figures. No I/O.
+
+The conditions follow the Kubernetes API conventions: each says True, False or Unknown, a reason for machines and a
+message for people; ``lastTransitionTime`` moves only when the status does. The README's table explains them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from meetup_feed_operator.pod_trouble import trouble_of
+from meetup_feed_operator.resource import Manifest
+
+_MESSAGE_CHARS: Final = 1024
+"""Far below the 32,768 the API conventions allow: a sentence."""
+_MIN_RATE_SECONDS: Final = 0.5
+"""Two readings closer than this (after a burst of events) say nothing of a rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a stream pod's pages said at ``at`` (seconds since the epoch), or why they could not be read."""
+
+    pod_uid: str
+    at: float
+    unreadable: str | None = None
+    not_ready: str | None = None
+    connected: bool | None = None
+    stored: float | None = None
+    rejected: float | None = None
+    last_record: float | None = None
+    cursor: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a feed cannot be carried out as it is written."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All that a feed's status is derived from. ``pods`` are newest first; ``now`` is in seconds since the epoch."""
+
+    generation: int
+    paused: bool
+    objects: str | None
+    problem: Problem | None
+    deployment: Manifest | None
+    pods: list[Manifest]
+    reading: Reading | None
+    earlier: Reading | None
+    previous: Mapping[str, Any]
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    status: str
+    reason: str
+    message: str
+
+
+def read_metrics(page: str, *, pod_uid: str, at: float, not_ready: str | None) -> Reading:
+    """The figures on a stream's ``/metrics``; raises ``ValueError`` if the page is not Prometheus' text."""
+    sums: dict[str, float] = {}
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            if sample.name.startswith("meetup_stream_"):
+                sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
+    connected = sums.get("meetup_stream_connected")
+    return Reading(
+        pod_uid=pod_uid,
+        at=at,
+        not_ready=not_ready,
+        connected=None if connected is None else connected > 0,
+        stored=sums.get("meetup_stream_records_stored_total"),
+        rejected=sums.get("meetup_stream_records_rejected_total"),
+        last_record=sums.get("meetup_stream_last_record_timestamp_seconds") or None,  # 0: none yet
+        cursor=sums.get("meetup_stream_cursor_timestamp_seconds") or None,
+    )
+
+
+def derive(seen: Observation) -> dict[str, Any]:
+    """The whole ``status`` of the feed."""
+    degraded = _degraded(seen)
+    progressing = _progressing(seen, degraded)
+    streaming = _streaming(seen, degraded)
+    states = {
+        "Ready": _ready(seen, degraded, progressing, streaming),
+        "Streaming": streaming,
+        "Progressing": progressing,
+        "Degraded": degraded,
+    }
+    status: dict[str, Any] = {
+        "observedGeneration": seen.generation,
+        "conditions": [_condition(kind, state, seen) for kind, state in states.items()],
+        **_figures(seen),
+    }
+    if seen.objects:
+        status["objects"] = seen.objects
+    return status
+
+
+def condition_of(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    """The condition of this type; empty if there is none yet."""
+    return next((c for c in status.get("conditions") or [] if c.get("type") == kind), {})
+
+
+def worth_writing(previous: Mapping[str, Any], status: Mapping[str, Any], *, fresh: bool) -> bool:
+    """Whether the status is to be written.
+
+    Figures and messages are written only when they were just read: else two operators, each with a reading of its own,
+    would answer each other's writes for ever.
+    """
+    if fresh:
+        return dict(previous) != dict(status)
+    return _outline(previous) != _outline(status)
+
+
+def _outline(status: Mapping[str, Any]) -> object:
+    conditions = [(c.get("type"), c.get("status"), c.get("reason")) for c in status.get("conditions") or []]
+    return status.get("observedGeneration"), status.get("objects"), sorted(conditions)
+
+
+def _degraded(seen: Observation) -> _State:
+    if seen.problem:
+        return _State("True", seen.problem.reason, seen.problem.message)
+    if found := trouble_of(seen.deployment, seen.pods):
+        return _State("True", *found)
+    return _State("False", "AsExpected", "Nothing needs a person.")
+
+
+def _progressing(seen: Observation, degraded: _State) -> _State:
+    if seen.problem:
+        return _State("False", degraded.reason, "Nothing is rolled out until this is mended.")
+    if seen.deployment is None:
+        return _State("True", "Creating", "The Deployment is not there yet.")
+    status = seen.deployment.get("status", {})
+    if status.get("observedGeneration", 0) < seen.deployment["metadata"].get("generation", 0):
+        return _State("True", "RollingOut", "The Deployment controller has not seen the latest change yet.")
+    if seen.paused:
+        left = status.get("replicas", 0)
+        if left:
+            return _State("True", "Stopping", f"{left} pod is still flushing.")
+        return _State("False", "Paused", "No pod runs; the cursor stays in the bucket.")
+    if not status.get("updatedReplicas") or not status.get("availableReplicas"):
+        if degraded.status == "True":
+            return _State("False", degraded.reason, "The roll-out does not move.")
+        return _State("True", "RollingOut", "The pod is starting or not ready yet.")
+    return _State("False", "Complete", "The latest spec is rolled out.")
+
+
+def _streaming(seen: Observation, degraded: _State) -> _State:
+    if seen.paused:
+        return _State("False", "Paused", "The feed is paused.")
+    if seen.problem and not seen.pods:
+        return _State("False", degraded.reason, seen.problem.message)
+    reading = seen.reading
+    if reading is None:
+        return _State("False", "NoPod", "No pod runs.")
+    if reading.unreadable:
+        return _State("Unknown", "Unreadable", reading.unreadable)
+    if reading.connected is False:
+        return _State("False", "Disconnected", reading.not_ready or "The stream is not connected.")
+    if reading.not_ready:
+        return _State("False", "NotReady", reading.not_ready)
+    return _State("True", "Connected", "Records are read from the stream.")
+
+
+def _ready(seen: Observation, degraded: _State, progressing: _State, streaming: _State) -> _State:
+    if seen.problem:
+        return _State("False", degraded.reason, seen.problem.message)
+    if seen.paused:
+        return _State("False", "Paused", "The feed is paused by its spec.")
+    if degraded.status == "True":
+        return _State("False", degraded.reason, degraded.message)
+    if progressing.status == "True":
+        return _State("False", progressing.reason, progressing.message)
+    if streaming.status == "False":
+        return _State("False", streaming.reason, streaming.message)
+    if streaming.status == "Unknown":
+        return _State("True", "Available", "The pod is ready by its probe; its pages cannot be read from here.")
+    return _State("True", "Streaming", "The latest spec runs, and records are read.")
+
+
+def _condition(kind: str, state: _State, seen: Observation) -> dict[str, Any]:
+    before = condition_of(seen.previous, kind)
+    same = before.get("status") == state.status and before.get("lastTransitionTime")
+    return {
+        "type": kind,
+        "status": state.status,
+        "reason": state.reason,
+        "message": state.message[:_MESSAGE_CHARS],
+        "observedGeneration": seen.generation,
+        "lastTransitionTime": before["lastTransitionTime"] if same else rfc3339(seen.now),
+    }
+
+
+def _figures(seen: Observation) -> dict[str, Any]:
+    """What the pod says; what it does not say stays as it was, but for the rate, which is of now or of nothing."""
+    kept = ("lastRecordTime", "cursor", "rejected")
+    figures = {name: seen.previous[name] for name in kept if name in seen.previous}
+    reading = seen.reading
+    if seen.paused:
+        return {**figures, "recordsPerMinute": 0}
+    if reading is None or reading.unreadable:
+        return figures
+    if reading.last_record is not None:
+        figures["lastRecordTime"] = rfc3339(reading.last_record)
+    if reading.cursor is not None:
+        figures["cursor"] = rfc3339(reading.cursor)
+    if reading.rejected is not None:
+        figures["rejected"] = int(reading.rejected)
+    rate = _per_minute(seen.earlier, reading)
+    if rate is not None:
+        figures["recordsPerMinute"] = rate
+    elif "recordsPerMinute" in seen.previous:
+        figures["recordsPerMinute"] = seen.previous["recordsPerMinute"]
+    return figures
+
+
+def _per_minute(earlier: Reading | None, later: Reading) -> int | None:
+    """Whole records a minute between two readings of one pod; ``None`` if its counter says nothing of it."""
+    if earlier is None or earlier.pod_uid != later.pod_uid or earlier.stored is None or later.stored is None:
+        return None
+    seconds = later.at - earlier.at
+    if seconds < _MIN_RATE_SECONDS or later.stored < earlier.stored:
+        return None
+    return round((later.stored - earlier.stored) * 60 / seconds)
+
+
+def rfc3339(seconds: float) -> str:
+    """A time as the API server writes it: whole seconds, in UTC."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

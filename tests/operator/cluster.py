@@ -1,0 +1,286 @@
+"""A cluster as an administrator sees it: the test server of ``kube_api``, or a real API server."""
+
+import base64
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import requests
+import yaml
+
+Body = dict[str, Any]
+T = TypeVar("T")
+
+ROOT: Final = Path(__file__).parents[2]
+CRD: Final = ROOT / "charts/meetup-analysis/crds/meetupfeeds.yaml"
+RBAC: Final = ROOT / "services/feed-operator/rbac.yaml"
+FEED_GROUP: Final = "meetup-analysis.dev"
+_GROUPS: Final = {
+    "meetupfeeds": "apis/meetup-analysis.dev/v1alpha1",
+    "deployments": "apis/apps/v1",
+    "networkpolicies": "apis/networking.k8s.io/v1",
+    "roles": "apis/rbac.authorization.k8s.io/v1",
+    "rolebindings": "apis/rbac.authorization.k8s.io/v1",
+}
+_SECONDS: Final = 30.0
+
+
+def eventually(condition: Callable[[], T | None], what: str, *, seconds: float = _SECONDS) -> T:
+    """Wait until the condition holds, and return what it returned."""
+    end = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < end, f"{what}: not within {seconds:g} s"
+        time.sleep(0.05)
+
+
+@dataclass
+class Cluster:
+    """Raises ``requests.HTTPError`` for answers of 400 and above, except where a method says otherwise."""
+
+    server: str
+    namespace: str
+    admin: requests.Session
+    operator_user: Body
+    operator_cluster: Body = field(default_factory=dict)
+    has_faults: bool = False
+
+    def path(self, plural: str, name: str = "", subresource: str = "") -> str:
+        parts = [_GROUPS.get(plural, "api/v1"), "namespaces", self.namespace, plural, name, subresource]
+        return f"{self.server}/" + "/".join(part for part in parts if part)
+
+    def get(self, plural: str, name: str) -> Body | None:
+        """The object, or ``None`` if there is none."""
+        response = self.admin.get(self.path(plural, name))
+        return None if response.status_code == 404 else _json(response)
+
+    def items(self, plural: str) -> list[Body]:
+        items: list[Body] = _json(self.admin.get(self.path(plural)))["items"]
+        return items
+
+    def create(self, plural: str, body: Body) -> Body:
+        return _json(self.admin.post(self.path(plural), json=body))
+
+    def delete(self, plural: str, name: str) -> None:
+        """Delete it, if it is there."""
+        response = self.admin.delete(self.path(plural, name))
+        if response.status_code != 404:
+            _json(response)
+
+    def merge(self, plural: str, name: str, patch: Body, *, subresource: str = "", by: str = "kubectl-edit") -> Body:
+        """A merge patch, as ``kubectl edit`` and ``kubectl scale`` send it."""
+        headers = {"Content-Type": "application/merge-patch+json"}
+        url = self.path(plural, name, subresource)
+        return _json(self.admin.patch(url, data=json.dumps(patch), headers=headers, params={"fieldManager": by}))
+
+    def strategic_env(self, name: str, variable: str, value: str) -> None:
+        """``kubectl set env deployment/NAME VARIABLE=VALUE``."""
+        deployment = self.deployment(name)
+        containers = deployment["spec"]["template"]["spec"]["containers"]
+        containers[0]["env"].append({"name": variable, "value": value})
+        self.merge("deployments", f"{name}-stream", {"spec": {"template": {"spec": {"containers": containers}}}})
+
+    def create_feed(self, name: str, **spec: Any) -> Body:
+        body = {"apiVersion": f"{FEED_GROUP}/v1alpha1", "kind": "MeetupFeed", "metadata": {"name": name}, "spec": spec}
+        return self.create("meetupfeeds", body)
+
+    def deployment(self, feed: str) -> Body:
+        """The feed's Deployment, waited for."""
+        return eventually(lambda: self.get("deployments", f"{feed}-stream"), f"a Deployment of {feed}")
+
+    def environment(self, feed: str) -> dict[str, str]:
+        container = self.deployment(feed)["spec"]["template"]["spec"]["containers"][0]
+        return {variable["name"]: variable["value"] for variable in container["env"]}
+
+    def condition(self, feed: str, kind: str) -> Body:
+        """The condition; empty as long as there is none."""
+        body = self.get("meetupfeeds", feed) or {}
+        conditions = body.get("status", {}).get("conditions", [])
+        return next((c for c in conditions if c["type"] == kind), {})
+
+    def wait_for_condition(self, feed: str, kind: str, status: str, reason: str) -> Body:
+        def found() -> Body | None:
+            condition = self.condition(feed, kind)
+            return condition if (condition.get("status"), condition.get("reason")) == (status, reason) else None
+
+        return eventually(found, f"{kind} of {feed} becomes {status} ({reason})")
+
+    def events(self, feed: str) -> list[tuple[str, str]]:
+        """Reason and message of the events about the feed."""
+        about = [event for event in self.items("events") if event["involvedObject"]["name"] == feed]
+        return [(event["reason"], event["message"]) for event in about]
+
+    def roll_out(self, feed: str) -> None:
+        """Say of the Deployment what its controller would say when its pod is available."""
+        deployment = self.deployment(feed)
+        count = deployment["spec"]["replicas"]
+        numbers = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), count)
+        status = {"observedGeneration": deployment["metadata"]["generation"], **numbers}
+        self.merge(
+            "deployments", f"{feed}-stream", {"status": status}, subresource="status", by="kube-controller-manager"
+        )
+
+    def run_pod(self, feed: str, name: str, port: int) -> None:
+        """A pod of the feed whose ops port is on this machine; no scheduler is told of it."""
+        template = self.deployment(feed)["spec"]["template"]
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "labels": template["metadata"]["labels"]},
+            "spec": {
+                "schedulerName": "nobody",
+                "automountServiceAccountToken": False,
+                "containers": [
+                    {"name": "stream", "image": "none", "ports": [{"name": "ops", "containerPort": port}]},
+                ],
+            },
+        }
+        self.create("pods", pod)
+        self.set_pod_status(name, {"phase": "Running", "podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}]})
+
+    def set_pod_status(self, name: str, status: Body) -> None:
+        self.merge("pods", name, {"status": status}, subresource="status", by="kubelet")
+
+    def kubeconfig(self) -> str:
+        """A kubeconfig for the operator, with its own rights and no more."""
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "test",
+            "clusters": [{"name": "test", "cluster": {"server": self.server, **self.operator_cluster}}],
+            "users": [{"name": "operator", "user": self.operator_user}],
+            "contexts": [
+                {"name": "test", "context": {"cluster": "test", "user": "operator", "namespace": self.namespace}},
+            ],
+        }
+        return yaml.safe_dump(config)
+
+    # What only the test server can do.
+
+    def inject(self, *faults: Body) -> None:
+        """Answer requests of the operator with errors."""
+        _json(requests.post(f"{self.server}/_faults", json=list(faults), timeout=10))
+
+    def disturb(self, what: str) -> None:
+        """``_watches/cut``, ``_watches/freeze`` or ``_compact``."""
+        _json(requests.post(f"{self.server}/{what}", timeout=10))
+
+    def requests_seen(self, *, verb: str = "", plural: str = "", code: int = 0) -> int:
+        """How many requests of the operator there were."""
+        seen = _json(requests.get(f"{self.server}/_requests", timeout=10))["requests"]
+        return sum(
+            entry["count"]
+            for entry in seen
+            if verb in ("", entry["verb"]) and plural in ("", entry["plural"]) and code in (0, entry["code"])
+        )
+
+    def live_watches(self) -> int:
+        return int(_json(requests.get(f"{self.server}/_requests", timeout=10))["watches"])
+
+
+def _json(response: requests.Response) -> Body:
+    if response.status_code >= 400:
+        raise requests.HTTPError(f"{response.status_code} {response.text}", response=response)
+    body: Body = response.json()
+    return body
+
+
+@contextmanager
+def a_test_server() -> Iterator[Cluster]:
+    """``kube_api`` as a process of its own."""
+    command = [sys.executable, str(ROOT / "tests/operator/kube_api"), "--crd", str(CRD), "--rbac", str(RBAC)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port = json.loads(process.stdout.readline())["port"]
+            admin = requests.Session()
+            admin.headers["Authorization"] = "Bearer admin"
+            with admin:
+                yield Cluster(f"http://127.0.0.1:{port}", "meetup", admin, {"token": "operator"}, has_faults=True)
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def a_real_server(kubeconfig: Path) -> Iterator[Cluster]:
+    """A namespace of its own on the API server the kubeconfig names, with the CRD and the operator's own rights.
+
+    The kubeconfig must be an administrator's, with a token or a client certificate.
+    """
+    config = yaml.safe_load(kubeconfig.read_text())
+    context = _named(config["contexts"], config["current-context"], "context")
+    target, user = (
+        _named(config["clusters"], context["cluster"], "cluster"),
+        _named(config["users"], context["user"], "user"),
+    )
+    admin = requests.Session()
+    files = kubeconfig.parent / f".{kubeconfig.name}.pem"
+    files.mkdir(exist_ok=True)
+    admin.verify = _file(target, "certificate-authority", files) or not target.get("insecure-skip-tls-verify", False)
+    certificate, key = _file(user, "client-certificate", files), _file(user, "client-key", files)
+    if certificate and key:
+        admin.cert = (certificate, key)
+    if "token" in user:
+        admin.headers["Authorization"] = f"Bearer {user['token']}"
+    with admin:
+        cluster = Cluster(target["server"].rstrip("/"), f"meetup-{time.time_ns() % 10**10}", admin, {})
+        trust = ("certificate-authority", "certificate-authority-data", "insecure-skip-tls-verify")
+        cluster.operator_cluster = {name: target[name] for name in trust if name in target}
+        _install(cluster)
+        try:
+            yield cluster
+        finally:
+            admin.delete(f"{cluster.server}/api/v1/namespaces/{cluster.namespace}")
+
+
+def _install(cluster: Cluster) -> None:
+    admin, server = cluster.admin, cluster.server
+    _json(admin.post(f"{server}/api/v1/namespaces", json={"metadata": {"name": cluster.namespace}}))
+    definitions = f"{server}/apis/apiextensions.k8s.io/v1/customresourcedefinitions/meetupfeeds.{FEED_GROUP}"
+    _json(
+        admin.patch(
+            definitions,
+            data=CRD.read_bytes(),
+            params={"fieldManager": "tests", "force": "true"},
+            headers={"Content-Type": "application/apply-patch+yaml"},
+        )
+    )
+    eventually(lambda: admin.get(cluster.path("meetupfeeds")).status_code == 200, "the CRD is served")
+    name = "feed-operator"
+    cluster.create("serviceaccounts", {"metadata": {"name": name}})
+    rules = yaml.safe_load(RBAC.read_text())["rules"]
+    cluster.create("roles", {"metadata": {"name": name}, "rules": rules})
+    cluster.create(
+        "rolebindings",
+        {
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": cluster.namespace}],
+        },
+    )
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
+    answer = _json(admin.post(cluster.path("serviceaccounts", name, "token"), json=request))
+    cluster.operator_user = {"token": answer["status"]["token"]}
+
+
+def _named(entries: list[Body], name: str, what: str) -> Body:
+    found: Body = next(entry[what] for entry in entries if entry["name"] == name)
+    return found
+
+
+def _file(entry: Body, name: str, directory: Path) -> str | None:
+    """The path of a certificate or key, which a kubeconfig may also hold itself."""
+    if f"{name}-data" in entry:
+        path = directory / name
+        path.write_bytes(base64.b64decode(entry[f"{name}-data"]))
+        path.chmod(0o600)
+        return str(path)
+    return entry.get(name)

@@ -1,0 +1,60 @@
+"""A cluster to test in: the test server, unless ``KUBECONFIG_TEST`` or ``KUBEBUILDER_ASSETS`` name a real one."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+import pytest
+
+from .cluster import Cluster, a_real_server, a_test_server
+from .control_plane import a_control_plane
+from .operator_process import Operator, an_operator
+from .stream_pod import StreamPod, a_stream_pod
+
+StartOperator = Callable[..., Operator]
+
+
+@pytest.fixture(scope="session")
+def real_kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None]:
+    """An administrator's kubeconfig for a real API server, if the environment names one."""
+    with ExitStack() as stack:
+        if named := os.environ.get("KUBECONFIG_TEST"):
+            yield Path(named)
+        elif assets := os.environ.get("KUBEBUILDER_ASSETS"):
+            yield stack.enter_context(a_control_plane(Path(assets), tmp_path_factory.mktemp("control-plane")))
+        else:
+            yield None
+
+
+@pytest.fixture
+def cluster(real_kubeconfig: Path | None) -> Iterator[Cluster]:
+    """An empty namespace with the CRD and the operator's rights."""
+    server: AbstractContextManager[Cluster] = a_real_server(real_kubeconfig) if real_kubeconfig else a_test_server()
+    with server as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def faulty_cluster(cluster: Cluster) -> Cluster:
+    """A cluster that errors can be injected into."""
+    if not cluster.has_faults:
+        pytest.skip("a real API server has no faults on request")
+    return cluster
+
+
+@pytest.fixture
+def start_operator(cluster: Cluster, tmp_path: Path) -> Iterator[StartOperator]:
+    """Starts operators, which end with the test."""
+    with ExitStack() as stack:
+
+        def start(name: str = "operator", **settings: str) -> Operator:
+            return stack.enter_context(an_operator(cluster, tmp_path, name, **settings))
+
+        yield start
+
+
+@pytest.fixture
+def stream_pod() -> Iterator[StreamPod]:
+    with a_stream_pod() as pod:
+        yield pod

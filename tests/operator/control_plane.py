@@ -1,0 +1,82 @@
+"""etcd and kube-apiserver from ``KUBEBUILDER_ASSETS``, as envtest starts them: real, but without controllers."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import requests
+import yaml
+
+from .cluster import eventually
+
+_TOKEN = "tests-are-the-administrators"
+_START_SECONDS = 60.0
+
+
+@contextmanager
+def a_control_plane(assets: Path, directory: Path) -> Iterator[Path]:
+    """Yields an administrator's kubeconfig."""
+    etcd_client, etcd_peer, secure = _free_port(), _free_port(), _free_port()
+    key, tokens, kubeconfig = directory / "sa.key", directory / "tokens.csv", directory / "kubeconfig"
+    openssl = shutil.which("openssl") or "openssl"
+    subprocess.run([openssl, "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
+    tokens.write_text(f'{_TOKEN},admin,admin,"system:masters"\n')
+    server = f"https://127.0.0.1:{secure}"
+    etcd = [
+        f"--data-dir={directory / 'etcd'}",
+        f"--listen-client-urls=http://127.0.0.1:{etcd_client}",
+        f"--advertise-client-urls=http://127.0.0.1:{etcd_client}",
+        f"--listen-peer-urls=http://127.0.0.1:{etcd_peer}",
+        "--unsafe-no-fsync",
+    ]
+    apiserver = [
+        f"--etcd-servers=http://127.0.0.1:{etcd_client}",
+        f"--secure-port={secure}",
+        "--bind-address=127.0.0.1",
+        f"--cert-dir={directory / 'certificates'}",
+        f"--service-account-key-file={key}",
+        f"--service-account-signing-key-file={key}",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--token-auth-file={tokens}",
+        "--authorization-mode=RBAC",
+        "--service-cluster-ip-range=10.0.0.0/24",
+        "--disable-admission-plugins=ServiceAccount",  # no controller makes the default account
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
+    ]
+    with ExitStack() as stack:
+        for name, options in (("etcd", etcd), ("kube-apiserver", apiserver)):
+            log = stack.enter_context((directory / f"{name}.log").open("wb"))
+            process = subprocess.Popen([str(assets / name), *options], stdout=log, stderr=log, env=dict(os.environ))
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+        eventually(lambda: _is_ready(server), "kube-apiserver is ready", seconds=_START_SECONDS)
+        config = {
+            "current-context": "test",
+            "clusters": [{"name": "test", "cluster": {"server": server, "insecure-skip-tls-verify": True}}],
+            "users": [{"name": "admin", "user": {"token": _TOKEN}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
+        }
+        kubeconfig.write_text(yaml.safe_dump(config))
+        yield kubeconfig
+
+
+def _is_ready(server: str) -> bool:
+    try:
+        headers = {"Authorization": f"Bearer {_TOKEN}"}
+        certificate = False  # made by the server for itself a moment ago
+        with requests.Session() as session:
+            session.verify = certificate
+            return session.get(f"{server}/readyz", headers=headers, timeout=5).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

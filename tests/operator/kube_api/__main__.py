@@ -1,0 +1,330 @@
+"""A Kubernetes API server for tests: real HTTP, in memory, no controllers, with its faults in its API.
+
+    python tests/operator/kube_api --crd FILE --rbac FILE [--port 0]
+
+prints ``{"port": N}``. ``Bearer admin`` may do everything, ``Bearer operator`` what the rules of the RBAC file say, in
+namespaces. Faults: ``POST /_faults`` a list of ``{"verbs", "plurals", "status": 429, "count": 5, "retry_after": 1}``
+(or ``"hang": true``), ``POST /_watches/cut``, ``POST /_watches/freeze``, ``POST /_compact``, ``GET /_requests``.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import yaml
+from aiohttp import web
+from objects import Body, Changed, Objects, Refused, Resource, json_patch, merge_patch
+
+RESOURCES = (
+    Resource("", "v1", "pods", "Pod", status=True, generations=False),
+    Resource("", "v1", "serviceaccounts", "ServiceAccount", generations=False),
+    Resource("", "v1", "events", "Event", generations=False),
+    Resource("apps", "v1", "deployments", "Deployment", status=True),
+    Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
+    Resource("monitoring.coreos.com", "v1", "podmonitors", "PodMonitor"),
+    Resource("meetup-analysis.dev", "v1alpha1", "meetupfeeds", "MeetupFeed", status=True, short=("mf",)),
+)
+BOOKMARK_SECONDS = 5.0
+
+
+class Server:
+    def __init__(self, objects: Objects, rules: list[Body]) -> None:
+        self.objects = objects
+        self.rules = rules
+        self.faults: list[Body] = []
+        self.requests: Counter[tuple[str, str, int]] = Counter()
+        self.watches: set[asyncio.Task[Any]] = set()
+        self.frozen: set[asyncio.Task[Any]] = set()
+
+    def app(self) -> web.Application:
+        app = web.Application(middlewares=[self.middleware])
+        for root in ("/api/{version}", "/apis/{group}/{version}"):
+            app.router.add_get(root, self.discover)
+            app.router.add_route("*", root + "/{plural}", self.serve)
+            app.router.add_route("*", root + "/namespaces/{namespace}/{plural}", self.serve)
+            app.router.add_route("*", root + "/namespaces/{namespace}/{plural}/{name}", self.serve)
+            app.router.add_route("*", root + "/namespaces/{namespace}/{plural}/{name}/{subresource}", self.serve)
+        app.router.add_get("/version", self.version)
+        app.router.add_get("/api", self.core_versions)
+        app.router.add_get("/apis", self.groups)
+        app.router.add_post("/_faults", self.set_faults)
+        app.router.add_post("/_watches/{what}", self.disturb_watches)
+        app.router.add_post("/_compact", self.compact)
+        app.router.add_get("/_requests", self.count_requests)
+        return app
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        if request.path.startswith("/_"):
+            answer: web.StreamResponse = await handler(request)
+            return answer
+        user = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        code, verb, plural = 500, verb_of(request), request.match_info.get("plural", "")
+        try:
+            if user not in ("admin", "operator"):
+                raise Refused(401, "Unauthorized", "Unauthorized")
+            if user == "operator":
+                if plural:
+                    self.authorize(request, verb, plural)
+                await self.disturb(verb, plural)
+            answer = await handler(request)
+        except Refused as error:
+            code = error.code
+            headers = {"Retry-After": str(error.args[1])} if len(error.args) > 1 else {}
+            status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": error.reason}
+            return web.json_response({**status, "message": error.message}, status=code, headers=headers)
+        else:
+            code = answer.status
+            return answer
+        finally:
+            if user == "operator":
+                self.requests[verb, plural, code] += 1
+
+    def authorize(self, request: web.Request, verb: str, plural: str) -> None:
+        group = request.match_info.get("group", "")
+        subresource = request.match_info.get("subresource")
+        what = f"{plural}/{subresource}" if subresource else plural
+        needs = [verb] if verb != "apply" else ["patch", "create"] if self.is_new(request) else ["patch"]
+        for needed in needs:
+            allowed = any(
+                group in rule["apiGroups"] and what in rule["resources"] and needed in rule["verbs"]
+                for rule in self.rules
+            )
+            if not allowed or "namespace" not in request.match_info:
+                raise Refused(403, "Forbidden", f'User "operator" cannot {needed} {what} in API group "{group}"')
+
+    def is_new(self, request: web.Request) -> bool:
+        where = request.match_info
+        return (where["plural"], where["namespace"], where["name"]) not in self.objects.stored
+
+    async def disturb(self, verb: str, plural: str) -> None:
+        for fault in self.faults:
+            if verb in fault.get("verbs", [verb]) and plural in fault.get("plurals", [plural]) and fault["count"] > 0:
+                fault["count"] -= 1
+                if fault.get("hang"):
+                    await asyncio.Event().wait()
+                refused = Refused(fault["status"], "Injected", "an injected fault")
+                refused.args = (refused.message, *([fault["retry_after"]] if "retry_after" in fault else []))
+                raise refused
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        where = request.match_info
+        resource = find(where.get("group", ""), where["version"], where["plural"])
+        namespace, name, sub = where.get("namespace", ""), where.get("name", ""), where.get("subresource", "")
+        if not name:
+            if request.method == "POST":
+                body = await request.json()
+                return web.json_response(self.objects.create(resource, namespace, body, manager(request)), status=201)
+            if request.query.get("watch"):
+                return await self.watch(request, resource, namespace)
+            return self.list_objects(request, resource, namespace)
+        if sub not in ("", "scale") and not (sub == "status" and resource.status):
+            raise Refused(404, "NotFound", "no such subresource")
+        match request.method:
+            case "GET":
+                return web.json_response(self.objects.get(resource, namespace, name))
+            case "DELETE":
+                return web.json_response(self.objects.delete(resource, namespace, name))
+            case "PUT":
+                new = await request.json()
+                return web.json_response(self.objects.update(resource, namespace, name, new, manager(request), sub))
+        return await self.patch(request, resource, namespace, name, sub)
+
+    async def patch(
+        self, request: web.Request, resource: Resource, namespace: str, name: str, sub: str
+    ) -> web.StreamResponse:
+        body, who = await request.json(), manager(request)
+        existed = (resource.plural, namespace, name) in self.objects.stored
+        match request.content_type:
+            case "application/apply-patch+yaml":
+                if "fieldManager" not in request.query:
+                    raise Refused(400, "BadRequest", "fieldManager is required for apply patch")
+                force = request.query.get("force") == "true"
+                after = self.objects.apply(resource, namespace, name, body, who, force=force, subresource=sub)
+            case "application/merge-patch+json" | "application/json-patch+json" as kind:
+                before = self.objects.get(resource, namespace, name)
+                new = merge_patch(before, body) if "merge" in kind else json_patch(before, body)
+                after = self.objects.update(resource, namespace, name, new, who, sub)
+            case other:
+                raise Refused(415, "UnsupportedMediaType", other)
+        return web.json_response(after, status=200 if existed else 201)
+
+    def list_objects(self, request: web.Request, resource: Resource, namespace: str) -> web.Response:
+        wanted = selector(request)
+        found = [
+            body
+            for (plural, where, _), body in sorted(self.objects.stored.items())
+            if plural == resource.plural and namespace in ("", where) and selected(body, wanted)
+        ]
+        limit, start = int(request.query.get("limit", 0)) or len(found), int(request.query.get("continue") or 0)
+        page = [
+            {k: v for k, v in body.items() if k not in ("kind", "apiVersion")} for body in found[start : start + limit]
+        ]
+        more = {"continue": str(start + limit)} if start + limit < len(found) else {}
+        return web.json_response(
+            {
+                "kind": f"{resource.kind}List",
+                "apiVersion": resource.api_version,
+                "metadata": {"resourceVersion": str(self.objects.version), **more},
+                "items": page,
+            }
+        )
+
+    async def watch(self, request: web.Request, resource: Resource, namespace: str) -> web.StreamResponse:
+        task = asyncio.current_task()
+        assert task is not None
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        since = int(request.query.get("resourceVersion") or 0)
+        if since < self.objects.oldest:
+            gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
+            await response.write(json.dumps({"type": "ERROR", "object": gone}).encode() + b"\n")
+            return response
+        news = asyncio.Event()
+        self.objects.listeners.append(news.set)
+        self.watches.add(task)
+        wanted = selector(request)
+        try:
+            while True:
+                news.clear()
+                if task in self.frozen:
+                    await asyncio.Event().wait()
+                for change in [entry for entry in self.objects.history if entry.version > since]:
+                    since = change.version
+                    if change.resource == resource and (event := event_of(change, namespace, wanted)):
+                        await response.write(json.dumps(event).encode() + b"\n")
+                try:
+                    await asyncio.wait_for(news.wait(), BOOKMARK_SECONDS)
+                except TimeoutError:
+                    mark = {"kind": resource.kind, "apiVersion": resource.api_version}
+                    body = {"type": "BOOKMARK", "object": {**mark, "metadata": {"resourceVersion": str(since)}}}
+                    if task not in self.frozen:
+                        await response.write(json.dumps(body).encode() + b"\n")
+        except (ConnectionError, asyncio.CancelledError):
+            return response
+        finally:
+            self.watches.discard(task)
+            self.objects.listeners.remove(news.set)
+
+    async def discover(self, request: web.Request) -> web.Response:
+        group, version = request.match_info.get("group", ""), request.match_info["version"]
+        found = [r for r in RESOURCES if (r.group, r.version) == (group, version)]
+        verbs = ["create", "delete", "get", "list", "patch", "update", "watch"]
+        listed: list[Body] = []
+        for r in found:
+            entry = {
+                "name": r.plural,
+                "singularName": r.kind.lower(),
+                "namespaced": True,
+                "kind": r.kind,
+                "verbs": verbs,
+            }
+            listed.append({**entry, "shortNames": list(r.short)})
+            if r.status:
+                listed.append({**entry, "name": f"{r.plural}/status", "verbs": ["get", "patch", "update"]})
+        api_version = f"{group}/{version}" if group else version
+        return web.json_response({"kind": "APIResourceList", "groupVersion": api_version, "resources": listed})
+
+    async def version(self, request: web.Request) -> web.Response:
+        return web.json_response({"major": "1", "minor": "36", "gitVersion": "v1.36.0-test"})
+
+    async def core_versions(self, request: web.Request) -> web.Response:
+        return web.json_response({"kind": "APIVersions", "versions": ["v1"]})
+
+    async def groups(self, request: web.Request) -> web.Response:
+        groups = {r.group: r.version for r in RESOURCES if r.group}
+        listed = []
+        for group, version in groups.items():
+            both = {"groupVersion": f"{group}/{version}", "version": version}
+            listed.append({"name": group, "versions": [both], "preferredVersion": both})
+        return web.json_response({"kind": "APIGroupList", "apiVersion": "v1", "groups": listed})
+
+    async def set_faults(self, request: web.Request) -> web.Response:
+        self.faults = await request.json()
+        return web.json_response({})
+
+    async def disturb_watches(self, request: web.Request) -> web.Response:
+        if request.match_info["what"] == "freeze":
+            self.frozen |= self.watches
+        else:
+            for task in list(self.watches):
+                task.cancel()
+        return web.json_response({"watches": len(self.watches)})
+
+    async def compact(self, request: web.Request) -> web.Response:
+        self.objects.oldest = self.objects.version
+        self.objects.history.clear()
+        return web.json_response({})
+
+    async def count_requests(self, request: web.Request) -> web.Response:
+        counted = [{"verb": v, "plural": p, "code": c, "count": n} for (v, p, c), n in self.requests.items()]
+        return web.json_response({"requests": counted, "watches": len(self.watches - self.frozen)})
+
+
+def verb_of(request: web.Request) -> str:
+    if request.method == "GET":
+        if request.match_info.get("name"):
+            return "get"
+        return "watch" if request.query.get("watch") else "list"
+    if request.method == "PATCH":
+        return "apply" if request.content_type == "application/apply-patch+yaml" else "patch"
+    return {"POST": "create", "PUT": "update", "DELETE": "delete"}.get(request.method, request.method)
+
+
+def find(group: str, version: str, plural: str) -> Resource:
+    for resource in RESOURCES:
+        if (resource.group, resource.version, resource.plural) == (group, version, plural):
+            return resource
+    raise Refused(404, "NotFound", "the server could not find the requested resource")
+
+
+def manager(request: web.Request) -> str:
+    return request.query.get("fieldManager") or request.headers.get("User-Agent", "unknown").partition("/")[0]
+
+
+def selector(request: web.Request) -> dict[str, str]:
+    text = request.query.get("labelSelector", "")
+    return dict(part.split("=", 1) for part in text.split(",") if part)
+
+
+def selected(body: Body | None, wanted: dict[str, str]) -> bool:
+    return body is not None and wanted.items() <= (body["metadata"].get("labels") or {}).items()
+
+
+def event_of(change: Changed, namespace: str, wanted: dict[str, str]) -> Body | None:
+    """What a watch with this selector sees of the change: leaving the selection is a deletion."""
+    body = change.after or change.before
+    assert body is not None
+    if namespace not in ("", body["metadata"]["namespace"]):
+        return None
+    was, now = selected(change.before, wanted), selected(change.after, wanted)
+    if not was and not now:
+        return None
+    kind = "ADDED" if now and not was else "MODIFIED" if now else "DELETED"
+    metadata = {**body["metadata"], "resourceVersion": str(change.version)}
+    return {"type": kind, "object": {**body, "metadata": metadata}}
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--crd", type=Path, required=True)
+    parser.add_argument("--rbac", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0)
+    options = parser.parse_args()
+    crd = yaml.safe_load(options.crd.read_text())
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    server = Server(Objects(schemas={"meetupfeeds": schema}), yaml.safe_load(options.rbac.read_text())["rules"])
+    runner = web.AppRunner(server.app(), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", options.port).start()
+    print(json.dumps({"port": runner.addresses[0][1]}), flush=True)
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
