@@ -1,0 +1,201 @@
+"""What the directory store alone promises: whole files through kills, full disks and lost permissions."""
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import google_crc32c
+import pytest
+from meetupkit.errors import StoreRefused, StoreUnavailable
+from meetupkit.stores.objects import Created, NewObject, open_objects
+from meetupkit.stores.objects_directory import DirectoryObjects
+
+CHILD = Path(__file__).with_name("objects_child.py")
+IN_NAMESPACE = ["unshare", "--mount", "--map-root-user"]
+KILLS = 12
+
+
+@cache
+def may_mount() -> bool:
+    if not shutil.which("unshare"):
+        return False
+    probe = subprocess.run([*IN_NAMESPACE, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False)
+    return probe.returncode == 0
+
+
+def command(scenario: str, directory: Path, *, mounts: bool) -> list[str]:
+    if mounts and not may_mount():
+        pytest.skip("this user may not mount in a namespace of its own (unshare --mount --map-root-user)")
+    return [*(IN_NAMESPACE if mounts else []), sys.executable, str(CHILD), scenario, str(directory)]
+
+
+def run(scenario: str, directory: Path, *, mounts: bool = False) -> None:
+    ended = subprocess.run(
+        command(scenario, directory, mounts=mounts), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def whole(name: str, body: bytes) -> bool:
+    line = name.encode() + b"\n"
+    return body == line * (200_000 // len(line))
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """One that another user can reach; ``tmp_path`` lies below a directory that only its owner can."""
+    directory = Path(tempfile.mkdtemp())
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("scenario", ["creates_for_ever", "creates_for_ever_without_proc"])
+def test_a_kill_at_any_moment_leaves_only_whole_objects(tmp_path: Path, scenario: str) -> None:
+    without_proc = scenario.endswith("without_proc")
+    moments = random.Random(20)
+    for _ in range(KILLS):
+        child = subprocess.Popen(command(scenario, tmp_path, mounts=without_proc), stdout=subprocess.PIPE)
+        with child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"ready\n"
+            time.sleep(moments.uniform(0, 0.03))  # the moment of the kill is what varies; nothing is waited for
+            child.kill()
+    store = open_objects(f"file://{tmp_path}")
+    names = list(store.names(""))
+    assert len(names) > KILLS
+    assert [name for name in names if not whole(name, (tmp_path / name).read_bytes())] == []
+    left = [path for path in (tmp_path / ".incoming").iterdir() if path.name != "lock"]
+    assert without_proc or left == []
+    assert all(store.create(NewObject(f"after/{name}", b"", 0)) == Created() for name in names[:3])
+
+
+def test_a_full_disk_is_unavailable_keeps_no_part_of_an_object_and_works_again_with_room(tmp_path: Path) -> None:
+    run("full_and_back", tmp_path, mounts=True)
+
+
+def test_an_object_that_cannot_be_written_to_its_end_leaves_nothing(tmp_path: Path) -> None:
+    run("too_large_and_back", tmp_path)
+
+
+def test_an_unwritable_directory_is_unavailable_and_works_again_when_it_is_writable(open_directory: Path) -> None:
+    run("unwritable_and_back", open_directory)
+
+
+def test_a_read_only_file_system_is_unavailable_and_works_again_when_it_is_writable(tmp_path: Path) -> None:
+    run("read_only_and_back", tmp_path, mounts=True)
+
+
+def test_a_start_without_permission_is_refused_with_what_to_give(open_directory: Path) -> None:
+    run("no_permission_at_start", open_directory)
+
+
+def test_a_start_on_a_read_only_file_system_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    run("read_only_at_start", tmp_path, mounts=True)
+
+
+def test_a_start_on_a_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a directory")
+    for path in ("file", "file/below"):
+        with pytest.raises(StoreRefused, match="is not a directory: name one, or a path where one can be made"):
+            open_objects(f"file://{tmp_path}/{path}").check()
+
+
+def test_a_start_makes_the_directory_and_its_parents(tmp_path: Path) -> None:
+    open_objects(f"file://{tmp_path}/a/b%20c").check()
+    assert (tmp_path / "a" / "b c").is_dir()
+
+
+def test_an_object_lies_at_its_name_below_the_directory(tmp_path: Path) -> None:
+    open_objects(f"file://{tmp_path}").create(NewObject("rsvps/1_2.json", b"{}", google_crc32c.value(b"{}")))
+    assert (tmp_path / "rsvps" / "1_2.json").read_bytes() == b"{}"
+
+
+def test_a_directory_replaced_by_a_file_is_unavailable_until_it_is_back(tmp_path: Path) -> None:
+    directory = tmp_path / "objects"
+    store = open_objects(f"file://{directory}")
+    store.check()
+    store.create(NewObject("a/1", b"1", google_crc32c.value(b"1")))
+    directory.rename(tmp_path / "away")
+    directory.write_text("in its place")
+    for name in ("a/1", "a/2", "b/1"):
+        with pytest.raises(StoreUnavailable):
+            store.create(NewObject(name, b"2", google_crc32c.value(b"2")))
+    directory.unlink()
+    (tmp_path / "away").rename(directory)
+    assert store.create(NewObject("a/2", b"2", google_crc32c.value(b"2"))) == Created()
+
+
+def test_a_removed_directory_is_not_made_again_while_running_but_at_the_next_start(tmp_path: Path) -> None:
+    directory = tmp_path / "objects"
+    store = open_objects(f"file://{directory}")
+    store.check()
+    shutil.rmtree(directory)
+    with pytest.raises(StoreUnavailable, match="put it back, or restart to begin anew"):
+        store.create(NewObject("a/1", b"", 0))
+    assert not directory.exists()
+    store.check()
+    assert store.create(NewObject("a/1", b"", 0)) == Created()
+    store.sync()
+
+
+def test_a_removed_folder_is_made_again(tmp_path: Path) -> None:
+    store = open_objects(f"file://{tmp_path}")
+    store.create(NewObject("a/1", b"", 0))
+    shutil.rmtree(tmp_path / "a")
+    shutil.rmtree(tmp_path / ".incoming", ignore_errors=True)
+    assert store.create(NewObject("a/1", b"", 0)) == Created()
+    store.replace("a/2", b"", expected_version=0)
+
+
+def test_a_folder_where_an_object_should_be_is_refused(tmp_path: Path) -> None:
+    store = open_objects(f"file://{tmp_path}")
+    store.create(NewObject("a/1", b"", 0))
+    with pytest.raises(StoreRefused, match="is a folder"):
+        store.create(NewObject("a", b"", 0))
+
+
+def test_a_name_longer_than_the_file_system_holds_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreRefused, match="longer than its file system can hold"):
+        open_objects(f"file://{tmp_path}").create(NewObject("a" * 300, b"", 0))
+
+
+def test_a_start_removes_what_dead_processes_left_and_nothing_that_is_being_written(tmp_path: Path) -> None:
+    store = open_objects(f"file://{tmp_path}")
+    store.check()
+    stale, fresh = tmp_path / ".incoming" / "dead-1", tmp_path / ".incoming" / "alive-1"
+    for path in (stale, fresh):
+        path.write_bytes(b"half")
+    os.utime(stale, (time.time() - 7200, time.time() - 7200))
+    store.check()
+    assert not stale.exists()
+    assert fresh.exists()
+
+
+def test_a_version_grows_though_the_clock_stands_before_the_file(tmp_path: Path) -> None:
+    store = open_objects(f"file://{tmp_path}")
+    store.replace("a", b"1", expected_version=0)
+    tomorrow = time.time_ns() + 86_400_000_000_000
+    os.utime(tmp_path / "a", ns=(tomorrow, tomorrow))
+    assert store.replace("a", b"2", expected_version=tomorrow) > tomorrow
+
+
+def test_a_closed_store_holds_no_file_open(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    for _ in range(10):
+        store = DirectoryObjects.from_url(f"file://{tmp_path}")
+        store.check()
+        store.check()
+        store.create(NewObject("a", b"1", google_crc32c.value(b"1")))
+        store.sync()
+        store.close()
+        store.close()
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
