@@ -1,5 +1,6 @@
 """Takes ids in: which of them need a look-up, and those durable in the queue before anyone is told so."""
 
+import random
 import threading
 import time
 from collections import Counter
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from meetupkit.errors import Conflict, StoreUnavailable
+from meetupkit.seams import Seam, passed
 from meetupkit.stores.documents import MAX_WRITES, Document, DocumentStore
 
 from meetup_enricher.arrivals import Arrivals
@@ -16,8 +18,10 @@ from meetup_enricher.metrics import Metrics
 from meetup_enricher.profiles import Shelf
 from meetup_enricher.queue import NEW, REFRESH, Entry, Queue
 
-_TRIES: Final = 5
+_TRIES: Final = 20
 """Another replica may queue one of the same ids in between; each time, fewer are left to queue."""
+_PAUSE_SECONDS: Final = 0.05
+"""Up to this is waited before the next try, at random, so that replicas do not meet again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,9 @@ class Intake:
             try:
                 self._queue.enqueue(entries)
             except Conflict:
+                time.sleep(random.uniform(0, _PAUSE_SECONDS))
                 continue
+            passed(Seam.IDS_QUEUED)
             counts["queued"] = len(entries)
             return counts
         raise StoreUnavailable(f"other replicas queue the same {self.kind.name} all the time")

@@ -125,7 +125,7 @@ def _status_class(status: int) -> str:
 def _body(answer: requests.Response, deadline: float) -> bytes:
     """Bounded in time as well: a server that sends a byte now and then never meets a timeout between two bytes."""
     parts, size = [], 0
-    for part in answer.iter_content(_CHUNK_BYTES):
+    while part := answer.raw.read1(_CHUNK_BYTES, decode_content=True):  # iter_content waits for whole chunks
         size += len(part)
         if size > MAX_ANSWER_BYTES:
             raise AnswerTooLarge(f"answered more than {MAX_ANSWER_BYTES} bytes")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from meetupkit.errors import DocumentRefused
+from meetupkit.seams import Seam, passed
 from meetupkit.stores.documents import MAX_WRITES, Delete, Put, Write
 
 from meetup_enricher.lookup import Answer
@@ -85,6 +86,7 @@ class Settlement:
                 raise
             self._settle([Outcome(outcome.profile_id, None, Why.UNSTORABLE, outcome.known_missing)])
             return
+        passed(Seam.BATCH_COMMITTED)
         for outcome in outcomes:
             self._count(outcome)
 

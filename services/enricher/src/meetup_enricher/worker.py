@@ -18,6 +18,7 @@ from meetupkit.errors import (
 )
 from meetupkit.progress import Progress
 from meetupkit.retry import reconnect_policy
+from meetupkit.seams import Seam, passed
 from meetupkit.stores.documents import Document
 
 from meetup_enricher.arrivals import Arrivals
@@ -134,10 +135,12 @@ class Worker:
         if not batch.entries:
             return
         self._in_hand = batch
+        passed(Seam.IDS_TAKEN)
         self._metrics.batch_ids.labels(self._kind.name).observe(len(batch.ids))
         answer = self._answer(batch)
         if answer is None:
             return
+        passed(Seam.ANSWER_RECEIVED)
         self._settlement.settle(batch, answer)
         self._in_hand = None
         self._size = min(PAGE_SIZE, self._size * 2)

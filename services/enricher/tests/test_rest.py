@@ -1,0 +1,134 @@
+"""One call of the API over real HTTP, and the key in nothing it leaves behind."""
+
+import logging
+import socket
+import traceback
+from collections.abc import Iterator
+
+import pytest
+from enricher_doubles import KEY, MeetupApi, Reply
+from meetup_enricher.answers import AnswerTooLarge
+from meetup_enricher.kinds import GROUPS, MEMBERS
+from meetup_enricher.metrics import Metrics
+from meetup_enricher.rest import MAX_ANSWER_BYTES, RestApi
+from meetupkit.errors import MeetupError, Throttled, UpstreamRefused, UpstreamUnavailable
+from prometheus_client import generate_latest
+from pydantic import SecretStr
+
+HEADERS = {"X-RateLimit-Limit": "30", "X-RateLimit-Remaining": "29", "X-RateLimit-Reset": "10"}
+
+
+class Bench:
+    """A client, and what it observed."""
+
+    def __init__(self, url: str, seconds: float = 10) -> None:
+        self.metrics = Metrics()
+        self.remaining: list[str | None] = []
+        self.api = RestApi(
+            url=url,
+            key=SecretStr(KEY),
+            call_seconds=seconds,
+            observe=lambda headers: self.remaining.append(headers.get("X-RateLimit-Remaining")),
+            metrics=self.metrics,
+        )
+
+    def calls(self, status: str) -> float:
+        labels = {"kind": "members", "status": status}
+        return self.metrics.registry.get_sample_value("meetup_enricher_api_calls_total", labels) or 0
+
+
+@pytest.fixture
+def bench(meetup: MeetupApi) -> Iterator[Bench]:
+    made = Bench(meetup.url)
+    yield made
+    made.api.close()
+
+
+def test_a_call_asks_for_its_ids_in_one_page_with_the_key(bench: Bench, meetup: MeetupApi) -> None:
+    page = bench.api.page(GROUPS, [5, 7], 0)
+    assert set(page.profiles) == {5, 7}
+    (call,) = meetup.calls
+    assert (call.kind, call.ids, call.offset, call.key) == ("groups", [5, 7], 0, KEY)
+
+
+def test_the_rate_limit_is_observed_on_errors_as_well(bench: Bench, meetup: MeetupApi) -> None:
+    meetup.replies = [Reply(500, b"", HEADERS)]
+    with pytest.raises(UpstreamUnavailable):
+        bench.api.page(MEMBERS, [1], 0)
+    assert bench.remaining == ["29"]
+    assert bench.calls("5xx") == 1
+
+
+def test_an_answer_that_is_cut_off_is_tried_again(bench: Bench, meetup: MeetupApi) -> None:
+    meetup.replies = [Reply(200, b'{"results":[', promised=100)]
+    with pytest.raises(UpstreamUnavailable):
+        bench.api.page(MEMBERS, [1], 0)
+    assert bench.calls("none") == 1
+
+
+def test_an_answer_that_drips_is_given_up_in_time(meetup: MeetupApi) -> None:
+    bench = Bench(meetup.url, seconds=0.5)
+    meetup.replies = [Reply(200, b" " * 100_000, drip=0.05)]
+    with pytest.raises(UpstreamUnavailable, match="in time"):
+        bench.api.page(MEMBERS, [1], 0)
+
+
+def test_an_answer_beyond_the_bound_is_not_read_to_its_end(bench: Bench, meetup: MeetupApi) -> None:
+    meetup.replies = [Reply(200, b" " * (MAX_ANSWER_BYTES + 1))]
+    with pytest.raises(AnswerTooLarge):
+        bench.api.page(MEMBERS, [1], 0)
+
+
+def test_a_redirect_does_not_take_the_key_to_another_host(bench: Bench, meetup: MeetupApi) -> None:
+    other = MeetupApi()
+    meetup.replies = [Reply(302, b"", {"Location": f"{other.url}/2/members?member_id=1&offset=0"})]
+    with pytest.raises(UpstreamRefused, match="redirected"):
+        bench.api.page(MEMBERS, [1], 0)
+    assert other.calls == []
+    other.close()
+
+
+def test_nobody_listening_is_tried_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(UpstreamUnavailable, match="ConnectionRefusedError"):
+        Bench(f"http://127.0.0.1:{port}").api.page(MEMBERS, [1], 0)
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (Reply(200, b""), UpstreamUnavailable),
+        (Reply(200, f'{{"meta":{{"url":"?key={KEY}"}}}}'.encode()), UpstreamUnavailable),
+        (Reply(200, f"key={KEY}".encode()), UpstreamUnavailable),
+        (Reply(200, f"key={KEY}".encode(), promised=10), UpstreamUnavailable),
+        (Reply(302, b"", {"Location": f"http://127.0.0.1:9/?key={KEY}"}), UpstreamRefused),
+        (Reply(400, f"key={KEY}".encode()), UpstreamRefused),
+        (Reply(401, f"key={KEY}".encode()), UpstreamRefused),
+        (Reply(404, f"key={KEY}".encode()), UpstreamRefused),
+        (Reply(429, f"key={KEY}".encode(), {"Retry-After": KEY}), Throttled),
+        (Reply(500, f"key={KEY}".encode()), UpstreamUnavailable),
+        (Reply(200, b"", {"Content-Encoding": "gzip", "X-Key": KEY}), UpstreamUnavailable),
+        (Reply(200, KEY.encode(), {"Content-Encoding": "gzip"}), UpstreamUnavailable),
+        (None, UpstreamUnavailable),
+    ],
+)
+def test_the_key_is_in_no_log_error_or_metric(
+    meetup: MeetupApi, caplog: pytest.LogCaptureFixture, reply: Reply | None, error: type[MeetupError]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="urllib3")
+    bench = Bench(meetup.url if reply else "http://127.0.0.1:9")
+    if reply:
+        meetup.replies = [reply]
+    with pytest.raises(error) as raised:
+        bench.api.page(MEMBERS, [1], 0)
+    chain: BaseException | None = raised.value
+    while chain is not None:
+        assert KEY not in "".join(traceback.format_exception(chain)) + repr(chain)
+        chain = chain.__cause__ or chain.__context__
+    assert KEY not in caplog.text
+    assert "urllib3" in caplog.text
+    assert KEY not in generate_latest(bench.metrics.registry).decode()
+    assert KEY not in repr(vars(bench.api))
+    bench.api.close()
