@@ -5,12 +5,13 @@ import signal
 import sys
 
 from meetupkit import logs
-from meetupkit.settings import exit_with
 
 from meetup_simulator.app import Simulator
-from meetup_simulator.flags import read_flags
+from meetup_simulator.flags import READY_LINE, read_flags
 
-READY_LINE = "meetup-simulator listening on "
+EXIT_CODE = 2
+"""As argparse and the services for what a person must change. Not imported: meetupkit's settings bring pydantic, and
+with it half of the start-up time."""
 
 
 async def _run(arguments: list[str]) -> None:
@@ -19,7 +20,8 @@ async def _run(arguments: list[str]) -> None:
         simulator = Simulator(options)
         await simulator.start()
     except (OSError, ValueError, EOFError) as error:
-        exit_with(f"meetup-simulator cannot start: {error}")
+        sys.stderr.write(f"meetup-simulator cannot start: {error}\n")
+        sys.exit(EXIT_CODE)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

@@ -93,7 +93,12 @@ class Simulator:
     def _timeline(self, feed: str) -> Timeline:
         options = self._options
         return Timeline(
-            FEEDS[feed], self._source(feed), rate=options.rate, backlog=options.backlog, ledger=self._ledgers[feed]
+            FEEDS[feed],
+            self._source(feed),
+            rate=options.rate,
+            backlog=options.backlog,
+            ledger=self._ledgers[feed],
+            patience=options.patience,
         )
 
     def _source(self, feed: str) -> Iterator[bytes]:

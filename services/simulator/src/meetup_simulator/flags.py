@@ -15,6 +15,8 @@ from meetup_simulator.rate_limit import RateLimit
 API_KEY_VARIABLE: Final = "SIMULATOR_API_KEY"
 DEVELOPMENT_KEY: Final = "development-key"
 """Guards nothing: the simulator's profiles are made up."""
+READY_LINE: Final = "meetup-simulator listening on "
+"""Starts the one line on stdout; the address follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Options:
     count: int | None
     epoch: int
     backlog: int
+    patience: float
     venues: int
     replays: Mapping[str, tuple[Path, ...]]
     only_replay: bool
@@ -59,6 +62,13 @@ def parser(environ: Mapping[str, str] = os.environ) -> argparse.ArgumentParser:
     add("--count", type=_whole, metavar="N", help="Generated records per feed, then silence; without it no end.")
     add("--epoch", type=_whole, metavar="MS", help="First generated mtime in milliseconds; by default now.")
     add("--backlog", type=_whole, default=5000, metavar="N", help="Published records that a connection may ask for.")
+    add(
+        "--patience",
+        type=_number,
+        default=5.0,
+        metavar="S",
+        help="With rate 0: how long readers wait for one that takes nothing, before it is cut.",
+    )
     add("--venues", type=_whole, default=2048, metavar="N", help="Generated venues that trickle pushes first.")
     add(
         "--replay",
@@ -135,6 +145,7 @@ def read_flags(arguments: Sequence[str], environ: Mapping[str, str] = os.environ
         count=given.count,
         epoch=int(time.time() * 1000) if given.epoch is None else given.epoch,
         backlog=given.backlog,
+        patience=given.patience,
         venues=given.venues,
         replays={feed: files for feed, files in replays.items() if files},
         only_replay=given.only_replay,

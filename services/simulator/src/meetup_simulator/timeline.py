@@ -3,7 +3,8 @@
 A published record gets the next sequence number and belongs to a bounded backlog. Each reader is a place in that
 timeline, not a queue of its own, so a hundred slow readers cost no more memory than one: whoever falls out of what is
 kept is cut. With a rate the clock publishes. With rate 0 the readers do: a record is published when one of them takes
-it, and publication waits for the slowest for as long as that one moves (``PATIENCE_SECONDS``).
+it, and publication waits for the slowest for as long as that one moves: ``patience`` seconds without a record, and it
+is cut.
 """
 
 import asyncio
@@ -19,8 +20,6 @@ from meetup_simulator.ledger import Ledger
 
 WINDOW_RECORDS: Final = 1_000
 """A reader may always lag this far, however small the backlog: about 1.4 MB of rsvps."""
-PATIENCE_SECONDS: Final = 5.0
-"""With rate 0 a reader that takes nothing for this long while another waits for it is cut."""
 BATCH_RECORDS: Final = 64
 """Records taken at once: about 90 kB of rsvps, one write of a size that keeps a loopback socket busy."""
 
@@ -34,9 +33,18 @@ class Reader:
 
 
 class Timeline:
-    """One feed. ``rate`` is in records per second, 0 means as fast as the readers read."""
+    """One feed. ``rate`` is in records per second, 0 means as fast as the readers read; ``patience`` is in seconds."""
 
-    def __init__(self, feed: Feed, source: Iterator[bytes], *, rate: float, backlog: int, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        source: Iterator[bytes],
+        *,
+        rate: float,
+        backlog: int,
+        ledger: Ledger,
+        patience: float,
+    ) -> None:
         self.feed = feed
         self.rate = rate
         self.published = 0
@@ -46,6 +54,7 @@ class Timeline:
         self._backlog = backlog
         self._kept: deque[bytes] = deque(maxlen=max(backlog, WINDOW_RECORDS))
         self._ledger = ledger
+        self._patience = patience
         self._readers: set[Reader] = set()
         self._changed = asyncio.Event()
 
@@ -133,7 +142,7 @@ class Timeline:
     async def _slowest_moves(self) -> None:
         slowest = min(reader.next for reader in self._readers)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(self._patience):
                 while min((reader.next for reader in self._readers), default=self.published) == slowest:
                     await self._changed.wait()
         except TimeoutError:
