@@ -1,0 +1,209 @@
+"""The webhook while a test runs it, in this process or in its own, and bodies to send to it."""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+import requests
+from meetup_alert_webhook.server import ApiServer, listen
+from meetup_alert_webhook.service import Service
+from meetup_alert_webhook.settings import AlertWebhookSettings
+from meetup_simulator.slack_plugin import SlackStandIn
+from meetupkit.stores.documents import open_documents
+
+TOKEN: Final = "a-bearer-token"
+BEARER: Final = {"Authorization": f"Bearer {TOKEN}"}
+START_SECONDS: Final = 30.0
+
+
+def environ(slack: SlackStandIn, state: Path, **changes: str) -> dict[str, str]:
+    """Settings for a fast test: a bot token, no pace; ``changes`` are named without the prefix, empty ones unset."""
+    settings = {
+        "PORT": "0",
+        "SLACK_TOKEN": slack.token,
+        "SLACK_API_URL": slack.api_url,
+        "SLACK_CHANNEL": slack.channel,
+        "SLACK_TIMEOUT_SECONDS": "2",
+        "TOKEN": TOKEN,
+        "ALLOW_UNAUTHENTICATED": "true",
+        "STATE": f"sqlite:///{state}",
+        "SECONDS_PER_MESSAGE": "0",
+        "SILENCE_SECONDS": "0",
+        **changes,
+    }
+    return {f"ALERT_WEBHOOK_{name}": value for name, value in settings.items()}
+
+
+class Webhook:
+    """Sends to the service at ``url``, as Alertmanager and Pub/Sub do."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._http = requests.Session()
+
+    def alertmanager(self, body: Any, headers: Mapping[str, str] = BEARER) -> requests.Response:
+        return self._http.post(f"{self.url}/v1/alertmanager", json=body, headers=headers, timeout=30)
+
+    def log_export(self, body: Any, headers: Mapping[str, str] | None = None) -> requests.Response:
+        return self._http.post(f"{self.url}/v1/log-export", json=body, headers=headers, timeout=30)
+
+    def page(self, path: str) -> requests.Response:
+        return requests.get(f"{self.url}{path}", timeout=30)
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The value of ``meetup_alert_webhook_<name>``, 0 if it is not there."""
+        inner = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
+        wanted = f"meetup_alert_webhook_{name}" + (f"{{{inner}}}" if inner else "")
+        for line in self.page("/metrics").text.splitlines():
+            if line.startswith(f"{wanted} "):
+                return float(line.rpartition(" ")[2])
+        return 0.0
+
+
+class InProcess(Webhook):
+    """The service in threads of the test's process."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        settings = AlertWebhookSettings.from_environ(variables)
+        self.store = open_documents(settings.state)
+        self.service = Service(settings, self.store, version="test")
+        listener = listen("127.0.0.1", 0)
+        self._server = ApiServer(self.service.app, listener, header_seconds=settings.body_seconds)
+        super().__init__(f"http://127.0.0.1:{listener.getsockname()[1]}")
+
+    def __enter__(self) -> Self:
+        self.service.start()
+        self._server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """As at SIGTERM."""
+        self._http.close()
+        self.service.stopping.set()
+        self._server.stop()
+        self.service.stop()
+        self.store.close()
+
+
+class WebhookProcess(Webhook):
+    """The command, as a pod would run it."""
+
+    def __init__(self, variables: Mapping[str, str], log: Path) -> None:
+        self._log = log.open("ab")
+        self.log = log
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "meetup_alert_webhook"],
+            stdout=self._log,
+            stderr=self._log,
+            env={"PATH": os.environ["PATH"], **variables},
+        )
+        super().__init__(f"http://127.0.0.1:{self._port()}")
+
+    def _port(self) -> int:
+        """From the line that says where it listens; the file is read again until it is there."""
+        waiting = threading.Event()
+        for _ in range(int(START_SECONDS / 0.05)):
+            for line in self.log.read_text().splitlines():
+                if '"event": "listening"' in line:
+                    return int(json.loads(line)["port"])
+            if self.process.poll() is not None:
+                break
+            waiting.wait(0.05)
+        self.kill()
+        raise RuntimeError(f"the webhook did not start:\n{self.log.read_text()}")
+
+    def terminate(self) -> int:
+        """SIGTERM, then the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def kill(self) -> None:
+        """SIGKILL: what a node that dies does."""
+        self.process.kill()
+        self.process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self._http.close()
+        self._log.close()
+
+
+def firing(name: str = "FeedSilent", *, since: str = "2026-11-23T20:00:00Z", **labels: str) -> dict[str, Any]:
+    """One alert of a group."""
+    return {
+        "status": "firing",
+        "labels": {"alertname": name, "severity": "critical", **labels},
+        "annotations": {"summary": f"{name} of {labels.get('feed', 'all')}"},
+        "startsAt": since,
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": "http://prometheus.example/graph?g0.expr=up",
+        "fingerprint": "-".join([name, *labels.values()]),
+    }
+
+
+def resolved(alert: Mapping[str, Any], until: str = "2026-11-23T20:12:30Z") -> dict[str, Any]:
+    """The same alert, when it is over."""
+    return {**alert, "status": "resolved", "endsAt": until}
+
+
+def group(*alerts: Mapping[str, Any], key: str = '{}:{alertname="FeedSilent"}', truncated: int = 0) -> dict[str, Any]:
+    """The body of Alertmanager's webhook."""
+    return {
+        "version": "4",
+        "groupKey": key,
+        "truncatedAlerts": truncated,
+        "status": "firing" if any(alert["status"] == "firing" for alert in alerts) else "resolved",
+        "receiver": "slack",
+        "groupLabels": {"alertname": alerts[0]["labels"]["alertname"]},
+        "commonLabels": {},
+        "commonAnnotations": {},
+        "externalURL": "http://alertmanager.example",
+        "alerts": list(alerts),
+    }
+
+
+def log_entry(insert_id: str = "entry-1", message: str = "no room for the cursor", **fields: Any) -> dict[str, Any]:
+    """A LogEntry of one of our pods."""
+    return {
+        "logName": "projects/meetup-prod/logs/stderr",
+        "insertId": insert_id,
+        "timestamp": "2026-11-23T20:00:00.123456789Z",
+        "severity": "ERROR",
+        "resource": {
+            "type": "k8s_container",
+            "labels": {
+                "cluster_name": "main",
+                "namespace_name": "meetup",
+                "pod_name": "s-0",
+                "container_name": "stream",
+            },
+        },
+        "jsonPayload": {"message": message, "feed": "rsvps", "event": "cursor_failed"},
+        **fields,
+    }
+
+
+def pushed(entry: Mapping[str, Any], message_id: str = "1") -> dict[str, Any]:
+    """The wrapped push request of Pub/Sub."""
+    return {
+        "message": {
+            "data": base64.b64encode(json.dumps(entry).encode()).decode(),
+            "attributes": {"logging.googleapis.com/timestamp": "2026-11-23T20:00:00Z"},
+            "messageId": message_id,
+            "publishTime": "2026-11-23T20:00:01Z",
+        },
+        "subscription": "projects/meetup-prod/subscriptions/alerts",
+    }
