@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, Json
 
 EVERY_NAMESPACE: Final = "*"
 _DNS_LABEL: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
-BUCKET_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[A-Za-z0-9._-]{1,128}){0,8}$"
+BUCKET_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[A-Za-z0-9._-]{1,120}){0,8}$"
 """A bucket as Cloud Storage names them, and an optional prefix; the CRD says the same of ``spec.bucket``."""
 _QUANTITY: Final = r"^[0-9]{1,9}(\.[0-9]{1,3})?(m|k|M|G|Ki|Mi|Gi)?$"
 

@@ -1,0 +1,80 @@
+{{/* The services' settings. What the chart sets itself is one YAML map a service, which validate.yaml reads too. */}}
+
+{{- define "meetup.environment.enricher" -}}
+ENRICHER_HOST: "0.0.0.0"
+ENRICHER_PORT: "8080"
+ENRICHER_API_URL: {{ .Values.enricher.apiUrl | quote }}
+ENRICHER_API_KEY_FILE: /etc/meetup/api-key/{{ .Values.enricher.apiKey.key }}
+ENRICHER_DOCUMENTS: {{ default (include "meetup.firestore" (list .)) .Values.enricher.documents | quote }}
+{{- end }}
+
+{{- define "meetup.environment.alert-webhook" -}}
+{{- $values := .Values.alertWebhook }}
+ALERT_WEBHOOK_HOST: "0.0.0.0"
+ALERT_WEBHOOK_PORT: "8080"
+ALERT_WEBHOOK_SLACK_URL_FILE: {{ with $values.slack.urlKey }}/etc/meetup/slack/{{ . }}{{ end }}
+ALERT_WEBHOOK_SLACK_TOKEN_FILE: {{ with $values.slack.tokenKey }}/etc/meetup/slack/{{ . }}{{ end }}
+ALERT_WEBHOOK_SLACK_CHANNEL: {{ $values.slack.channel | quote }}
+ALERT_WEBHOOK_ROUTES: {{ if $values.routes }}/etc/meetup/routes/routes.yaml{{ end }}
+ALERT_WEBHOOK_TOKEN_FILE: {{ if $values.alertmanager.existingSecret }}/etc/meetup/alertmanager/{{ $values.alertmanager.tokenKey }}{{ end }}
+ALERT_WEBHOOK_OIDC_AUDIENCE: {{ $values.pubsub.audience | quote }}
+ALERT_WEBHOOK_OIDC_EMAIL: {{ $values.pubsub.email | quote }}
+ALERT_WEBHOOK_STATE: {{ default (include "meetup.firestore" (list .)) $values.state | quote }}
+{{- end }}
+
+{{- define "meetup.environment.feed-operator" -}}
+{{- $streams := .Values.streams }}
+{{- $own := printf "http://%s.%s.svc:8080" (include "meetup.name" (list . "enricher")) .Release.Namespace }}
+FEED_OPERATOR_HOST: "0.0.0.0"
+FEED_OPERATOR_PORT: "8080"
+FEED_OPERATOR_NAMESPACE: {{ ternary "*" .Release.Namespace .Values.operator.allNamespaces | quote }}
+FEED_OPERATOR_OPERATOR_NAMESPACE: {{ ternary .Release.Namespace "" .Values.operator.allNamespaces | quote }}
+FEED_OPERATOR_IMAGE: {{ include "meetup.image" (list . "stream") | quote }}
+FEED_OPERATOR_IMAGE_PULL_POLICY: {{ .Values.image.pullPolicy }}
+FEED_OPERATOR_IMAGE_PULL_SECRETS: {{ join "," .Values.image.pullSecrets | quote }}
+FEED_OPERATOR_BUCKET: {{ .Values.bucket | quote }}
+FEED_OPERATOR_ENRICHER_URL: {{ default (ternary $own "" .Values.enricher.enabled) $streams.enricherUrl | quote }}
+FEED_OPERATOR_SERVICE_ACCOUNT: {{ ternary "" (include "meetup.serviceAccount" (list . "stream")) .Values.operator.allNamespaces | quote }}
+FEED_OPERATOR_SERVICE_ACCOUNT_ANNOTATIONS: {{ toJson $streams.serviceAccount.annotations | quote }}
+FEED_OPERATOR_NETWORK_POLICY: {{ .Values.networkPolicy.enabled | quote }}
+FEED_OPERATOR_MONITORING_NAMESPACES: {{ join "," .Values.monitoring.namespaces | quote }}
+FEED_OPERATOR_MONITOR: {{ get (dict "none" "none" "operator" "podmonitor" "managed" "podmonitoring") .Values.monitoring.prometheus }}
+FEED_OPERATOR_MONITOR_INTERVAL_SECONDS: {{ .Values.monitoring.intervalSeconds | quote }}
+FEED_OPERATOR_CPU_REQUEST: {{ $streams.resources.requests.cpu | quote }}
+FEED_OPERATOR_MEMORY_REQUEST: {{ $streams.resources.requests.memory | quote }}
+FEED_OPERATOR_MEMORY_LIMIT: {{ $streams.resources.limits.memory | quote }}
+FEED_OPERATOR_GRACE_SECONDS: {{ $streams.terminationGracePeriodSeconds | quote }}
+FEED_OPERATOR_PRIORITY_CLASS: {{ .Values.pods.priorityClassName | quote }}
+FEED_OPERATOR_NODE_SELECTOR: {{ toJson .Values.pods.nodeSelector | quote }}
+FEED_OPERATOR_TOLERATIONS: {{ toJson .Values.pods.tolerations | quote }}
+FEED_OPERATOR_POD_LABELS: {{ toJson (merge dict .Values.pods.labels .Values.commonLabels) | quote }}
+FEED_OPERATOR_POD_ANNOTATIONS: {{ toJson .Values.pods.annotations | quote }}
+FEED_OPERATOR_EXTRA_ENV: {{ toJson $streams.extraEnv | quote }}
+{{- end }}
+
+{{/*
+A container's env from: root context, service, prefix, the service's values. Its own map, the settings in camel case and
+extraEnv become one map, in which no name can occur twice; an empty value is left out, since the services read it as not set.
+*/}}
+{{- define "meetup.env" -}}
+{{- $values := last . }}
+{{- $env := dict }}
+{{- range $name, $value := $values.settings }}
+{{- $_ := set $env (printf "%s%s" (index $ 2) (snakecase $name | upper)) $value }}
+{{- end }}
+{{- range $name, $value := $values.extraEnv }}
+{{- $_ := set $env $name $value }}
+{{- end }}
+{{- range $name, $value := include (printf "meetup.environment.%s" (index . 1)) (first .) | fromYaml }}
+{{- $_ := set $env $name $value }}
+{{- end }}
+{{- range $name, $value := $env }}
+{{- if and (kindIs "map" $value) (hasKey $value "valueFrom") }}
+- name: {{ $name }}
+  valueFrom: {{- toYaml $value.valueFrom | nindent 4 }}
+{{- else if not (or (kindIs "invalid" $value) (eq (toString $value) "")) }}
+- name: {{ $name }}
+  value: {{ ternary $value (toJson $value) (kindIs "string" $value) | quote }}
+{{- end }}
+{{- end }}
+{{- end }}

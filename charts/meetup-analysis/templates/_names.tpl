@@ -1,0 +1,52 @@
+{{/* What objects are called. Every template of this file is given the list: root context, component. */}}
+
+{{/* The beginning of every name; 40 characters leave room for "-alert-webhook" and the hash of a pod in 63. */}}
+{{- define "meetup.fullname" -}}
+{{- default (first .).Release.Name (first .).Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "meetup.name" -}}
+{{ include "meetup.fullname" . }}-{{ last . }}
+{{- end }}
+
+{{/* The labels that pods are selected by: a Deployment can never change them. */}}
+{{- define "meetup.selector" -}}
+app.kubernetes.io/name: meetup-{{ last . }}
+app.kubernetes.io/instance: {{ (first .).Release.Name }}
+{{- end }}
+
+{{- define "meetup.labels" -}}
+{{- $root := first . }}
+{{- $own := include "meetup.selector" . | fromYaml }}
+{{- $_ := set $own "app.kubernetes.io/component" (last .) }}
+{{- $_ := set $own "app.kubernetes.io/part-of" "meetup-analysis" }}
+{{- $_ := set $own "app.kubernetes.io/version" $root.Chart.AppVersion }}
+{{- $_ := set $own "app.kubernetes.io/managed-by" $root.Release.Service }}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_") }}
+{{- merge $own $root.Values.commonLabels | toYaml }}
+{{- end }}
+
+{{/* The image of the component, a service of services/: by digest, or else by tag. */}}
+{{- define "meetup.image" -}}
+{{- $root := first . }}
+{{- $image := $root.Values.image }}
+{{- with get $image.digests (last .) }}
+{{- printf "%s/%s@%s" $image.repository (last $) . }}
+{{- else }}
+{{- printf "%s/%s:%s" $image.repository (last .) (default $root.Chart.AppVersion $image.tag) }}
+{{- end }}
+{{- end }}
+
+{{/* The ServiceAccount of the component. */}}
+{{- define "meetup.serviceAccount" -}}
+{{- $values := get (dict "feed-operator" (first .).Values.operator "enricher" (first .).Values.enricher "alert-webhook" (first .).Values.alertWebhook "stream" (first .).Values.streams) (last .) }}
+{{- default (include "meetup.name" .) $values.serviceAccount.name }}
+{{- end }}
+
+{{/* The project's Firestore. */}}
+{{- define "meetup.firestore" -}}
+{{- with (first .).Values.google }}
+{{- with .project }}firestore://{{ . }}{{ end }}
+{{- with .database }}/{{ . }}{{ end }}
+{{- end }}
+{{- end }}
