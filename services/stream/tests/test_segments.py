@@ -1,0 +1,132 @@
+import gzip
+import json
+import threading
+import time
+
+from meetup_simulator.stored import Stored
+from meetup_stream.account import Account
+from meetup_stream.creation import Creator
+from meetup_stream.metrics import Metrics
+from meetup_stream.segments import SegmentsWriter
+from meetup_stream.writer import Batch
+from meetupkit.archive import read_feed
+from meetupkit.feeds import FEEDS
+from meetupkit.progress import Progress
+from meetupkit.stores.objects import NewObject
+from meetupkit.stores.objects_directory import DirectoryObjects
+
+HOUR = 3_600_000
+T0 = 1_489_924_800_000
+"""2017-03-19 12:00 UTC."""
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Writing:
+    """A writer of rsvps into segments of a directory; its clock is the test's."""
+
+    def __init__(self, stored: Stored) -> None:
+        self.metrics, self.clock = Metrics("rsvps"), Clock()
+        self.store = DirectoryObjects.from_url(f"file://{stored.directory}")
+        self.store.check()
+        creator = Creator(self.store, metrics=self.metrics, progress=Progress(), giving_up=threading.Event())
+        self.writer = SegmentsWriter(
+            FEEDS["rsvps"], "rsvps", self.store, creator, Account(self.metrics), max_age=60, clock=self.clock
+        )
+
+    def write(self, *lines: bytes) -> Batch:
+        return self.writer.write([(line, time.monotonic()) for line in lines])
+
+    def records(self) -> list[bytes]:
+        return sorted(read_feed(self.store, "rsvps"))
+
+    def segments(self) -> list[str]:
+        return [name for name in self.store.names("rsvps/") if name.endswith(".ndjson.gz")]
+
+
+def rsvp(rsvp_id: int, mtime: int, **other: object) -> bytes:
+    return json.dumps({"rsvp_id": rsvp_id, "mtime": mtime, "member": {"member_id": rsvp_id}, **other}).encode()
+
+
+def test_records_are_held_until_they_are_old_enough(stored: Stored) -> None:
+    writing = Writing(stored)
+    assert writing.write(rsvp(1, T0)) == Batch()
+    writing.clock.now = 59
+    assert writing.writer.idle() == Batch()
+    assert writing.records() == []
+    writing.clock.now = 60
+    assert writing.writer.idle() == Batch(T0, {1}, set())
+    assert writing.records() == [rsvp(1, T0)]
+
+
+def test_records_are_stored_when_they_are_large_enough(stored: Stored) -> None:
+    writing = Writing(stored)
+    large = "x" * 1_000_000
+    batches = [writing.write(rsvp(number, T0, event=large)) for number in range(20)]
+    assert [bool(batch.mtime) for batch in batches].count(True) == 1
+    assert len(writing.records()) == 17
+
+
+def test_a_segment_lies_in_the_hour_of_its_records(stored: Stored) -> None:
+    writing = Writing(stored)
+    writing.write(rsvp(1, T0), rsvp(2, T0 + HOUR - 1), rsvp(3, T0 + HOUR), rsvp(4, T0 - 3 * 365 * 24 * HOUR))
+    assert writing.writer.finish().mtime == T0 + HOUR
+    assert [name.rpartition("/")[0] for name in writing.segments()] == [
+        "rsvps/2014-03-20/12",
+        "rsvps/2017-03-19/12",
+        "rsvps/2017-03-19/13",
+    ]
+
+
+def test_a_segment_is_gzip_of_the_bytes_as_received(stored: Stored) -> None:
+    writing = Writing(stored)
+    lines = [rsvp(1, T0, event="\u2028 ünïcode"), rsvp(2, T0 + 1)]
+    writing.write(*lines)
+    writing.writer.finish()
+    (name,) = writing.segments()
+    segment = writing.store.read(name)
+    assert segment is not None
+    assert gzip.decompress(segment.body) == b"".join(line + b"\n" for line in lines)
+
+
+def test_a_record_that_comes_again_is_stored_once_by_whomever_it_was_stored(stored: Stored) -> None:
+    first = Writing(stored)
+    first.write(rsvp(1, T0), rsvp(1, T0), rsvp(2, T0))
+    first.writer.finish()
+    first.write(rsvp(2, T0))
+    assert first.writer.finish() == Batch()
+    restarted = Writing(stored)
+    restarted.write(rsvp(2, T0), rsvp(3, T0), rsvp(1, T0))
+    assert restarted.writer.finish() == Batch(T0, {3}, set())
+    assert restarted.records() == [rsvp(1, T0), rsvp(2, T0), rsvp(3, T0)]
+    assert restarted.metrics.registry.get_sample_value("meetup_stream_records_duplicate_total", {"feed": "rsvps"}) == 2
+
+
+def test_another_body_of_the_same_id_and_mtime_is_stored_too(stored: Stored) -> None:
+    writing = Writing(stored)
+    writing.write(rsvp(1, T0, guests=0), rsvp(1, T0, guests=1))
+    writing.writer.finish()
+    assert writing.records() == [rsvp(1, T0, guests=0), rsvp(1, T0, guests=1)]
+
+
+def test_a_line_that_is_no_record_is_quarantined_at_once(stored: Stored) -> None:
+    writing = Writing(stored)
+    assert writing.write(b"not json") == Batch()
+    assert len(stored.rejected()) == 1
+    assert writing.segments() == []
+
+
+def test_one_reader_reads_both_layouts_and_neither_cursor_nor_quarantine(stored: Stored) -> None:
+    writing = Writing(stored)
+    writing.write(rsvp(1, T0), b"not json")
+    writing.writer.finish()
+    body = rsvp(2, T0)
+    writing.store.create(NewObject(f"rsvps/2_{T0}.json", body, 0))
+    writing.store.create(NewObject(f"rsvps_too/3_{T0}.json", rsvp(3, T0), 0))
+    writing.store.replace("rsvps/_cursor", b"{}", expected_version=0)
+    assert writing.records() == [rsvp(1, T0), body]
