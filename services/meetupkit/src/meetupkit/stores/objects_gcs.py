@@ -38,6 +38,9 @@ _OVERLOADED_REASONS: Final = frozenset({"rateLimitExceeded", "userRateLimitExcee
 _TRANSIENT_STATUS: Final = frozenset({408, 409, 410, 429})
 """Besides 5xx. 409: two requests for one object at once. 410: an upload session that Cloud Storage has forgotten."""
 _MESSAGE_CHARACTERS: Final = 300
+_NO_LOOKUPS: Final = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
+"""Unset, the client (3.17) reads the bucket in the background, for traces that nobody records: one more permission to
+grant, and retries of its own through every outage."""
 _is_bucket: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]").fullmatch
 
 
@@ -51,6 +54,7 @@ class GcsObjects:
         self._timeout = timeout
         self._prefix = f"{prefix}/" if prefix else ""
         self._bucket_name = bucket
+        os.environ.setdefault(_NO_LOOKUPS, "true")
         with _door(bucket):
             self._client = Client(project=None)  # of all that is here, only new buckets belong to a project
         _size_pool(self._client)

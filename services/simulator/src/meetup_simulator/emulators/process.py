@@ -37,7 +37,7 @@ class EmulatorProcess:
 
     def start(self) -> None:
         """Start it and return when it takes connections; nothing is done if it runs."""
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:
             return
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603
