@@ -91,7 +91,8 @@ class DocumentStore(Protocol):
 
         Raises ``Conflict`` when a ``Create`` finds a document or an expected version has gone, ``DocumentTooLarge``
         when a document is beyond what the back end can ever hold, and its parent ``DocumentRefused`` when something
-        else in the document can never be stored (``document_rules``).
+        else in the document can never be stored (``document_rules``). An error that names no document may mean the
+        commit as a whole: commit fewer at once.
 
         ``StoreUnavailable`` says that the answer is missing, not that nothing was written: the commit may have been
         applied. Tried again it is harmless with plain ``Put`` and ``Delete``; a ``Create`` or an expected version

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from google.cloud.firestore_v1 import types
 
-from meetupkit.errors import StoreRefused, StoreUnavailable
+from meetupkit.errors import DocumentTooLarge, StoreRefused, StoreUnavailable
 from meetupkit.stores import document_rules as rules
 from meetupkit.stores import firestore_values as values
 from meetupkit.stores.documents import AtMost, Create, Delete, Document, Write
@@ -25,6 +25,8 @@ TIMEOUT_SECONDS: Final = 10.0
 """For one call: many times what the largest commit takes, and shorter than the patience of who waits for our answer."""
 _NAMES_A_CALL: Final = 300
 """Documents asked for in one call: so many profiles of 30 kB stay below 10 MiB an answer."""
+_REQUEST_BYTES: Final = 10 * 1024 * 1024
+"""Firestore's limit of a request (https://firebase.google.com/docs/firestore/quotas)."""
 _CHECK_COLLECTION: Final = "checks"
 _CHECK_NAME: Final = "never-written"
 _ONLY_NAMES: Final = "__name__"
@@ -90,6 +92,8 @@ class FirestoreDocuments:
         request = types.CommitRequest.pb()(database=self._root)
         for write in writes:
             self._add(request.writes.add(), write)
+        if request.ByteSize() > _REQUEST_BYTES:
+            raise DocumentTooLarge(f"{len(writes)} writes have {request.ByteSize()} bytes, at most {_REQUEST_BYTES}")
         with self._calling(writes) as connection:
             connection.client.commit(types.CommitRequest.wrap(request), **self._options(connection))
 
