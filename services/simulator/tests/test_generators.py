@@ -13,13 +13,14 @@ from meetup_simulator.world import World
 from meetupkit.feeds import FEEDS
 from meetupkit.records import Record, read_line
 
-RECORDS = 12_000
+RECORDS = {"rsvps": 12_000, "open_events": 6_000}
+"""Enough for the rarest oddity of these two; the other feeds show theirs within 3,000."""
 START = 1_543_622_400_000
 
 
 @cache
 def lines_of(feed: str, seed: int = 1) -> list[bytes]:
-    return list(islice(generated(feed, World(seed), start=START, rate=0), RECORDS))
+    return list(islice(generated(feed, World(seed), start=START, rate=0), RECORDS.get(feed, 3_000)))
 
 
 @cache
@@ -28,11 +29,11 @@ def values_of(feed: str) -> list[dict[str, Any]]:
 
 
 def share(feed: str, holds: Any) -> float:
-    return sum(bool(holds(value)) for value in values_of(feed)) / RECORDS
+    return sum(bool(holds(value)) for value in values_of(feed)) / len(values_of(feed))
 
 
 def repeats(feed: str, id_field: str) -> float:
-    return 1 - len({value[id_field] for value in values_of(feed)}) / RECORDS
+    return 1 - len({value[id_field] for value in values_of(feed)}) / len(values_of(feed))
 
 
 def test_every_feed_of_the_table_has_a_generator() -> None:
@@ -41,7 +42,7 @@ def test_every_feed_of_the_table_has_a_generator() -> None:
 
 @pytest.mark.parametrize("feed", FEEDS)
 def test_every_generated_line_is_a_record_of_its_feed(feed: str) -> None:
-    for line in lines_of(feed):
+    for line in lines_of(feed)[:3_000]:
         record = read_line(FEEDS[feed], line)
         assert isinstance(record, Record), record
 
@@ -71,7 +72,7 @@ def test_11_to_21_percent_of_rsvps_have_whole_seconds() -> None:
 
 def test_11_5_to_18_percent_of_the_steps_of_rsvps_go_back() -> None:
     mtimes = [value["mtime"] for value in values_of("rsvps")]
-    assert 0.115 <= sum(later < earlier for earlier, later in pairwise(mtimes)) / RECORDS <= 0.185
+    assert 0.115 <= sum(later < earlier for earlier, later in pairwise(mtimes)) / len(mtimes) <= 0.185
 
 
 def test_most_repeats_are_the_same_6_to_8_records_later_rounded_to_a_second() -> None:
@@ -90,11 +91,11 @@ def test_some_rsvps_come_again_changed_and_later() -> None:
     for value in values_of("rsvps"):
         before = first.setdefault(value["rsvp_id"], value)
         changed += before["response"] != value["response"] and value["mtime"] > before["mtime"]
-    assert changed > RECORDS // 200
+    assert changed > RECORDS["rsvps"] // 200
 
 
 def test_some_rsvps_come_again_as_they_were() -> None:
-    assert len(set(lines_of("rsvps"))) < RECORDS * 0.995
+    assert len(set(lines_of("rsvps"))) < RECORDS["rsvps"] * 0.995
 
 
 def test_some_mtimes_are_weeks_to_years_old() -> None:
@@ -155,7 +156,7 @@ def test_a_recurring_event_is_broadcast_for_each_of_the_next_days() -> None:
         later["id"][:-1] == earlier["id"][:-1] and later["id"] != earlier["id"] and not later["id"].isdigit()
         for earlier, later in pairwise(values_of("open_events"))
     )
-    assert following > RECORDS // 50
+    assert following > RECORDS["open_events"] // 50
 
 
 def test_comments_have_negative_ids_replies_and_deletions() -> None:

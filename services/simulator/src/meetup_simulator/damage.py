@@ -36,11 +36,15 @@ def bad_line(fault: Fault) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What may strike one feed. ``refuse`` closes the server's port for some seconds."""
+    """What may strike one connection of a feed.
+
+    ``refuse`` closes the server's port for some seconds; ``leave`` tells the timeline not to wait for this reader.
+    """
 
     feed: str
     faults: FaultBook
     refuse: Callable[[float | None], None]
+    leave: Callable[[], None]
 
 
 class Conversation:
@@ -79,6 +83,7 @@ class Conversation:
         """Say nothing for as long as the fault asks for."""
         await self._flush()
         if fault.seconds is None:
+            self._damage.leave()
             await asyncio.Event().wait()
         else:
             await asyncio.sleep(fault.seconds)

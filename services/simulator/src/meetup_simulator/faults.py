@@ -1,7 +1,8 @@
 """Faults on request: what goes wrong, where, when, how often, and how often it did.
 
 A fault is armed by ``POST /faults`` and counts each time it fires. ``after`` things pass unharmed before it may fire,
-and again before each further time. What passes depends on where it strikes: records of a feed, or whole requests.
+and again before each further time; the one it strikes is not among them. What passes depends on where it strikes:
+records of a feed (on whichever connection), or whole requests.
 """
 
 import random

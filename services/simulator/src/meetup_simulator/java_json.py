@@ -5,7 +5,6 @@ the keys of every object in the iteration order of ``java.util.HashMap`` (Java 8
 """
 
 import json
-from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any, Final
 
@@ -43,7 +42,7 @@ def java_order(keys: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _as_java(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: _as_java(value[key]) for key in java_order(tuple(value))}
     if isinstance(value, list):
         return [_as_java(item) for item in value]
@@ -52,7 +51,7 @@ def _as_java(value: Any) -> Any:
     return value
 
 
-def encode(value: Mapping[str, Any] | list[Any]) -> bytes:
+def encode(value: dict[str, Any] | list[Any]) -> bytes:
     """The value as the servers sent it, without a newline."""
     text = json.dumps(_as_java(value), ensure_ascii=False, separators=(",", ":"))
     return text.replace("/", "\\/").encode()  # a slash stands only inside strings

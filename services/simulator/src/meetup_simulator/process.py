@@ -66,7 +66,9 @@ class SimulatorProcess(SimulatorClient):
         self._process.wait()
         if self._process.stdout:
             self._process.stdout.close()
-        raise RuntimeError(f"the simulator did not start: {self.errors()}")
+        said = self.errors()
+        self._errors.close()
+        raise RuntimeError(f"the simulator did not start: {said}")
 
     def __enter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from meetupkit.feeds import Feed, Path
@@ -120,8 +121,9 @@ class Streams:
         self, timeline: Timeline, query: Query, connection: Connection, fault: Fault | None
     ) -> Response | None:
         self.opened[timeline.feed.name] += 1
-        conversation = Conversation(connection, Damage(timeline.feed.name, self._faults, self._refuse))
         reader = timeline.join(connection.reset)
+        leave = partial(timeline.leave, reader)
+        conversation = Conversation(connection, Damage(timeline.feed.name, self._faults, self._refuse, leave))
         try:
             waiting = self._selected(timeline, query)
             await connection.send(head(200, stream_headers(connection.peer, self.opened.total())))

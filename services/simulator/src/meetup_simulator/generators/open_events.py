@@ -11,7 +11,7 @@ from meetup_simulator.generators.republication import Habits, Value, republished
 from meetup_simulator.world import Event, Venue, World, sentence
 
 HABITS: Final = Habits(
-    rounded=0.0, exact=0.02, changed=0.22, change_within=(1, 60), old_bursts=1 / 2500, burst_length=(20, 295)
+    rounded=0.0, exact=0.02, changed=0.22, change_within=(1, 60), old_bursts=1 / 1500, burst_length=(20, 295)
 )
 """Recorded: 1,289 ids in 1,680 records; one burst of 295 old events."""
 _STATUSES: Final = (("upcoming", "suggested", "proposed", "canceled", "deleted"), (88, 3, 2, 5, 2))
