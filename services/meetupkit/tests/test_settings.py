@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 from meetupkit.settings import EXIT_CODE, Settings, SettingsError, documented
@@ -9,6 +10,10 @@ class ExampleSettings(Settings, prefix="EXAMPLE_"):
     name: str = Field(min_length=2, description="A name.")
     port: int = Field(80, ge=0, le=65535, description="A port.")
     key: SecretStr | None = Field(None, description="A key.")
+
+
+class WrappedSettings(Settings, prefix="WRAPPED_"):
+    key: Annotated[SecretStr, Field(min_length=3)] | None = Field(None, description="A key with a rule of its own.")
 
 
 def test_variables_become_typed_fields() -> None:
@@ -41,6 +46,13 @@ def test_a_secret_comes_from_a_mounted_file(tmp_path: Path) -> None:
     assert settings.key is not None
     assert settings.key.get_secret_value() == "s3cret"
     assert "s3cret" not in repr(settings)
+
+
+def test_a_secret_comes_from_a_file_however_its_type_is_written(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("abc123\n")
+    settings = WrappedSettings.from_environ({"WRAPPED_KEY_FILE": str(tmp_path / "key")})
+    assert settings.key is not None
+    assert settings.key.get_secret_value() == "abc123"
 
 
 @pytest.mark.parametrize(

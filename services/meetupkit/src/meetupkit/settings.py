@@ -12,7 +12,6 @@ which ``..._FILE`` names.
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import NoneType
 from typing import Any, ClassVar, Final, NoReturn, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
@@ -112,8 +111,14 @@ def _default(info: FieldInfo) -> str:
 
 
 def _is_secret(info: FieldInfo) -> bool:
-    kinds = {info.annotation, *get_args(info.annotation)} - {NoneType}
-    return SecretStr in kinds
+    return SecretStr in _parts(info.annotation)
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    """The annotation and what it is made of: ``Annotated[SecretStr, ...] | None`` holds ``SecretStr``."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _parts(part)
 
 
 def _read_secret(variable: str, path: str, mistakes: list[str]) -> str:
