@@ -8,6 +8,7 @@ a name, a field to order by or a commit that breaks one is a mistake of the prog
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from meetupkit.errors import DocumentRefused, DocumentTooLarge
@@ -104,13 +105,18 @@ def _size_of_object(fields: Mapping[Any, Any], depth: int) -> int:
     _check_depth(depth)
     size = 32
     for field, value in fields.items():
-        if not isinstance(field, str) or not field or _reserved(field):
-            raise _Unstorable("has a field whose name cannot be stored")
-        length = _length(field)
-        if length > MAX_NAME_BYTES:
-            raise _Unstorable(f"has a field whose name has {length} bytes")
-        size += length + 1 + _size(value, depth + 1)
+        size += _size_of_name(field) + _size(value, depth + 1)
     return size
+
+
+@lru_cache(maxsize=1024)  # documents of a kind have the same few names
+def _size_of_name(field: object) -> int:
+    if not isinstance(field, str) or not field or _reserved(field):
+        raise _Unstorable("has a field whose name cannot be stored")
+    length = _length(field)
+    if length > MAX_NAME_BYTES:
+        raise _Unstorable(f"has a field whose name has {length} bytes")
+    return length + 1
 
 
 def _size_of_list(items: list[Any], depth: int) -> int:

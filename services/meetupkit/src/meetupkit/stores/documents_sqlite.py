@@ -104,8 +104,12 @@ class SqliteDocuments:
         more: Counter[str] = Counter()
         with self._file.writing() as writer:
             version = _next_version(writer)
+            created = [(write, body) for write, body in zip(writes, bodies, strict=True) if isinstance(write, Create)]
+            _create(writer, created, version)
+            more.update(write.collection for write, _ in created)
             for write, body in zip(writes, bodies, strict=True):
-                more[write.collection] += _apply(writer, write, body, version)
+                if not isinstance(write, Create):
+                    more[write.collection] += _apply(writer, write, body, version)
             writer.executemany(
                 "INSERT INTO collections VALUES (?, ?)"
                 " ON CONFLICT (name) DO UPDATE SET documents = documents + excluded.documents",
@@ -156,18 +160,22 @@ def _next_version(writer: sqlite3.Connection) -> int:
     return int(version)
 
 
-def _apply(writer: sqlite3.Connection, write: Write, body: str, version: int) -> int:
+def _create(writer: sqlite3.Connection, created: Sequence[tuple[Create, str]], version: int) -> None:
+    """All in one statement, because each accepted id is one of these; raise ``Conflict`` if any is there already."""
+    rows = [(write.collection, write.name, version, body) for write, body in created]
+    if rows and writer.executemany(_INSERT, rows).rowcount < len(rows):
+        what = rows[0][1] if len(rows) == 1 else f"at least one of {len(rows)} documents"
+        raise Conflict(f"{what} is there already")
+
+
+def _apply(writer: sqlite3.Connection, write: Put | Delete, body: str, version: int) -> int:
     """Do the write and return by how many the collection has grown; raise ``Conflict`` if it may not be done."""
     key = (write.collection, write.name)
     match write:
-        case Create():
-            if not _insert(writer, key, body, version):
-                raise Conflict(f"{write.collection} {write.name} is there already")
-            return 1
         case Put(expected_version=None):
             if _update(writer, "collection = ? AND name = ?", key, body, version):
                 return 0
-            return _insert(writer, key, body, version)
+            return writer.execute(_INSERT, (*key, version, body)).rowcount
         case Put(expected_version=str(expected)):
             if not _update(writer, _STILL, (*key, expected), body, version):
                 raise Conflict(f"{write.collection} {write.name} was written by someone else")
@@ -182,14 +190,8 @@ def _apply(writer: sqlite3.Connection, write: Write, body: str, version: int) ->
             raise TypeError(f"{type(write).__name__} is not a write")
 
 
+_INSERT: Final = "INSERT INTO documents (collection, name, version, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _STILL: Final = "collection = ? AND name = ? AND CAST(version AS TEXT) = ?"
-
-
-def _insert(writer: sqlite3.Connection, key: tuple[str, str], body: str, version: int) -> int:
-    return writer.execute(
-        "INSERT INTO documents (collection, name, version, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (*key, version, body),
-    ).rowcount
 
 
 def _update(writer: sqlite3.Connection, where: str, key: tuple[str, ...], body: str, version: int) -> int:
