@@ -33,9 +33,10 @@ def members(running: SimulatorProcess) -> requests.Response:
     return requests.get(f"{running.base_url}/2/members", params={"member_id": "1", "key": running.api_key}, timeout=30)
 
 
-def published_after(running: SimulatorProcess, first: bytes) -> list[bytes]:
+def published_from(running: SimulatorProcess, first: bytes) -> list[list[bytes]]:
+    """What was published from this record on; more than one answer where the feed repeated it exactly."""
     lines = running.published(FEED)
-    return lines[lines.index(first) :]
+    return [lines[start : start + 100] for start, line in enumerate(lines) if line == first]
 
 
 def test_refuse_closes_the_port_for_a_while(running: SimulatorProcess) -> None:
@@ -103,7 +104,7 @@ def test_stall_in_mid_stream_is_silent_after_the_records_that_pass(running: Simu
 def test_a_stall_of_some_seconds_loses_nothing(running: SimulatorProcess, stream: OpenWire) -> None:
     running.faults.stall(feed=FEED, after=7, seconds=0.05)
     records = stream(running.port, PATH).records(50)
-    assert records == published_after(running, records[0])[:50]
+    assert records in [lines[:50] for lines in published_from(running, records[0])]
 
 
 def test_a_stalled_connection_holds_up_no_other_reader(running: SimulatorProcess, stream: OpenWire) -> None:
@@ -135,7 +136,7 @@ def test_cut_with_an_orderly_end_sends_half_a_record_in_a_whole_answer(
     reader = stream(running.port, PATH)
     first = reader.records(3)[0]
     half = reader.chunk()
-    assert published_after(running, first)[3].startswith(half)
+    assert any(lines[3].startswith(half) for lines in published_from(running, first))
     assert b"\n" not in half
     assert reader.chunk() == b""
     assert reader.rest() == b""
@@ -154,16 +155,16 @@ def test_end_ends_the_stream_between_two_records(running: SimulatorProcess, stre
 def test_duplicate_sends_a_record_twice(running: SimulatorProcess, stream: OpenWire) -> None:
     fault = running.faults.duplicate(feed=FEED, after=2, times=2)
     records = stream(running.port, PATH).records(8)
-    expected = published_after(running, records[0])
-    assert records == [*expected[:3], *expected[2:6], expected[5]]
+    published = published_from(running, records[0])
+    assert records in [[*lines[:3], *lines[2:6], lines[5]] for lines in published]
     assert fault.fired == 2
 
 
 def test_reorder_sends_a_record_after_the_one_that_follows_it(running: SimulatorProcess, stream: OpenWire) -> None:
     fault = running.faults.reorder(feed=FEED, after=2)
     records = stream(running.port, PATH).records(6)
-    expected = published_after(running, records[0])
-    assert records == [expected[index] for index in (0, 1, 3, 2, 4, 5)]
+    published = published_from(running, records[0])
+    assert records in [[*lines[:2], lines[3], lines[2], *lines[4:6]] for lines in published]
     assert fault.fired == 1
 
 
@@ -195,7 +196,7 @@ def test_a_bad_line_comes_between_the_records_and_takes_the_place_of_none(
     records = stream(running.port, PATH).records(12)
     good = [record for record in records if not is_bad(record)]
     assert [is_bad(record) for record in records] == [False] * 4 + [True] + [False] * 5 + [True] + [False]
-    assert good == published_after(running, good[0])[:10]
+    assert good in [lines[:10] for lines in published_from(running, good[0])]
     assert fault.fired == 2
 
 

@@ -244,3 +244,17 @@ def test_the_process_ends_on_sigterm_with_connections_open(simulator: StartSimul
     stream(running.port, "/2/rsvps").records(1)
     assert running.stop() == 0
     assert running.errors() == ""
+
+
+def test_with_rate_0_a_reader_is_waited_for_while_it_takes_the_past(
+    simulator: StartSimulator, stream: OpenWire
+) -> None:
+    running = simulator("--rate", "0", "--count", "4000", "--backlog", "2000", "--patience", "60")
+    stream(running.port, "/2/rsvps").records(2000)
+    late = stream(running.port, "/2/rsvps?since_count=2000", receive_buffer=4096)
+    with ThreadPoolExecutor() as threads:
+        other = threads.submit(stream(running.port, "/2/rsvps?since_count=1").records, 1500)
+        past = late.records(2500)
+    everything = running.published("rsvps")
+    assert any(past == everything[start : start + 2500] for start in range(1501))
+    assert len(other.result()) == 1500

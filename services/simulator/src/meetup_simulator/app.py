@@ -127,7 +127,7 @@ class Simulator:
 
     async def _handle(self, request: Request, connection: Connection) -> Response | None:
         if self._admin.serves(request.path):
-            if self._options.admin_from_anywhere or ipaddress.ip_address(connection.peer).is_loopback:
+            if self._options.admin_from_anywhere or _is_loopback(connection.peer):
                 return await self._admin.answer(request, connection)
             return errors(404, "not_found", "there is nothing here")
         feed, kind = request.path.removeprefix("/2/"), self._rest.kind_at(request.path)
@@ -173,3 +173,8 @@ class Simulator:
             "throttled": self._rest.throttled,
             "ids": {kind: {"asked": asked.total(), "distinct": len(asked)} for kind, asked in self._rest.asked.items()},
         }
+
+
+def _is_loopback(peer: str) -> bool:
+    """Whether the address is this machine's; the empty one is of a client that has left already."""
+    return bool(peer) and ipaddress.ip_address(peer).is_loopback

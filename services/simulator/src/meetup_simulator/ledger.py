@@ -32,14 +32,19 @@ class Ledger:
         if self._bytes + len(block) > self._max_bytes:
             self._complete = False
             return
-        self._file.seek(self._bytes)
-        self._file.write(block)
-        self._bytes += len(block)
+        try:
+            self._file.seek(self._bytes)
+            self._file.write(block)
+            self._file.flush()
+        except OSError:  # a full disk ends the ledger, not the feed
+            self._complete = False
+        else:
+            self._bytes += len(block)
 
     def read(self) -> tuple[int, Iterator[bytes]]:
         """The ledger's length in bytes now, and its content in blocks; raises ``LedgerIncomplete``."""
         if not self._complete:
-            raise LedgerIncomplete(f"more than {self._max_bytes} bytes were published")
+            raise LedgerIncomplete(f"more was published than the {self._max_bytes} bytes kept, or than the disk holds")
         return self._bytes, self._blocks(self._bytes)
 
     def _blocks(self, length: int) -> Iterator[bytes]:

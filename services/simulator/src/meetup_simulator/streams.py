@@ -132,9 +132,9 @@ class Streams:
             batch = TRICKLE_RECORDS if query.trickle else BATCH_RECORDS
             alive = True
             for start in range(0, len(waiting), batch):
-                alive = alive and await conversation.send(
-                    _filtered(timeline.feed, query, waiting[start : start + batch])
-                )
+                lines = waiting[start : start + batch]
+                alive = alive and await conversation.send(_filtered(timeline.feed, query, lines))
+                timeline.moved(reader)
             while alive and (lines := await timeline.take(reader)):
                 alive = await conversation.send(_filtered(timeline.feed, query, lines))
             if alive:

@@ -25,10 +25,11 @@ BATCH_RECORDS: Final = 64
 
 
 class Reader:
-    """One connection's place in a timeline. ``cut`` is called when the reader has fallen out."""
+    """One connection's place in a timeline, and how often it has moved. ``cut`` is called when it has fallen out."""
 
     def __init__(self, at: int, cut: Callable[[], None]) -> None:
         self.next = at
+        self.moves = 0
         self.cut = cut
 
 
@@ -102,9 +103,14 @@ class Timeline:
         start = reader.next - (self.published - len(self._kept))
         lines = list(islice(self._kept, start, start + most))
         reader.next += len(lines)
+        self.moved(reader)
+        return lines
+
+    def moved(self, reader: Reader) -> None:
+        """The reader has taken something, be it of the past: whoever waits for it may go on waiting."""
+        reader.moves += 1
         if not self.rate:
             self._tell()
-        return lines
 
     def publish(self, count: int) -> None:
         """Publish up to so many records of the source."""
@@ -115,7 +121,9 @@ class Timeline:
         self._ledger.write(lines)
         if self.on_publish:
             self.on_publish(lines)
-        self._cut(self.published - len(self._kept))
+        oldest = self.published - len(self._kept)
+        for reader in [reader for reader in self._readers if reader.next < oldest]:
+            self._cut(reader)
         self._tell()
 
     async def keep_pace(self) -> None:
@@ -140,18 +148,18 @@ class Timeline:
         return slowest + (self._kept.maxlen or 0) - self.published
 
     async def _slowest_moves(self) -> None:
-        slowest = min(reader.next for reader in self._readers)
+        slowest = min(self._readers, key=lambda reader: reader.next)
+        before = slowest.moves
         try:
             async with asyncio.timeout(self._patience):
-                while min((reader.next for reader in self._readers), default=self.published) == slowest:
+                while slowest in self._readers and slowest.moves == before:
                     await self._changed.wait()
         except TimeoutError:
-            self._cut(slowest + 1)
+            self._cut(slowest)
 
-    def _cut(self, oldest: int) -> None:
-        for reader in [reader for reader in self._readers if reader.next < oldest]:
-            self.leave(reader)
-            reader.cut()
+    def _cut(self, reader: Reader) -> None:
+        self.leave(reader)
+        reader.cut()
 
     def _tell(self) -> None:
         self._changed.set()
