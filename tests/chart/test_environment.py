@@ -1,0 +1,140 @@
+"""What the chart puts into a container is what the service in it understands."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from meetup_alert_webhook.routes import read_routes
+from meetup_alert_webhook.settings import AlertWebhookSettings
+from meetup_enricher.settings import EnricherSettings
+from meetup_feed_operator.desired import desired
+from meetup_feed_operator.resource import read_feed
+from meetup_feed_operator.settings import OperatorSettings
+from meetup_stream.settings import StreamSettings
+from meetupkit.feeds import FEEDS
+from meetupkit.settings import Settings
+
+from .helm import NAMESPACE, Helm, Manifest, Values, environment, merged, named, of_kind, pods
+from .pod_security import violations
+from .variants import EVERYTHING, VARIANTS
+
+_SETTINGS: Final[dict[str, type[Settings]]] = {
+    "alert-webhook": AlertWebhookSettings,
+    "enricher": EnricherSettings,
+    "feed-operator": OperatorSettings,
+}
+
+
+def with_secrets(environ: Mapping[str, str], container: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """The environment with every mounted file's path led to a stand-in, as a test has no mounts."""
+    mounts = [mount["mountPath"] for mount in container.get("volumeMounts", [])]
+    led = dict(environ)
+    for variable, value in environ.items():
+        if value.startswith("/etc/meetup/"):
+            assert any(value.startswith(f"{mount}/") for mount in mounts), f"{variable}={value} is not mounted"
+            stand_in = folder / Path(value).name
+            stand_in.write_text("https://hooks.example/a-secret")
+            led[variable] = str(stand_in)
+    return led
+
+
+def settings_of(pod: Manifest, folder: Path) -> tuple[Settings, Mapping[str, Any]]:
+    (container,) = pod["spec"]["containers"]
+    environ = with_secrets(environment(container), container, folder)
+    return _SETTINGS[container["name"]].from_environ(environ), container
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
+def test_every_service_accepts_the_environment_it_is_given(helm: Helm, variant: Values, tmp_path: Path) -> None:
+    deployments = of_kind(helm.template(variant), "Deployment")
+    for deployment in deployments:
+        settings, container = settings_of(deployment["spec"]["template"], tmp_path)
+        assert settings.model_dump()["host"] == "0.0.0.0", "or no probe reaches it"
+        assert [port["containerPort"] for port in container["ports"]] == [settings.model_dump()["port"]]
+    wanted = {name for name in _SETTINGS if variant.get(_values_key(name), {}).get("enabled", True)}
+    assert {d["spec"]["template"]["spec"]["containers"][0]["name"] for d in deployments} == wanted
+
+
+def _values_key(service: str) -> str:
+    return {"alert-webhook": "alertWebhook", "feed-operator": "operator"}.get(service, service)
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
+def test_every_rendered_feed_becomes_a_stream_that_accepts_its_environment(
+    helm: Helm, variant: Values, tmp_path: Path
+) -> None:
+    manifests = helm.template(merged({"operator": {"enabled": True}}, variant, {"operator": {"enabled": True}}))
+    operator = operator_settings(manifests, tmp_path)
+    feeds = of_kind(manifests, "MeetupFeed")
+    assert feeds
+    for feed in feeds:
+        body = merged(feed, {"metadata": {"uid": "u", "generation": 1}})
+        for manifest in desired(read_feed(body), operator):
+            if manifest["kind"] == "Deployment":
+                spec = manifest["spec"]["template"]["spec"]
+                (container,) = spec["containers"]
+                stream = StreamSettings.from_environ(environment(container))
+                assert stream.feed == feed["spec"]["feed"]
+                assert not list(violations(spec))
+
+
+def operator_settings(manifests: list[Manifest], folder: Path) -> OperatorSettings:
+    for _, pod in pods(manifests):
+        if pod["spec"]["containers"][0]["name"] == "feed-operator":
+            settings, _ = settings_of(pod, folder)
+            assert isinstance(settings, OperatorSettings)
+            return settings
+    pytest.fail("no operator")
+
+
+def test_the_streams_are_told_the_address_that_the_enrichers_service_has(
+    manifests: list[Manifest], tmp_path: Path
+) -> None:
+    url = operator_settings(manifests, tmp_path).enricher_url
+    assert url == f"http://meetup-enricher.{NAMESPACE}.svc:8080"
+    service = named(manifests, "Service", "meetup-enricher")
+    assert service["spec"]["ports"] == [{"name": "http", "port": 8080, "targetPort": "http", "protocol": "TCP"}]
+
+
+def test_no_release_values_mean_all_five_feeds_under_names_that_kubernetes_allows(manifests: list[Manifest]) -> None:
+    feeds = {feed["metadata"]["name"]: feed["spec"] for feed in of_kind(manifests, "MeetupFeed")}
+    assert feeds == {name.replace("_", "-"): {"feed": name} for name in FEEDS}
+
+
+def test_numbers_reach_a_service_as_they_were_written(helm: Helm, tmp_path: Path) -> None:
+    """Helm reads whole numbers as floating-point ones, and would print 33554432 as 3.3554432e+07."""
+    found = {}
+    for name, pod in pods(of_kind(helm.template(EVERYTHING), "Deployment")):
+        found[name], _ = settings_of(pod, tmp_path)
+    webhook, enricher = found["collector-alert-webhook"], found["collector-enricher"]
+    assert isinstance(webhook, AlertWebhookSettings)
+    assert isinstance(enricher, EnricherSettings)
+    assert webhook.body_limit_bytes == 33_554_432
+    assert enricher.fresh_seconds == 2_592_000
+    assert enricher.linger_seconds == 0.5
+
+
+def test_the_route_file_is_one_that_the_webhook_reads(helm: Helm, tmp_path: Path) -> None:
+    (routes,) = (m for m in of_kind(helm.template(EVERYTHING), "ConfigMap") if m["metadata"]["name"].endswith("routes"))
+    file = tmp_path / "routes.yaml"
+    file.write_text(routes["data"]["routes.yaml"])
+    assert read_routes(file, incoming_webhook=False).default == "#meetup"
+
+
+def test_a_changed_route_file_restarts_the_webhook(newest_helm: Helm) -> None:
+    def checksum(values: Values) -> str:
+        (pod,) = (
+            pod for name, pod in pods(newest_helm.template(EVERYTHING, values)) if name == "collector-alert-webhook"
+        )
+        return str(pod["metadata"]["annotations"]["checksum/routes"])
+
+    assert checksum({}) == checksum({})
+    assert checksum({}) != checksum({"alertWebhook": {"routes": {"default": "#other"}}})
+
+
+def test_no_secret_is_in_an_environment_or_an_argument(helm: Helm) -> None:
+    for _, pod in pods(helm.template(EVERYTHING)):
+        for container in pod["spec"]["containers"]:
+            for variable in container.get("env", []):
+                assert "secretKeyRef" not in variable.get("valueFrom", {})
