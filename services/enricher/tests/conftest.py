@@ -21,8 +21,8 @@ from meetupkit.ops_server import OpsPages
 from meetupkit.progress import Progress
 from meetupkit.stores.documents_sqlite import SqliteDocuments
 
-sys.path.insert(0, str(Path(__file__).parent))
-from enricher_doubles import KEY, EnricherProcess, MeetupApi, Running, until
+sys.path.append(str(Path(__file__).parents[3]))  # the root of the repository: enricher_doubles is imported from there
+from services.enricher.tests.enricher_doubles import KEY, EnricherProcess, MeetupApi, Running, until
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """What the tests of this room share: a server that answers as Meetup does, and handles of a running service.
 
-``conftest.py`` puts this directory on the path, and has the fixtures.
+``conftest.py`` puts the root of the repository on the path, and has the fixtures.
 """
 
 import json

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 import requests
-from enricher_doubles import MeetupApi, Reply, Running, until
 from meetup_enricher.body import MAX_BODY_BYTES
 from meetup_enricher.kinds import MAX_ID
+
+from services.enricher.tests.enricher_doubles import MeetupApi, Reply, Running, until
 
 Run = Callable[..., Any]
 NOTHING = {"queued": 0, "already_queued": 0, "fresh": 0, "missing": 0}

@@ -3,7 +3,6 @@
 import threading
 
 import pytest
-from enricher_doubles import KEY, Call, MeetupApi, Reply
 from meetup_enricher.breaker import Breaker, State
 from meetup_enricher.gate import Gate, GateClosed
 from meetup_enricher.kinds import MEMBERS
@@ -14,6 +13,8 @@ from meetup_enricher.profiles import Why
 from meetup_enricher.rest import MAX_ANSWER_BYTES, RestApi
 from meetupkit.errors import UpstreamRefused, UpstreamUnavailable
 from pydantic import SecretStr
+
+from services.enricher.tests.enricher_doubles import KEY, Call, MeetupApi, Reply
 
 
 class Bench:

@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Iterator
 
 import pytest
-from enricher_doubles import KEY, MeetupApi, Reply
 from meetup_enricher.answers import AnswerTooLarge
 from meetup_enricher.kinds import GROUPS, MEMBERS
 from meetup_enricher.metrics import Metrics
@@ -14,6 +13,8 @@ from meetup_enricher.rest import MAX_ANSWER_BYTES, RestApi
 from meetupkit.errors import MeetupError, Throttled, UpstreamRefused, UpstreamUnavailable
 from prometheus_client import generate_latest
 from pydantic import SecretStr
+
+from services.enricher.tests.enricher_doubles import KEY, MeetupApi, Reply
 
 HEADERS = {"X-RateLimit-Limit": "30", "X-RateLimit-Remaining": "29", "X-RateLimit-Reset": "10"}
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from enricher_doubles import KEY, Call, MeetupApi, Reply, until
+
+from services.enricher.tests.enricher_doubles import KEY, Call, MeetupApi, Reply, until
 
 Run = Callable[..., Any]
 

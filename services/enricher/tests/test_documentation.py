@@ -1,0 +1,68 @@
+"""The README's tables say what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+from meetup_enricher.metrics import Metrics
+from meetup_enricher.settings import EnricherSettings
+from meetupkit.settings import SettingsError, documented
+
+README = Path(__file__).parents[1] / "README.md"
+ENVIRON = {"ENRICHER_API_KEY": "a-secret-key", "ENRICHER_DOCUMENTS": "sqlite:///d.db"}
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table under the heading, without its first two lines."""
+    section = README.read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    table = [line for line in section.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+
+
+def test_every_setting_is_documented_in_its_order() -> None:
+    wanted = [
+        ["`" + variable.replace(" or ", "` or `") + "`", f"`{default}`" if default else "", meaning]
+        for variable, default, meaning in documented(EnricherSettings)
+    ]
+    assert rows("Settings") == wanted
+
+
+def test_every_metric_is_documented() -> None:
+    wanted = []
+    for family in Metrics().registry.collect():
+        name = family.name + ("_total" if family.type == "counter" else "")
+        wanted.append((name, family.type))
+    assert [(row[0].strip("`"), row[1]) for row in rows("Metrics")] == wanted
+
+
+def test_every_label_is_documented() -> None:
+    metrics = Metrics()
+    labels = {name: list(each._labelnames) for each in vars(metrics).values() if (name := getattr(each, "_name", None))}
+    for row in rows("Metrics"):
+        assert re.findall(r"`(\w+)`", row[2]) == labels[row[0].strip("`").removesuffix("_total")], row[0]
+
+
+def test_the_key_is_in_no_representation_of_the_settings() -> None:
+    settings = EnricherSettings.from_environ(ENVIRON)
+    assert "a-secret-key" not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("changed", "mistake"),
+    [
+        ({"ENRICHER_API_URL": "ftp://x"}, "ENRICHER_API_URL"),
+        ({"ENRICHER_API_URL": "https://x/?key=1"}, "no user, query"),
+        ({"ENRICHER_API_KEY": "a\nb"}, "ENRICHER_API_KEY"),
+        ({"ENRICHER_MEMBERS_COLLECTION": "a/b"}, "ENRICHER_MEMBERS_COLLECTION"),
+        ({"ENRICHER_GROUPS_COLLECTION": "members"}, "must differ"),
+        ({"ENRICHER_MEMBERS_PREFIX": "a/"}, "ENRICHER_MEMBERS_PREFIX"),
+        ({"ENRICHER_LEASE_SECONDS": "5"}, "ENRICHER_LEASE_SECONDS must be longer"),
+        ({"ENRICHER_FRESH_SECONDS": "nan"}, "ENRICHER_FRESH_SECONDS"),
+        ({"ENRICHER_FRESH_SECONDS": "0"}, "ENRICHER_FRESH_SECONDS"),
+        ({"ENRICHER_LINGER_SECONDS": "-1"}, "ENRICHER_LINGER_SECONDS"),
+        ({"ENRICHER_LOG_LEVEL": "LOUD"}, "ENRICHER_LOG_LEVEL"),
+    ],
+)
+def test_a_setting_out_of_bounds_is_refused_by_name(changed: dict[str, str], mistake: str) -> None:
+    with pytest.raises(SettingsError, match=mistake):
+        EnricherSettings.from_environ(ENVIRON | changed)
