@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -74,6 +75,23 @@ class Helm:
     def template(self, *more: Values) -> list[Manifest]:
         """Every object of the release, from what must be set and ``more``; rendered once, so not to be changed."""
         return _rendered(self, json.dumps(merged(LEAST, *more)))
+
+    def notes(self, folder: Path, *more: Values) -> str:
+        """What a person reads after the install, from a copy of the chart in which that is an object.
+
+        Helm 3 prints it only when it reaches a cluster.
+        """
+        chart = Path(shutil.copytree(CHART, folder / "chart"))
+        text = (chart / "templates" / "NOTES.txt").read_text()
+        (chart / "templates" / "NOTES.txt").unlink()
+        (chart / "templates" / "notes.yaml").write_text(
+            '{{- define "notes" }}' + text + '{{ end }}\nkind: Notes\ntext: {{ include "notes" . | quote }}\n'
+        )
+        rendered = self.run(
+            "template", RELEASE, str(chart), "--namespace", NAMESPACE, "--show-only", "templates/notes.yaml",
+            values=merged(LEAST, *more),
+        )  # fmt: skip
+        return str(yaml.safe_load(rendered)["text"])
 
 
 @cache

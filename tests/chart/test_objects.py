@@ -1,0 +1,181 @@
+"""What the chart promises of its objects, beyond their being valid."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from .helm import CHART, NAMESPACE, RELEASE, Helm, Manifest, Values, named, of_kind, pods
+from .variants import EVERYTHING, VARIANTS
+
+_WITH_PODS = ("alert-webhook", "enricher", "feed-operator")
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
+def test_a_scaled_deployment_has_no_replicas_and_every_other_one_has(helm: Helm, variant: Values) -> None:
+    """Helm 4 would set them back at each upgrade, and the autoscaler would own the field: a conflict."""
+    manifests = helm.template(variant)
+    scaled = {hpa["spec"]["scaleTargetRef"]["name"] for hpa in of_kind(manifests, "HorizontalPodAutoscaler")}
+    for deployment in of_kind(manifests, "Deployment"):
+        assert ("replicas" in deployment["spec"]) is (deployment["metadata"]["name"] not in scaled)
+
+
+def test_everything_scales_what_it_was_told_to(helm: Helm) -> None:
+    scalers = of_kind(helm.template(EVERYTHING), "HorizontalPodAutoscaler")
+    assert {s["metadata"]["name"] for s in scalers} == {"collector-enricher", "collector-alert-webhook"}
+
+
+def test_several_replicas_have_a_disruption_budget_and_a_single_one_has_none(helm: Helm) -> None:
+    def budgets(values: Values) -> set[str]:
+        return {budget["metadata"]["name"] for budget in of_kind(helm.template(values), "PodDisruptionBudget")}
+
+    assert budgets({}) == {"meetup-alert-webhook"}
+    assert budgets({"alertWebhook": {"replicas": 1}}) == set()
+    assert budgets({"enricher": {"autoscaling": {"enabled": True}}}) == {"meetup-alert-webhook", "meetup-enricher"}
+    assert budgets({"enricher": {"autoscaling": {"enabled": True, "minReplicas": 1}}}) == {"meetup-alert-webhook"}
+
+
+def test_a_digest_wins_over_the_tag_and_the_tag_over_the_charts_version(helm: Helm) -> None:
+    def images(values: Values) -> dict[str, str]:
+        return {name: pod["spec"]["containers"][0]["image"] for name, pod in pods(helm.template(values))}
+
+    assert images({})["meetup-enricher"] == "meetup-analysis/enricher:0.1.0"
+    everything = images(EVERYTHING)
+    assert everything["collector-enricher"] == "registry.example/meetup/enricher@sha256:" + "b" * 64
+    assert everything["collector-alert-webhook"] == "registry.example/meetup/alert-webhook:1.2.3"
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
+def test_every_selector_finds_the_pods_it_is_meant_for_and_no_others(helm: Helm, variant: Values) -> None:
+    manifests = helm.template(variant)
+    labels = {name: pod["metadata"]["labels"] for name, pod in pods(manifests)}
+    for manifest in manifests:
+        spec = manifest.get("spec", {})
+        selector = spec.get("podSelector") or spec.get("selector") if manifest["kind"] != "MeetupFeed" else None
+        if selector:
+            wanted = selector.get("matchLabels", selector)
+            found = {name for name, has in labels.items() if wanted.items() <= has.items()}
+            if manifest["metadata"]["name"].endswith("-test"):
+                assert found == {name for name in labels if name.endswith("-test")}
+            else:
+                assert found == {manifest["metadata"]["name"]}, manifest["kind"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
+def test_every_pod_has_a_network_policy_unless_they_are_off(helm: Helm, variant: Values) -> None:
+    manifests = helm.template(variant)
+    policies = of_kind(manifests, "NetworkPolicy")
+    if variant.get("networkPolicy", {}).get("enabled", True):
+        for name, pod in pods(manifests):
+            labels = pod["metadata"]["labels"].items()
+            assert any(p["spec"]["podSelector"]["matchLabels"].items() <= labels for p in policies), name
+    else:
+        assert not policies
+
+
+def test_only_those_who_must_reach_a_pod_may(manifests: list[Manifest]) -> None:
+    def sources(name: str) -> set[str]:
+        (rule,) = named(manifests, "NetworkPolicy", name)["spec"]["ingress"]
+        return {
+            peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"]
+            if "podSelector" in peer
+            else "namespace " + peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+            for peer in rule["from"]
+        }
+
+    assert sources("meetup-enricher") == {"meetup-stream", "meetup-test", "namespace monitoring"}
+    assert sources("meetup-alert-webhook") == {"meetup-test", "namespace monitoring"}
+    assert sources("meetup-feed-operator") == {"meetup-test", "namespace monitoring"}
+    assert "ingress" not in named(manifests, "NetworkPolicy", "meetup-test")["spec"]
+
+
+def test_pods_reach_names_the_metadata_server_and_https_and_what_is_named(helm: Helm) -> None:
+    def ports(values: Values, name: str) -> set[int]:
+        egress = named(helm.template(values), "NetworkPolicy", name)["spec"]["egress"]
+        return {port["port"] for rule in egress for port in rule["ports"]}
+
+    assert ports({}, "meetup-enricher") == {53, 80, 988, 443}
+    assert ports(EVERYTHING, "collector-enricher") == {53, 80, 988, 443, 8443}
+    assert ports({}, "meetup-feed-operator") == {53, 443, 6443, 8080}
+
+
+def test_the_ingress_shows_the_path_of_pub_sub_and_nothing_else(helm: Helm) -> None:
+    (ingress,) = of_kind(helm.template(EVERYTHING), "Ingress")
+    (rule,) = ingress["spec"]["rules"]
+    assert [(p["path"], p["pathType"]) for p in rule["http"]["paths"]] == [("/v1/log-export", "Exact")]
+    policy = named(helm.template(EVERYTHING), "NetworkPolicy", "collector-alert-webhook")
+    assert {"ipBlock": {"cidr": "35.191.0.0/16"}} in policy["spec"]["ingress"][0]["from"]
+
+
+def test_a_service_goes_on_answering_while_the_nodes_hear_that_it_leaves(manifests: list[Manifest]) -> None:
+    for name in ("meetup-enricher", "meetup-alert-webhook"):
+        spec = named(manifests, "Deployment", name)["spec"]["template"]["spec"]
+        (container,) = spec["containers"]
+        assert 0 < container["lifecycle"]["preStop"]["sleep"]["seconds"] < spec["terminationGracePeriodSeconds"] - 30
+
+
+def test_labels_of_a_person_never_replace_those_that_pods_are_found_by(helm: Helm) -> None:
+    for manifest in of_kind(helm.template(EVERYTHING), "Deployment"):
+        labels = manifest["spec"]["template"]["metadata"]["labels"]
+        assert labels["team"] == "data"
+        assert labels["cost"] == "meetup"
+        assert labels["app.kubernetes.io/name"].startswith("meetup-")
+
+
+def test_the_operators_policy_and_the_streams_policy_mean_the_same_operator(manifests: list[Manifest]) -> None:
+    """The operator lets itself into the streams' pods by this label."""
+    labels = named(manifests, "Deployment", "meetup-feed-operator")["spec"]["template"]["metadata"]["labels"]
+    assert labels["app.kubernetes.io/component"] == "feed-operator"
+
+
+@pytest.mark.parametrize(
+    ("prometheus", "kind", "rules"),
+    [("operator", "PodMonitor", "PrometheusRule"), ("managed", "PodMonitoring", "Rules")],
+)
+def test_prometheus_finds_every_component_and_every_rule_file(
+    newest_helm: Helm, prometheus: str, kind: str, rules: str
+) -> None:
+    manifests = newest_helm.template({"monitoring": {"prometheus": prometheus, "rules": {"enabled": True}}})
+    assert {m["metadata"]["name"] for m in of_kind(manifests, kind)} == {f"meetup-{name}" for name in _WITH_PODS}
+    files = sorted((CHART / "rules").glob("*.yaml"))
+    assert [m["metadata"]["name"] for m in of_kind(manifests, rules)] == [f"meetup-{file.stem}" for file in files]
+
+
+def test_grafanas_sidecar_finds_every_dashboard(newest_helm: Helm) -> None:
+    manifests = newest_helm.template({"monitoring": {"dashboards": {"enabled": True}}})
+    shipped = [m for m in of_kind(manifests, "ConfigMap") if m["metadata"]["labels"].get("grafana_dashboard") == "1"]
+    files = sorted((CHART / "dashboards").glob("*.json"))
+    assert [list(m["data"]) for m in shipped] == [[file.name] for file in files]
+    for manifest, file in zip(shipped, files, strict=True):
+        assert manifest["data"][file.name] == file.read_text()
+
+
+def test_monitoring_is_off_unless_asked_for(manifests: list[Manifest]) -> None:
+    assert not {m["kind"] for m in manifests} & {"PodMonitor", "PodMonitoring", "PrometheusRule", "Rules"}
+
+
+def test_helm_test_asks_every_service_whether_it_is_ready(manifests: list[Manifest]) -> None:
+    tests = [m for m in of_kind(manifests, "Pod") if m["metadata"]["annotations"]["helm.sh/hook"] == "test"]
+    asked = {test["spec"]["containers"][0]["command"][-1] for test in tests}
+    assert asked == {f"http://meetup-{name}:8080/readyz" for name in _WITH_PODS}
+    services = {service["metadata"]["name"] for service in of_kind(manifests, "Service")}
+    assert services == {f"meetup-{name}" for name in _WITH_PODS}
+
+
+def test_the_notes_give_check_diagnosis_crd_upgrade_and_iam_bindings(helm: Helm, tmp_path: Path) -> None:
+    notes = helm.notes(tmp_path)
+    assert f"kubectl --namespace {NAMESPACE} get meetupfeeds" in notes
+    assert f"helm test {RELEASE}" in notes
+    assert "describe meetupfeed" in notes
+    assert "kubectl apply --server-side -f crds/meetupfeeds.yaml" in notes
+    pool = "projects/123456789012/locations/global/workloadIdentityPools/meetup-project.svc.id.goog"
+    for account in ("stream", "enricher", "alert-webhook"):
+        assert f"principal://iam.googleapis.com/{pool}/subject/ns/{NAMESPACE}/sa/meetup-{account}" in notes
+    assert f"http://meetup-alert-webhook.{NAMESPACE}.svc:8080/v1/alertmanager" in notes
+    assert not re.search(r"<no value>|%!", notes)
+
+
+def test_the_notes_say_nothing_of_what_is_not_installed(helm: Helm, tmp_path: Path) -> None:
+    notes = helm.notes(tmp_path, {"alertWebhook": {"enabled": False}, "enricher": {"enabled": False}})
+    assert "alert-webhook" not in notes
+    assert "enricher" not in notes
