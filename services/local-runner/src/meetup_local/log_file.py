@@ -59,6 +59,8 @@ class LogFile:
                     self.totals = {name: count for name, count in event.items() if type(count) is int}
 
     def _new_lines(self) -> Iterator[bytes]:
+        if not self.path.exists():  # not yet, or removed by somebody who wanted the room
+            return
         with self.path.open("rb") as file:
             file.seek(self._offset)
             while block := file.read(_READ_BYTES):

@@ -80,16 +80,17 @@ class Pipeline:
             elif name == ENRICHER and (page := self._page(child)):
                 self._enricher.observe(page)
 
-    def stop(self, show: Callable[[str], None], wait: Callable[[float], object]) -> None:
-        """Stop everything within ``STOP_SECONDS``, those first that nobody needs.
+    def stop(self, show: Callable[[str], None], wait: Callable[[float], object], seconds: float = STOP_SECONDS) -> None:
+        """Stop everything within so many seconds, those first that nobody needs.
 
         ``wait`` waits so many seconds, less if a child ends meanwhile; ``show`` is told the phase.
         """
         waves = list(waves_of_stop([child.process for child in self._children.values()]))
-        until = self._clock() + STOP_SECONDS
+        until = self._clock() + seconds
         for later, wave in zip(range(len(waves) - 1, -1, -1), waves, strict=True):
             children = [self._children[process.name] for process in wave]
-            show(f"stopping {_names(children)}")
+            if any(child.running for child in children):
+                show(f"stopping {_names(children)}")
             for child in children:
                 child.ask_to_stop()
             self._await_end(children, until - later * _RESERVED_SECONDS, wait)

@@ -47,7 +47,10 @@ Value = str | Address | OwnPort | SecretStr
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One entry of the plan. ``feed`` is set for a stream, ``page`` is what a person looks at."""
+    """One entry of the plan. ``feed`` is set for a stream, ``page`` is what a person looks at.
+
+    ``command`` is a console script that stands beside the interpreter, or the path of a program.
+    """
 
     name: str
     command: str

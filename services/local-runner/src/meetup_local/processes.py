@@ -115,7 +115,7 @@ class Child:
 
     def start(self, addresses: Mapping[str, str]) -> None:
         """Begin a life; ``addresses`` are those of the processes it needs."""
-        command = Path(sys.executable).with_name(self.process.command)
+        command = Path(sys.executable).parent / self.process.command
         environ = environment_of(self.process, addresses, self.port, self._environ)
         self._log = LogFile(self._log_path)
         with self._log_path.open("ab") as log:

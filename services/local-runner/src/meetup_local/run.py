@@ -55,7 +55,7 @@ def _sum_up(watch: "Watch", failure: ChildFailed | None, options: Options, scree
     gaps = missing(board) if watch.was_ready else []
     screen.close(board if watch.was_ready else None, gaps)
     for name in killed:
-        _say(f"{name} did not stop in time and was killed; what it had not stored is read again by the next run")
+        _say(f"{name} was killed before it had stopped; what it had not stored is read again by the next run")
     if failure:
         _say(str(failure))
         return EXIT_CODE if isinstance(failure, ChildRefused) else _FAILED

@@ -42,7 +42,8 @@ class TerminalScreen:
         )
 
     def open(self, places: Iterable[tuple[str, str]]) -> None:
-        self._console.print(table.head((*places, ("metrics", "http://127.0.0.1:PORT/metrics, ports in the table"))))
+        metrics = ("metrics", "http://127.0.0.1:PORT/metrics, ports in the table")
+        self._console.print(table.head((*places, metrics)), soft_wrap=True)  # a path cut in two cannot be copied
         self._live.start()
 
     def show(self, board: Board) -> None:

@@ -16,22 +16,20 @@ _QUIET: Final = "bright_black"
 _GOOD: Final = "green"
 _BAD: Final = "yellow"
 _MINUTE: Final = 60.0
+_WIDTHS: Final = (16, 9, 6, 8, 10, 8, 5)
+"""Wide enough for a day's figures, so that nothing moves sideways; 80 columns in all."""
 
 
-def head(places: Iterable[tuple[str, str]]) -> RenderableType:
+def head(places: Iterable[tuple[str, str]]) -> Text:
     """The title and where things are, as pairs of a word and a place."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style=_QUIET)
-    grid.add_column(overflow="fold")
-    for word, place in places:
-        grid.add_row(word, Text(place))
-    return Group("", Text("Meetup Analysis", style="bold"), "", grid, "")
+    lines = [Text.assemble((f"{word:<11}", _QUIET), place) for word, place in places]
+    return Text("\n").join((Text(), Text("Meetup Analysis", style="bold"), Text(), *lines, Text()))
 
 
 def live(board: Board) -> RenderableType:
     """The table while it runs."""
     word = f"{board.phase} ..." if board.phase else f"running {duration(board.seconds)}, Ctrl-C stops"
-    return Group(_feeds(board), "", _others(board), "", Text(word, style=_QUIET))
+    return Group(_feeds(board), "", _others(board), "", *_remarks(board), Text(word, style=_QUIET))
 
 
 def summary(board: Board, gaps: Iterable[str]) -> RenderableType:
@@ -41,7 +39,7 @@ def summary(board: Board, gaps: Iterable[str]) -> RenderableType:
     for line in board.feeds:
         table.add_row(line.feed, *_counts(line), number(line.status.restarts))
     profiles = Text(
-        f"{number(counts.profiles)} profiles stored, {number(counts.missing)} ids without one, "
+        f"{number(counts.profiles)} profiles stored, none for {number(counts.missing)} ids, "
         f"{number(board.queue)} waiting, {number(counts.api_calls)} API calls"
     )
     verdict = [Text(f"{gap}", style=_BAD) for gap in gaps] or [
@@ -95,7 +93,8 @@ def span(seconds: float | None) -> str:
 
 def _feeds(board: Board) -> Table:
     table = _table("feed", ("records", "per s", "lag", "duplicates", "rejected", "port"))
-    table.add_column("")
+    for column, width in zip(table.columns, _WIDTHS, strict=True):
+        column.min_width = width
     for each in board.feeds:
         stored, duplicate, rejected = _counts(each)
         table.add_row(
@@ -106,24 +105,31 @@ def _feeds(board: Board) -> Table:
             duplicate,
             rejected,
             _port(each.status),
-            _remark(each.status),
         )
     return table
+
+
+def _remarks(board: Board) -> list[Text]:
+    """What is not as it should be; while all starts or stops that would be everything."""
+    if board.phase:
+        return []
+    statuses = (*(line.status for line in board.feeds), *board.others)
+    remarks = [Text(f"{each.name}: {remark}", style=_BAD) for each in statuses if (remark := _remark(each))]
+    return [*remarks, Text()] if remarks else []
 
 
 def _others(board: Board) -> Table:
     counts = board.enricher
     said = {
-        "enricher": f"queue {number(board.queue)}, profiles stored {number(counts.profiles)}, "
-        f"without one {number(counts.missing)}, API calls {number(counts.api_calls)}"
+        "enricher": f"queue {number(board.queue)}, profiles {number(counts.profiles)}, "
+        f"none for {number(counts.missing)} ids, API calls {number(counts.api_calls)}"
     }
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(justify="right", style=_QUIET)
     table.add_column()
-    table.add_column()
     for status in board.others:
-        table.add_row(_named(status.name, status), _port(status), said.get(status.name, ""), _remark(status))
+        table.add_row(_named(status.name, status), _port(status), said.get(status.name, ""))
     return table
 
 
@@ -143,12 +149,7 @@ def _port(status: Status) -> Text:
     return Text(str(urlsplit(status.page).port), style=f"link {status.page}") if status.page else Text("")
 
 
-def _remark(status: Status) -> Text:
-    """The one column that gives way on a narrow terminal."""
-    return Text(_trouble(status), style=_QUIET, no_wrap=True, overflow="ellipsis")
-
-
-def _trouble(status: Status) -> str:
+def _remark(status: Status) -> str:
     times = "once" if status.restarts == 1 else f"{status.restarts} times"
     restarts = f"restarted {times}" if status.restarts else ""
     return ", ".join(filter(None, (status.trouble, restarts)))
@@ -159,7 +160,7 @@ def _counts(line: FeedLine) -> tuple[str, str, str]:
 
 
 def _words(line: FeedLine) -> str:
-    remark = _trouble(line.status)
+    remark = _remark(line.status)
     extra = "".join(
         f", {number} {word}"
         for number, word in ((line.counts.duplicate, "duplicate"), (line.counts.rejected, "rejected"))
