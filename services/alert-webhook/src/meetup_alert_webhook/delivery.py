@@ -20,7 +20,7 @@ from typing import Final
 from meetupkit.errors import MeetupError, SlackRefused, SlackUnavailable, StoreRefused, StoreUnavailable
 from meetupkit.retry import call_policy
 
-from meetup_alert_webhook.alerts import Alert, Source, Status
+from meetup_alert_webhook.alerts import Alert, Severity, Source, Status
 from meetup_alert_webhook.blocks import Message, alert_message
 from meetup_alert_webhook.courier import Courier
 from meetup_alert_webhook.deduplication import Busy, Claims, Incident, Repeat, Taken
@@ -123,7 +123,7 @@ class Delivery:
         courier: Courier,
         memory: LocalMemory,
         metrics: Metrics,
-        same_within: Callable[[str], float],
+        collects: Callable[[str], float],
         queued: Callable[[], None],
         stopping: threading.Event,
     ) -> None:
@@ -134,7 +134,7 @@ class Delivery:
         self._courier = courier
         self._memory = memory
         self._metrics = metrics
-        self._same_within = same_within
+        self._collects = collects
         self._queued = queued
         self._stopping = stopping
         self._lock = threading.Lock()
@@ -191,8 +191,12 @@ class Delivery:
     def _should_join(self, alert: Alert, channel: str) -> bool:
         if alert.source is Source.HEARTBEAT:
             return False  # a digest would bury it; it is brought again
-        same = alert.kind and self._pace.is_more_of_the_same(channel, alert.kind, self._same_within(channel))
-        return bool(same) or self._pace.is_long(channel)
+        collects = self._collects(channel)
+        if alert.kind and self._pace.is_more_of_the_same(channel, alert.kind, collects):
+            return True
+        if alert.severity is not Severity.CRITICAL and self._pace.was_long(channel, collects):
+            return True  # one message a second for an hour is no way to tell of a storm; what is critical may try
+        return self._pace.is_long(channel)
 
     def _send_claimed(self, alert: Alert, channel: str, message: Message | None) -> Outcome:
         wait = self._pace.turn(channel)

@@ -18,6 +18,7 @@ _KINDS: Final = 1000
 class _Line:
     next_at: float = 0.0
     paused_until: float = 0.0
+    overflowed_at: float = float("-inf")
     kinds: OrderedDict[str, float] = field(default_factory=OrderedDict)
 
 
@@ -39,7 +40,16 @@ class Pace:
     def is_long(self, channel: str) -> bool:
         """Whether a turn is further off than an alert may wait for it."""
         with self._lock:
-            return self._line(channel).next_at - self._clock() > self._longest_wait
+            line, now = self._line(channel), self._clock()
+            if line.next_at - now <= self._longest_wait:
+                return False
+            line.overflowed_at = now
+            return True
+
+    def was_long(self, channel: str, within: float) -> bool:
+        """Whether the channel's line was too long so lately: a storm is on."""
+        with self._lock:
+            return self._clock() - self._line(channel).overflowed_at < within
 
     def turn(self, channel: str, *, longest_wait: float | None = None) -> float | None:
         """Seconds until the turn that is now ours, or ``None``, without taking one, if it is too far off."""

@@ -83,7 +83,7 @@ class Service:
             courier=self._courier,
             memory=LocalMemory(settings.deduplication_seconds, time.monotonic),
             metrics=self.metrics,
-            same_within=self._digester.collects,
+            collects=self._digester.collects,
             queued=self._digester.notify,
             stopping=self.stopping,
         )
