@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import pytest
-from meetup_local.plan import Address, Process, arguments_of, environment_of, plan, waves_of_stop
+from meetup_local.plan import Address, Keys, Process, arguments_of, environment_of, plan, waves_of_stop
 from meetup_local.settings import Options, read_options
 from pydantic import SecretStr
 
 KEY = "a-key-that-nobody-may-see"
-ADDRESSES = {"simulator": "http://127.0.0.1:1111", "enricher": "http://127.0.0.1:2222"}
+ADDRESSES = {
+    "simulator": "http://127.0.0.1:1111",
+    "enricher": "http://127.0.0.1:2222",
+    "slack": "http://127.0.0.1:3333",
+}
 NODE = {"PATH": "/bin", "HOME": "/home/me", "STREAM_FEED": "mine", "AWS_SECRET_ACCESS_KEY": "secret", "EDITOR": "vi"}
 
 
@@ -17,7 +21,7 @@ def options(*arguments: str) -> Options:
 
 
 def processes(*arguments: str) -> dict[str, Process]:
-    return {process.name: process for process in plan(options(*arguments), SecretStr(KEY))}
+    return {process.name: process for process in plan(options(*arguments), Keys(SecretStr(KEY), SecretStr(KEY)))}
 
 
 def test_a_stream_is_told_what_a_pod_is_told_and_nothing_else() -> None:
@@ -46,6 +50,14 @@ def test_the_enricher_is_told_what_a_pod_is_told() -> None:
         "ENRICHER_DOCUMENTS": "sqlite:////data/documents.sqlite",
         "ENRICHER_PORT": "0",
     }
+
+
+def test_the_alert_webhook_speaks_to_the_stand_in_for_slack_and_asks_for_a_token() -> None:
+    environ = environment_of(processes()["alert-webhook"], ADDRESSES, 0, {})
+
+    assert environ["ALERT_WEBHOOK_SLACK_API_URL"] == "http://127.0.0.1:3333/api"
+    assert environ["ALERT_WEBHOOK_TOKEN"] == KEY
+    assert environ["ALERT_WEBHOOK_STATE"] == "sqlite:////data/documents.sqlite"
 
 
 def test_there_is_a_stream_for_each_of_the_five_feeds() -> None:

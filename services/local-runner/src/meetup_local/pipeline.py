@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from pydantic import SecretStr
 
 from meetup_local.board import Board, FeedLine, Status
 from meetup_local.figures import EnricherHistory, StreamHistory
-from meetup_local.plan import ENRICHER, Process, waves_of_stop
+from meetup_local.plan import ALERT_WEBHOOK, ENRICHER, Process, waves_of_stop
 from meetup_local.processes import Child, State
 from meetup_local.scrape import Page, Scraper
 
@@ -79,6 +81,13 @@ class Pipeline:
                 self._feeds[name].observe(self._clock(), page)
             elif name == ENRICHER and (page := self._page(child)):
                 self._enricher.observe(page)
+
+    def send_alert(self, notification: Mapping[str, Any], token: SecretStr) -> bool:
+        """Post to the alert webhook, as Alertmanager does; true when it need not be sent again."""
+        webhook = self._children[ALERT_WEBHOOK]
+        if not (webhook.running and webhook.address):
+            return False
+        return self._scraper.post(f"{webhook.address}/v1/alertmanager", notification, token)
 
     def stop(self, show: Callable[[str], None], wait: Callable[[float], object], seconds: float = STOP_SECONDS) -> None:
         """Stop everything within so many seconds, those first that nobody needs.
@@ -187,8 +196,5 @@ def _how(code: int | None) -> str:
 
 
 def _names(children: Sequence[Child]) -> str:
-    return (
-        "the streams"
-        if all(child.process.feed for child in children)
-        else " and ".join(child.process.name for child in children)
-    )
+    streams = ["the streams"] if any(child.process.feed for child in children) else []
+    return " and ".join([*streams, *(child.process.name for child in children if not child.process.feed)])

@@ -26,8 +26,13 @@ INHERITED: Final = frozenset(
 """What a node gives a pod on this machine: where programs, certificates, proxies and Google's back ends are."""
 _LOOPBACK: Final = "127.0.0.1,localhost"
 
+_SLACK_TOKEN: Final = "xoxb-slack-stand-in"  # noqa: S105  (it opens nothing but the stand-in)
+_SLACK_CHANNEL: Final = "#meetup-alerts"  # one of those the stand-in has
+
 SIMULATOR: Final = "simulator"
 ENRICHER: Final = "enricher"
+SLACK: Final = "slack"
+ALERT_WEBHOOK: Final = "alert-webhook"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +72,23 @@ class Process:
         return frozenset(value.process for value in values if isinstance(value, Address))
 
 
-def plan(options: Options, key: SecretStr) -> tuple[Process, ...]:
-    """Every process of the pipeline; ``key`` is what the enricher shows the stand-in for Meetup's API."""
-    return (_simulator(options, key), _enricher(options, key), *(_stream(feed, options) for feed in FEEDS.values()))
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What the processes show each other: the enricher to Meetup's API, a sender of alerts to the alert webhook."""
+
+    api: SecretStr
+    alerts: SecretStr
+
+
+def plan(options: Options, keys: Keys) -> tuple[Process, ...]:
+    """Every process of the pipeline."""
+    return (
+        _simulator(options, keys.api),
+        _enricher(options, keys.api),
+        *(_stream(feed, options) for feed in FEEDS.values()),
+        Process(SLACK, "meetup-slack-stand-in", arguments=("--port", OwnPort()), ready_path="/messages", page="/"),
+        _alert_webhook(options, keys.alerts),
+    )
 
 
 def _simulator(options: Options, key: SecretStr) -> Process:
@@ -115,6 +134,22 @@ def _stream(feed: Feed, options: Options) -> Process:
             "STREAM_PORT": OwnPort(),
         },
         feed=feed.name,
+    )
+
+
+def _alert_webhook(options: Options, token: SecretStr) -> Process:
+    return Process(
+        ALERT_WEBHOOK,
+        "meetup-alert-webhook",
+        environ={
+            "ALERT_WEBHOOK_SLACK_TOKEN": SecretStr(_SLACK_TOKEN),
+            "ALERT_WEBHOOK_SLACK_API_URL": Address(SLACK, "/api"),
+            "ALERT_WEBHOOK_SLACK_CHANNEL": _SLACK_CHANNEL,
+            "ALERT_WEBHOOK_TOKEN": token,
+            "ALERT_WEBHOOK_STATE": options.documents,
+            "ALERT_WEBHOOK_SILENCE_SECONDS": "0",  # no Prometheus runs here whose silence would mean anything
+            "ALERT_WEBHOOK_PORT": OwnPort(),
+        },
     )
 
 

@@ -10,10 +10,11 @@ from meetupkit.settings import EXIT_CODE
 from pydantic import SecretStr
 
 from meetup_local import signals
+from meetup_local.alerts import Alerts
 from meetup_local.board import Board, missing
 from meetup_local.data_folder import DataFolderRefused, prepared
 from meetup_local.pipeline import ChildFailed, ChildRefused, Pipeline
-from meetup_local.plan import plan
+from meetup_local.plan import Keys, plan
 from meetup_local.screen import Screen
 from meetup_local.settings import Options
 
@@ -36,8 +37,9 @@ def run(options: Options, screen: Screen, environ: Mapping[str, str]) -> int:
 
 
 def _run(options: Options, screen: Screen, environ: Mapping[str, str]) -> int:
-    pipeline = Pipeline(plan(options, SecretStr(secrets.token_hex(16))), logs=options.logs, environ=environ)
-    watch = Watch(pipeline, screen)
+    keys = Keys(api=SecretStr(secrets.token_hex(16)), alerts=SecretStr(secrets.token_hex(16)))
+    pipeline = Pipeline(plan(options, keys), logs=options.logs, environ=environ)
+    watch = Watch(pipeline, screen, keys.alerts)
     failure: ChildFailed | None = None
     screen.open((("objects", options.objects), ("documents", options.documents), ("logs", str(options.logs))))
     try:
@@ -67,8 +69,12 @@ def _sum_up(watch: "Watch", failure: ChildFailed | None, options: Options, scree
 class Watch:
     """Leads the pipeline through its phases and shows it meanwhile."""
 
-    def __init__(self, pipeline: Pipeline, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, pipeline: Pipeline, screen: Screen, alert_token: SecretStr, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._pipeline = pipeline
+        self._alerts = Alerts()
+        self._alert_token = alert_token
         self._screen = screen
         self._clock = clock
         self._ready_at: float | None = None
@@ -109,6 +115,8 @@ class Watch:
             if self._clock() >= next_ask:
                 self._pipeline.ask()
                 next_ask = self._clock() + _TICK_SECONDS
+            self._alerts.observe(self._pipeline.statuses())
+            self._alerts.deliver(lambda alert: self._pipeline.send_alert(alert, self._alert_token))
             self._screen.show(self.board())
             stop = signals.stop_asked(within=min(next_ask, until) - self._clock())
 

@@ -1,11 +1,15 @@
-"""Asking a process: is it ready, and what has it counted. Pages of ``/metrics`` are read by Prometheus' own parser."""
+"""Speaking to a process: is it ready, what has it counted, take this alert.
+
+Pages of ``/metrics`` are read by Prometheus' own parser.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import requests
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 
 _SECONDS: Final = 1.0
 """Over loopback an answer takes milliseconds; a process that is too busy for it is asked again soon."""
@@ -46,7 +50,7 @@ class Page:
 
 
 class Scraper:
-    """Asks over loopback, past any proxy."""
+    """Asks and tells over loopback, past any proxy."""
 
     def __init__(self) -> None:
         self._session = requests.Session()
@@ -63,6 +67,14 @@ class Scraper:
         if answer is None:
             return "it does not answer"
         return None if answer.ok else answer.text.strip()[:200]
+
+    def post(self, url: str, body: Mapping[str, Any], token: SecretStr) -> bool:
+        """Whether it was answered for good: taken, or refused in a way that another try would not change."""
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
+        try:
+            return self._session.post(url, json=body, headers=headers, timeout=_SECONDS).status_code < 500
+        except requests.RequestException:
+            return False
 
     def close(self) -> None:
         """Let go of the connections."""

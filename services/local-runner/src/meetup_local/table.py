@@ -122,7 +122,8 @@ def _others(board: Board) -> Table:
     counts = board.enricher
     said = {
         "enricher": f"queue {number(board.queue)}, profiles {number(counts.profiles)}, "
-        f"none for {number(counts.missing)} ids, API calls {number(counts.api_calls)}"
+        f"none for {number(counts.missing)} ids, API calls {number(counts.api_calls)}",
+        "slack": "what is wrong is posted here: open its port in a browser",
     }
     table = Table.grid(padding=(0, 2))
     table.add_column()
