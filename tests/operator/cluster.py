@@ -4,9 +4,11 @@ import base64
 import json
 import subprocess
 import sys
+import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -29,6 +31,8 @@ _GROUPS: Final = {
     "rolebindings": "apis/rbac.authorization.k8s.io/v1",
 }
 _SECONDS: Final = 30.0
+_HAS_CONTROLLERS: dict[str, bool] = {}
+"""By the address of a real server; finding out takes seconds."""
 
 
 def eventually(condition: Callable[[], T | None], what: str, *, seconds: float = _SECONDS) -> T:
@@ -52,6 +56,7 @@ class Cluster:
     operator_user: Body
     operator_cluster: Body = field(default_factory=dict)
     has_faults: bool = False
+    has_controllers: bool = False
 
     def path(self, plural: str, name: str = "", subresource: str = "") -> str:
         parts = [_GROUPS.get(plural, "api/v1"), "namespaces", self.namespace, plural, name, subresource]
@@ -167,15 +172,17 @@ class Cluster:
 
     def inject(self, *faults: Body) -> None:
         """Answer requests of the operator with errors."""
-        _json(requests.post(f"{self.server}/_faults", json=list(faults), timeout=10))
+        _json(
+            requests.post(f"{self.server}/_faults", params={"namespace": self.namespace}, json=list(faults), timeout=10)
+        )
 
     def disturb(self, what: str) -> None:
         """``_watches/cut``, ``_watches/freeze`` or ``_compact``."""
-        _json(requests.post(f"{self.server}/{what}", timeout=10))
+        _json(requests.post(f"{self.server}/{what}", params={"namespace": self.namespace}, timeout=10))
 
     def requests_seen(self, *, verb: str = "", plural: str = "", code: int = 0) -> int:
         """How many requests of the operator there were."""
-        seen = _json(requests.get(f"{self.server}/_requests", timeout=10))["requests"]
+        seen = self._seen()["requests"]
         return sum(
             entry["count"]
             for entry in seen
@@ -183,7 +190,12 @@ class Cluster:
         )
 
     def live_watches(self) -> int:
-        return int(_json(requests.get(f"{self.server}/_requests", timeout=10))["watches"])
+        """How many watches the operator has that are not frozen."""
+        return int(self._seen()["watches"])
+
+    def _seen(self) -> Body:
+        url = f"{self.server}/_requests"
+        return _json(requests.get(url, params={"namespace": self.namespace}, timeout=10))
 
 
 def _json(response: requests.Response) -> Body:
@@ -194,23 +206,28 @@ def _json(response: requests.Response) -> Body:
 
 
 @contextmanager
-def a_test_server() -> Iterator[Cluster]:
-    """``kube_api`` as a process of its own."""
+def a_test_server() -> Iterator[str]:
+    """``kube_api`` as a process of its own; yields its address."""
     command = [sys.executable, str(ROOT / "tests/operator/kube_api"), "--crd", str(CRD), "--rbac", str(RBAC)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             port = json.loads(process.stdout.readline())["port"]
-            admin = requests.Session()
-            admin.headers["Authorization"] = "Bearer admin"
-            with admin:
-                yield Cluster(f"http://127.0.0.1:{port}", "meetup", admin, {"token": "operator"}, has_faults=True)
+            yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
 
 
 @contextmanager
-def a_real_server(kubeconfig: Path) -> Iterator[Cluster]:
+def a_test_cluster(server: str) -> Iterator[Cluster]:
+    """A namespace of its own on the test server."""
+    with requests.Session() as admin:
+        admin.headers["Authorization"] = "Bearer admin"
+        yield Cluster(server, _new_namespace(), admin, {"token": "operator"}, has_faults=True)
+
+
+@contextmanager
+def a_real_cluster(kubeconfig: Path) -> Iterator[Cluster]:
     """A namespace of its own on the API server the kubeconfig names, with the CRD and the operator's own rights.
 
     The kubeconfig must be an administrator's, with a token or a client certificate.
@@ -221,17 +238,17 @@ def a_real_server(kubeconfig: Path) -> Iterator[Cluster]:
         _named(config["clusters"], context["cluster"], "cluster"),
         _named(config["users"], context["user"], "user"),
     )
-    admin = requests.Session()
-    files = kubeconfig.parent / f".{kubeconfig.name}.pem"
-    files.mkdir(exist_ok=True)
+    stack = ExitStack()
+    admin = stack.enter_context(requests.Session())
+    files = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     admin.verify = _file(target, "certificate-authority", files) or not target.get("insecure-skip-tls-verify", False)
     certificate, key = _file(user, "client-certificate", files), _file(user, "client-key", files)
     if certificate and key:
         admin.cert = (certificate, key)
     if "token" in user:
         admin.headers["Authorization"] = f"Bearer {user['token']}"
-    with admin:
-        cluster = Cluster(target["server"].rstrip("/"), f"meetup-{time.time_ns() % 10**10}", admin, {})
+    with stack:
+        cluster = Cluster(target["server"].rstrip("/"), _new_namespace(), admin, {})
         trust = ("certificate-authority", "certificate-authority-data", "insecure-skip-tls-verify")
         cluster.operator_cluster = {name: target[name] for name in trust if name in target}
         _install(cluster)
@@ -239,6 +256,10 @@ def a_real_server(kubeconfig: Path) -> Iterator[Cluster]:
             yield cluster
         finally:
             admin.delete(f"{cluster.server}/api/v1/namespaces/{cluster.namespace}")
+
+
+def _new_namespace() -> str:
+    return f"meetup-{uuid.uuid4().hex[:10]}"
 
 
 def _install(cluster: Cluster) -> None:
@@ -254,6 +275,11 @@ def _install(cluster: Cluster) -> None:
         )
     )
     eventually(lambda: admin.get(cluster.path("meetupfeeds")).status_code == 200, "the CRD is served")
+    if cluster.server not in _HAS_CONTROLLERS:
+        _HAS_CONTROLLERS[cluster.server] = _somebody_makes_the_default_account(cluster)
+    cluster.has_controllers = _HAS_CONTROLLERS[cluster.server]
+    if not cluster.has_controllers:
+        cluster.create("serviceaccounts", {"metadata": {"name": "default"}})
     name = "feed-operator"
     cluster.create("serviceaccounts", {"metadata": {"name": name}})
     rules = yaml.safe_load(RBAC.read_text())["rules"]
@@ -269,6 +295,14 @@ def _install(cluster: Cluster) -> None:
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
     answer = _json(admin.post(cluster.path("serviceaccounts", name, "token"), json=request))
     cluster.operator_user = {"token": answer["status"]["token"]}
+
+
+def _somebody_makes_the_default_account(cluster: Cluster) -> bool:
+    """Whether controllers run: theirs makes the account within a second, so ten without it mean none."""
+    try:
+        return bool(eventually(lambda: cluster.get("serviceaccounts", "default"), "an account", seconds=10))
+    except AssertionError:
+        return False
 
 
 def _named(entries: list[Body], name: str, what: str) -> Body:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from .cluster import Cluster, a_real_server, a_test_server
+from .cluster import Cluster, a_real_cluster, a_test_cluster, a_test_server
 from .control_plane import a_control_plane
 from .operator_process import Operator, an_operator
 from .stream_pod import StreamPod, a_stream_pod
 
 StartOperator = Callable[..., Operator]
+OpenCluster = Callable[[], AbstractContextManager[Cluster]]
 
 
 @pytest.fixture(scope="session")
@@ -27,12 +28,35 @@ def real_kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path |
             yield None
 
 
+@pytest.fixture(scope="session")
+def test_server(real_kubeconfig: Path | None) -> Iterator[str | None]:
+    """The address of the test server, if there is no real one."""
+    with ExitStack() as stack:
+        yield None if real_kubeconfig else stack.enter_context(a_test_server())
+
+
+@pytest.fixture(scope="session")
+def open_cluster(real_kubeconfig: Path | None, test_server: str | None) -> OpenCluster:
+    """Opens an empty namespace with the CRD and the operator's rights."""
+    if test_server:
+        return lambda: a_test_cluster(test_server)
+    assert real_kubeconfig is not None
+    return lambda: a_real_cluster(real_kubeconfig)
+
+
 @pytest.fixture
-def cluster(real_kubeconfig: Path | None) -> Iterator[Cluster]:
-    """An empty namespace with the CRD and the operator's rights."""
-    server: AbstractContextManager[Cluster] = a_real_server(real_kubeconfig) if real_kubeconfig else a_test_server()
-    with server as cluster:
+def cluster(open_cluster: OpenCluster) -> Iterator[Cluster]:
+    """A namespace for one test."""
+    with open_cluster() as cluster:
         yield cluster
+
+
+@pytest.fixture
+def quiet_cluster(cluster: Cluster) -> Cluster:
+    """A cluster in which the test plays the controllers and the kubelet."""
+    if cluster.has_controllers:
+        pytest.skip("this cluster has controllers, which would contradict what the test says of pods")
+    return cluster
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ def a_control_plane(assets: Path, directory: Path) -> Iterator[Path]:
         f"--etcd-servers=http://127.0.0.1:{etcd_client}",
         f"--secure-port={secure}",
         "--bind-address=127.0.0.1",
+        "--advertise-address=127.0.0.1",
         f"--cert-dir={directory / 'certificates'}",
         f"--service-account-key-file={key}",
         f"--service-account-signing-key-file={key}",
@@ -53,10 +54,11 @@ def a_control_plane(assets: Path, directory: Path) -> Iterator[Path]:
             process = subprocess.Popen([str(assets / name), *options], stdout=log, stderr=log, env=dict(os.environ))
             stack.callback(process.wait)
             stack.callback(process.terminate)
-        eventually(lambda: _is_ready(server), "kube-apiserver is ready", seconds=_START_SECONDS)
+        authority = directory / "certificates/apiserver.crt"  # made by the server; it holds its own authority
+        eventually(lambda: _is_ready(server, authority), "kube-apiserver is ready", seconds=_START_SECONDS)
         config = {
             "current-context": "test",
-            "clusters": [{"name": "test", "cluster": {"server": server, "insecure-skip-tls-verify": True}}],
+            "clusters": [{"name": "test", "cluster": {"server": server, "certificate-authority": str(authority)}}],
             "users": [{"name": "admin", "user": {"token": _TOKEN}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
         }
@@ -64,15 +66,13 @@ def a_control_plane(assets: Path, directory: Path) -> Iterator[Path]:
         yield kubeconfig
 
 
-def _is_ready(server: str) -> bool:
+def _is_ready(server: str, authority: Path) -> bool:
     try:
         headers = {"Authorization": f"Bearer {_TOKEN}"}
-        certificate = False  # made by the server for itself a moment ago
-        with requests.Session() as session:
-            session.verify = certificate
-            return session.get(f"{server}/readyz", headers=headers, timeout=5).status_code == 200
-    except requests.RequestException:
+        answer = requests.get(f"{server}/readyz", headers=headers, timeout=5, verify=str(authority))
+    except (OSError, requests.RequestException):  # no certificate yet, no server yet
         return False
+    return answer.status_code == 200
 
 
 def _free_port() -> int:

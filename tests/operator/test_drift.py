@@ -1,17 +1,21 @@
 """What somebody else does to a feed's objects is undone; on any API server."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from .cluster import Body, Cluster, eventually
-from .conftest import StartOperator
+from .conftest import OpenCluster, StartOperator
+from .operator_process import an_operator
 
 
-@pytest.fixture(autouse=True)
-def _running_feed(cluster: Cluster, start_operator: StartOperator) -> None:
-    start_operator()
-    cluster.create_feed("rsvps", feed="rsvps")
-    cluster.deployment("rsvps")
-    cluster.wait_for_condition("rsvps", "Degraded", "False", "AsExpected")
+@pytest.fixture(scope="module")
+def cluster(open_cluster: OpenCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One feed and one operator for all tests, since each leaves things as they should be."""
+    with open_cluster() as cluster, an_operator(cluster, tmp_path_factory.mktemp("drift")):
+        cluster.create_feed("rsvps", feed="rsvps")
+        cluster.wait_for_condition("rsvps", "Degraded", "False", "AsExpected")
+        yield cluster
 
 
 def test_a_deployment_scaled_by_hand_is_scaled_back(cluster: Cluster) -> None:

@@ -52,27 +52,27 @@ def test_a_changed_spec_changes_the_deployment(cluster: Cluster, start_operator:
 
 
 def test_a_paused_feed_has_no_pod_and_keeps_its_cursor(
-    cluster: Cluster, start_operator: StartOperator, stream_pod: StreamPod
+    quiet_cluster: Cluster, start_operator: StartOperator, stream_pod: StreamPod
 ) -> None:
     start_operator()
-    cluster.create_feed("rsvps", feed="rsvps")
+    quiet_cluster.create_feed("rsvps", feed="rsvps")
     stream_pod.metrics = {"meetup_stream_connected": 1, "meetup_stream_cursor_timestamp_seconds": 1_500_000_000}
-    cluster.run_pod("rsvps", "rsvps-stream-1", stream_pod.port)
-    cluster.roll_out("rsvps")
-    cluster.wait_for_condition("rsvps", "Ready", "True", "Streaming")
+    quiet_cluster.run_pod("rsvps", "rsvps-stream-1", stream_pod.port)
+    quiet_cluster.roll_out("rsvps")
+    quiet_cluster.wait_for_condition("rsvps", "Ready", "True", "Streaming")
 
-    cluster.merge("meetupfeeds", "rsvps", {"spec": {"paused": True}})
-    eventually(lambda: cluster.deployment("rsvps")["spec"]["replicas"] == 0, "scaled to zero")
-    cluster.delete("pods", "rsvps-stream-1")
-    cluster.roll_out("rsvps")
-    cluster.wait_for_condition("rsvps", "Progressing", "False", "Paused")
-    cluster.wait_for_condition("rsvps", "Ready", "False", "Paused")
-    status = (cluster.get("meetupfeeds", "rsvps") or {})["status"]
+    quiet_cluster.merge("meetupfeeds", "rsvps", {"spec": {"paused": True}})
+    eventually(lambda: quiet_cluster.deployment("rsvps")["spec"]["replicas"] == 0, "scaled to zero")
+    quiet_cluster.delete("pods", "rsvps-stream-1")
+    quiet_cluster.roll_out("rsvps")
+    quiet_cluster.wait_for_condition("rsvps", "Progressing", "False", "Paused")
+    quiet_cluster.wait_for_condition("rsvps", "Ready", "False", "Paused")
+    status = (quiet_cluster.get("meetupfeeds", "rsvps") or {})["status"]
     assert status["cursor"] == "2017-07-14T02:40:00Z"
     assert status["recordsPerMinute"] == 0
 
-    cluster.merge("meetupfeeds", "rsvps", {"spec": {"paused": False}})
-    eventually(lambda: cluster.deployment("rsvps")["spec"]["replicas"] == 1, "scaled to one")
+    quiet_cluster.merge("meetupfeeds", "rsvps", {"spec": {"paused": False}})
+    eventually(lambda: quiet_cluster.deployment("rsvps")["spec"]["replicas"] == 1, "scaled to one")
 
 
 def test_a_feed_can_be_deleted_while_no_operator_runs(cluster: Cluster, start_operator: StartOperator) -> None:
@@ -101,10 +101,10 @@ def test_nothing_is_made_again_for_a_deleted_feed(cluster: Cluster, start_operat
 
 
 def test_the_status_tells_rate_last_record_rejected_and_cursor(
-    cluster: Cluster, start_operator: StartOperator, stream_pod: StreamPod
+    quiet_cluster: Cluster, start_operator: StartOperator, stream_pod: StreamPod
 ) -> None:
     start_operator()
-    cluster.create_feed("rsvps", feed="rsvps")
+    quiet_cluster.create_feed("rsvps", feed="rsvps")
     stream_pod.metrics = {
         "meetup_stream_connected": 1,
         "meetup_stream_records_stored_total": 100,
@@ -113,16 +113,16 @@ def test_the_status_tells_rate_last_record_rejected_and_cursor(
         "meetup_stream_last_record_timestamp_seconds": 1_600_000_000,
         "meetup_stream_cursor_timestamp_seconds": 1_599_999_990,
     }
-    cluster.run_pod("rsvps", "rsvps-stream-1", stream_pod.port)
-    cluster.roll_out("rsvps")
-    cluster.wait_for_condition("rsvps", "Streaming", "True", "Connected")
+    quiet_cluster.run_pod("rsvps", "rsvps-stream-1", stream_pod.port)
+    quiet_cluster.roll_out("rsvps")
+    quiet_cluster.wait_for_condition("rsvps", "Streaming", "True", "Connected")
     stream_pod.metrics["meetup_stream_records_stored_total"] = 160
 
     def rate() -> int:
-        return int((cluster.get("meetupfeeds", "rsvps") or {})["status"].get("recordsPerMinute", 0))
+        return int((quiet_cluster.get("meetupfeeds", "rsvps") or {})["status"].get("recordsPerMinute", 0))
 
     eventually(lambda: rate() > 0, "a rate above zero")
-    status = (cluster.get("meetupfeeds", "rsvps") or {})["status"]
+    status = (quiet_cluster.get("meetupfeeds", "rsvps") or {})["status"]
     assert status["rejected"] == 3
     assert status["lastRecordTime"] == "2020-09-13T12:26:40Z"
     assert status["cursor"] == "2020-09-13T12:26:30Z"
@@ -131,32 +131,32 @@ def test_the_status_tells_rate_last_record_rejected_and_cursor(
 
 
 def test_a_stream_that_is_not_ready_says_why_in_the_feeds_status(
-    cluster: Cluster, start_operator: StartOperator, stream_pod: StreamPod
+    quiet_cluster: Cluster, start_operator: StartOperator, stream_pod: StreamPod
 ) -> None:
     start_operator()
-    cluster.create_feed("rsvps", feed="rsvps")
+    quiet_cluster.create_feed("rsvps", feed="rsvps")
     stream_pod.metrics = {"meetup_stream_connected": 1}
     stream_pod.not_ready = "the bucket cannot be written"
-    cluster.run_pod("rsvps", "rsvps-stream-1", stream_pod.port)
-    cluster.roll_out("rsvps")
-    condition = cluster.wait_for_condition("rsvps", "Ready", "False", "NotReady")
+    quiet_cluster.run_pod("rsvps", "rsvps-stream-1", stream_pod.port)
+    quiet_cluster.roll_out("rsvps")
+    condition = quiet_cluster.wait_for_condition("rsvps", "Ready", "False", "NotReady")
     assert condition["message"] == "the bucket cannot be written"
     stream_pod.not_ready = ""
-    cluster.wait_for_condition("rsvps", "Ready", "True", "Streaming")
+    quiet_cluster.wait_for_condition("rsvps", "Ready", "True", "Streaming")
 
 
-def test_a_pod_that_cannot_start_makes_the_feed_degraded(cluster: Cluster, start_operator: StartOperator) -> None:
+def test_a_pod_that_cannot_start_makes_the_feed_degraded(quiet_cluster: Cluster, start_operator: StartOperator) -> None:
     start_operator()
-    cluster.create_feed("rsvps", feed="rsvps")
-    cluster.run_pod("rsvps", "rsvps-stream-1", 1)
+    quiet_cluster.create_feed("rsvps", feed="rsvps")
+    quiet_cluster.run_pod("rsvps", "rsvps-stream-1", 1)
     waiting = {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}
     container = {"name": "stream", "image": "none", "imageID": "", "ready": False, "restartCount": 0}
-    cluster.set_pod_status(
+    quiet_cluster.set_pod_status(
         "rsvps-stream-1", {"phase": "Pending", "containerStatuses": [{**container, "state": {"waiting": waiting}}]}
     )
-    condition = cluster.wait_for_condition("rsvps", "Degraded", "True", "ImagePullBackOff")
+    condition = quiet_cluster.wait_for_condition("rsvps", "Degraded", "True", "ImagePullBackOff")
     assert "Back-off pulling image" in condition["message"]
-    eventually(lambda: "ImagePullBackOff" in dict(cluster.events("rsvps")), "an event says so")
+    eventually(lambda: "ImagePullBackOff" in dict(quiet_cluster.events("rsvps")), "an event says so")
 
 
 def test_two_feeds_of_one_label_do_not_share_a_cursor(cluster: Cluster, start_operator: StartOperator) -> None:

@@ -4,7 +4,8 @@
 
 prints ``{"port": N}``. ``Bearer admin`` may do everything, ``Bearer operator`` what the rules of the RBAC file say, in
 namespaces. Faults: ``POST /_faults`` a list of ``{"verbs", "plurals", "status": 429, "count": 5, "retry_after": 1}``
-(or ``"hang": true``), ``POST /_watches/cut``, ``POST /_watches/freeze``, ``POST /_compact``, ``GET /_requests``.
+(or ``"hang": true``), ``POST /_watches/cut``, ``POST /_watches/freeze``, ``POST /_compact``, ``GET /_requests``;
+these and the faults are of the namespace ``?namespace=``.
 """
 
 import argparse
@@ -26,6 +27,8 @@ RESOURCES = (
     Resource("apps", "v1", "deployments", "Deployment", status=True),
     Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
     Resource("monitoring.coreos.com", "v1", "podmonitors", "PodMonitor"),
+    Resource("rbac.authorization.k8s.io", "v1", "roles", "Role"),
+    Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"),
     Resource("meetup-analysis.dev", "v1alpha1", "meetupfeeds", "MeetupFeed", status=True, short=("mf",)),
 )
 BOOKMARK_SECONDS = 5.0
@@ -35,20 +38,25 @@ class Server:
     def __init__(self, objects: Objects, rules: list[Body]) -> None:
         self.objects = objects
         self.rules = rules
-        self.faults: list[Body] = []
-        self.requests: Counter[tuple[str, str, int]] = Counter()
-        self.watches: set[asyncio.Task[Any]] = set()
+        self.faults: dict[str, list[Body]] = {}
+        self.requests: dict[str, Counter[tuple[str, str, int]]] = {}
+        self.watches: dict[asyncio.Task[Any], str] = {}
         self.frozen: set[asyncio.Task[Any]] = set()
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[self.middleware])
+        app.router.add_get("/version", self.version)
+        # What the tests prepare on a real server is there already; saying so lets them practise it here.
+        app.router.add_post("/api/v1/namespaces", self.agree)
+        app.router.add_delete("/api/v1/namespaces/{namespace}", self.agree)
+        app.router.add_patch("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", self.agree)
+        app.router.add_post("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", self.give_token)
         for root in ("/api/{version}", "/apis/{group}/{version}"):
             app.router.add_get(root, self.discover)
             app.router.add_route("*", root + "/{plural}", self.serve)
             app.router.add_route("*", root + "/namespaces/{namespace}/{plural}", self.serve)
             app.router.add_route("*", root + "/namespaces/{namespace}/{plural}/{name}", self.serve)
             app.router.add_route("*", root + "/namespaces/{namespace}/{plural}/{name}/{subresource}", self.serve)
-        app.router.add_get("/version", self.version)
         app.router.add_get("/api", self.core_versions)
         app.router.add_get("/apis", self.groups)
         app.router.add_post("/_faults", self.set_faults)
@@ -70,7 +78,7 @@ class Server:
             if user == "operator":
                 if plural:
                     self.authorize(request, verb, plural)
-                await self.disturb(verb, plural)
+                await self.disturb(request.match_info.get("namespace", ""), verb, plural)
             answer = await handler(request)
         except Refused as error:
             code = error.code
@@ -82,7 +90,8 @@ class Server:
             return answer
         finally:
             if user == "operator":
-                self.requests[verb, plural, code] += 1
+                where = request.match_info.get("namespace", "")
+                self.requests.setdefault(where, Counter())[verb, plural, code] += 1
 
     def authorize(self, request: web.Request, verb: str, plural: str) -> None:
         group = request.match_info.get("group", "")
@@ -101,8 +110,8 @@ class Server:
         where = request.match_info
         return (where["plural"], where["namespace"], where["name"]) not in self.objects.stored
 
-    async def disturb(self, verb: str, plural: str) -> None:
-        for fault in self.faults:
+    async def disturb(self, namespace: str, verb: str, plural: str) -> None:
+        for fault in self.faults.get(namespace, []):
             if verb in fault.get("verbs", [verb]) and plural in fault.get("plurals", [plural]) and fault["count"] > 0:
                 fault["count"] -= 1
                 if fault.get("hang"):
@@ -186,7 +195,7 @@ class Server:
             return response
         news = asyncio.Event()
         self.objects.listeners.append(news.set)
-        self.watches.add(task)
+        self.watches[task] = namespace
         wanted = selector(request)
         try:
             while True:
@@ -207,7 +216,7 @@ class Server:
         except (ConnectionError, asyncio.CancelledError):
             return response
         finally:
-            self.watches.discard(task)
+            del self.watches[task]
             self.objects.listeners.remove(news.set)
 
     async def discover(self, request: web.Request) -> web.Response:
@@ -226,8 +235,16 @@ class Server:
             listed.append({**entry, "shortNames": list(r.short)})
             if r.status:
                 listed.append({**entry, "name": f"{r.plural}/status", "verbs": ["get", "patch", "update"]})
+        if not group:  # without namespaces, kopf waits for them for ever
+            listed.append({"name": "namespaces", "singularName": "namespace", "namespaced": False, "kind": "Namespace"})
         api_version = f"{group}/{version}" if group else version
         return web.json_response({"kind": "APIResourceList", "groupVersion": api_version, "resources": listed})
+
+    async def agree(self, request: web.Request) -> web.Response:
+        return web.json_response({})
+
+    async def give_token(self, request: web.Request) -> web.Response:
+        return web.json_response({"status": {"token": "operator"}})
 
     async def version(self, request: web.Request) -> web.Response:
         return web.json_response({"major": "1", "minor": "36", "gitVersion": "v1.36.0-test"})
@@ -244,16 +261,17 @@ class Server:
         return web.json_response({"kind": "APIGroupList", "apiVersion": "v1", "groups": listed})
 
     async def set_faults(self, request: web.Request) -> web.Response:
-        self.faults = await request.json()
+        self.faults[request.query["namespace"]] = await request.json()
         return web.json_response({})
 
     async def disturb_watches(self, request: web.Request) -> web.Response:
+        here = {task for task, namespace in self.watches.items() if namespace == request.query["namespace"]}
         if request.match_info["what"] == "freeze":
-            self.frozen |= self.watches
+            self.frozen |= here
         else:
-            for task in list(self.watches):
+            for task in here:
                 task.cancel()
-        return web.json_response({"watches": len(self.watches)})
+        return web.json_response({"watches": len(here)})
 
     async def compact(self, request: web.Request) -> web.Response:
         self.objects.oldest = self.objects.version
@@ -261,8 +279,11 @@ class Server:
         return web.json_response({})
 
     async def count_requests(self, request: web.Request) -> web.Response:
-        counted = [{"verb": v, "plural": p, "code": c, "count": n} for (v, p, c), n in self.requests.items()]
-        return web.json_response({"requests": counted, "watches": len(self.watches - self.frozen)})
+        here = request.query["namespace"]
+        seen = self.requests.get(here, Counter())
+        counted = [{"verb": v, "plural": p, "code": c, "count": n} for (v, p, c), n in seen.items()]
+        live = [task for task, namespace in self.watches.items() if namespace == here and task not in self.frozen]
+        return web.json_response({"requests": counted, "watches": len(live)})
 
 
 def verb_of(request: web.Request) -> str:

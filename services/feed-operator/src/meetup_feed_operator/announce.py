@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 _REPEAT_SECONDS: Final = 600.0
 """The same event of one feed is posted again after this: events live an hour, and a flapping feed must not flood."""
+_NAME_CHARS: Final = 230
+"""Of the feed's name in an event's: with the random rest it stays below the 253 of any name."""
 _MESSAGE_CHARS: Final = 1024
 """The API server takes no longer message."""
 
@@ -69,10 +71,11 @@ class Announcer:
     def _event(self, feed: Mapping[str, Any], reason: str, message: str, *, warning: bool) -> Manifest:
         meta = feed["metadata"]
         at = rfc3339(self._clock())
+        name = meta["name"][:_NAME_CHARS].rstrip("-.")
         return {
             "apiVersion": EVENT.api_version,
             "kind": EVENT.name,
-            "metadata": {"name": f"{meta['name'][:230]}.{secrets.token_hex(8)}", "namespace": meta["namespace"]},
+            "metadata": {"name": f"{name}.{secrets.token_hex(8)}", "namespace": meta["namespace"]},
             "involvedObject": {
                 "apiVersion": API_VERSION,
                 "kind": KIND,

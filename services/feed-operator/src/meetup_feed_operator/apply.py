@@ -131,6 +131,6 @@ def _is_ours(manifest: Manifest, seen: Manifest) -> bool:
     wanted, meta = manifest["metadata"], seen["metadata"]
     return (
         wanted["labels"].items() <= (meta.get("labels") or {}).items()
-        and [owner["uid"] for owner in meta.get("ownerReferences", [])] == [o["uid"] for o in wanted["ownerReferences"]]
+        and wanted["ownerReferences"][0]["uid"] in [owner["uid"] for owner in meta.get("ownerReferences", [])]
         and not seen["foreign"]
     )

@@ -54,7 +54,6 @@ class Cluster:
         self._objects[kind] = after
         if kind == FEED:
             self._feed_by_label = {(namespace, bounded(name)): (namespace, name) for namespace, name in after}
-            woken |= set(after)
         return {feed for feed in woken if feed is not None}
 
     def feed_of(self, kind: Kind, body: Mapping[str, Any]) -> FeedKey | None:

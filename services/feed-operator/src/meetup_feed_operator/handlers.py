@@ -5,6 +5,7 @@ operator runs), no progress and no last-seen annotation. A kopf timer would add 
 """
 
 import asyncio
+import os
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -31,9 +32,12 @@ class _Endless:
 
 
 def kube_login() -> kopf.ConnectionInfo:
-    """The pod's service account, or else what ``KUBECONFIG`` says; raises ``kopf.LoginError``."""
+    """``KUBECONFIG``, else the pod's service account, else ``~/.kube/config``; raises ``kopf.LoginError``."""
     settings = kopf.OperatorSettings()
-    info = kopf.login_with_service_account(settings=settings) or kopf.login_with_kubeconfig(settings=settings)
+    logins = [kopf.login_with_service_account, kopf.login_with_kubeconfig]
+    if os.environ.get("KUBECONFIG"):
+        logins.reverse()
+    info = logins[0](settings=settings) or logins[1](settings=settings)
     if info is None:
         raise kopf.LoginError("there is neither a service account nor a kubeconfig")
     return info

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 _IDLE_SECONDS: Final = 10.0
 """A worker with nothing to do says so this often."""
+_AGAIN_SECONDS: Final = 0.5
+"""A failed list is tried again sooner than the next is due; doubled with each failure."""
 _CALLS: Final = 12
 """Requests of one reconciliation at most: five applied objects, each taken over before, a status and an event."""
 
@@ -116,23 +118,26 @@ class Resync:
 
     async def run(self) -> None:
         """Until cancelled."""
+        failures = 0
         while True:
             self._progress.moving("resync", within=self._settings.resync_seconds + 20 * self._settings.request_seconds)
-            await self._try_once()
-            await asyncio.sleep(self._settings.resync_seconds)
+            failures = 0 if await self._try_once() else failures + 1
+            soon = _AGAIN_SECONDS * 2 ** min(failures, 16) if failures else self._settings.resync_seconds
+            await asyncio.sleep(min(soon, self._settings.resync_seconds))
 
-    async def _try_once(self) -> None:
+    async def _try_once(self) -> bool:
         try:
             for kind in self._kinds:
                 await self._list(kind)
         except (ApiUnavailable, ApiRefused) as error:
             self._why_not = f"the cluster cannot be listed: {error}"
             log.warning("the cluster cannot be listed: %s", error, extra={"event": "resync_failed"})
-            return
+            return False
         self._why_not = None
         self.listed.set()
         self._metrics.resync_timestamp.set(self._clock())
         self._count_feeds()
+        return True
 
     async def _list(self, kind: Kind) -> None:
         selector = "" if kind == FEED else MANAGED

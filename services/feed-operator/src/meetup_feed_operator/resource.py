@@ -19,8 +19,8 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 KIND: Final = "MeetupFeed"
 PLURAL: Final = "meetupfeeds"
-CUSTOM_READ_TIMEOUT: Final = 300.0
-"""Seconds for a custom row that names none: the feed table's value for a stream of one record in several seconds."""
+CUSTOM_READ_TIMEOUT: Final = 900.0
+"""Seconds for a custom row that names none: nothing is known of its rate, so that of the quieter known feeds."""
 
 FeedKey = tuple[str, str]
 """Namespace and name of a MeetupFeed."""

@@ -1,0 +1,46 @@
+"""The README's tables are the code's."""
+
+import re
+from pathlib import Path
+
+import yaml
+from meetup_feed_operator.kinds import watched_kinds
+from meetup_feed_operator.metrics import Metrics
+from meetup_feed_operator.settings import Monitor, OperatorSettings
+from meetupkit.settings import documented
+
+ROOM = Path(__file__).parents[1]
+README = (ROOM / "README.md").read_text()
+
+
+def test_every_setting_has_its_row_in_the_order_of_the_fields() -> None:
+    rows = [
+        f"| `{variable}` | {f'`{default}`' if default else ''} | {meaning} |"
+        for variable, default, meaning in documented(OperatorSettings)
+    ]
+    assert re.findall(r"^\| `FEED_OPERATOR_.*\|$", README, re.M) == rows
+
+
+def test_every_metric_has_its_row() -> None:
+    in_code = set()
+    for family in Metrics().registry.collect():
+        in_code.add(family.name + ("_total" if family.type == "counter" else ""))
+    assert set(re.findall(r"^\| `(meetup_operator_\w+)` \|", README, re.M)) == in_code
+
+
+def test_the_rights_cover_what_is_watched_and_applied_and_nothing_by_a_star() -> None:
+    rules = yaml.safe_load((ROOM / "rbac.yaml").read_text())["rules"]
+    granted = {
+        (group, resource, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert not any("*" in grant for grant in granted)
+    assert not any(verb in {"delete", "deletecollection", "escalate", "bind"} for _, _, verb in granted)
+    assert not any(resource == "secrets" for _, resource, _ in granted)
+    for monitor in Monitor:
+        env = {"FEED_OPERATOR_NAMESPACE": "n", "FEED_OPERATOR_IMAGE": "i", "FEED_OPERATOR_MONITOR": monitor.value}
+        for kind in watched_kinds(OperatorSettings.from_environ(env)):
+            assert {(kind.group, kind.plural, "list"), (kind.group, kind.plural, "watch")} <= granted

@@ -1,0 +1,185 @@
+"""What the conditions and figures say of what was observed."""
+
+from typing import Any
+
+import pytest
+from meetup_feed_operator.status import (
+    Observation,
+    Problem,
+    Reading,
+    condition_of,
+    derive,
+    read_metrics,
+    worth_writing,
+)
+
+NOW = 1_700_000_000.0
+AT = "2023-11-14T22:13:20Z"
+ROLLED_OUT = {
+    "metadata": {"generation": 2},
+    "status": {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1},
+}
+POD: dict[str, Any] = {"metadata": {"name": "p", "uid": "pod"}, "status": {"phase": "Running"}}
+
+
+def a_reading(**fields: Any) -> Reading:
+    return Reading(**{"pod_uid": "pod", "at": NOW, "connected": True, **fields})
+
+
+def observed(**fields: Any) -> dict[str, Any]:
+    seen: dict[str, Any] = {
+        "generation": 3,
+        "paused": False,
+        "objects": "gs://b/rsvps/",
+        "problem": None,
+        "deployment": ROLLED_OUT,
+        "pods": [POD],
+        "reading": a_reading(),
+        "earlier": None,
+        "previous": {},
+        "now": NOW,
+    }
+    return derive(Observation(**(seen | fields)))
+
+
+def states(status: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    return {c["type"]: (c["status"], c["reason"]) for c in status["conditions"]}
+
+
+def waiting(reason: str, **last: Any) -> dict[str, Any]:
+    container = {"state": {"waiting": {"reason": reason, "message": "why"}}, "lastState": last}
+    return {"metadata": {"name": "p", "uid": "pod"}, "status": {"phase": "Pending", "containerStatuses": [container]}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "ready", "streaming", "progressing", "degraded"),
+    [
+        ({}, "Streaming", "Connected", "Complete", "AsExpected"),
+        ({"reading": a_reading(connected=False)}, "Disconnected", "Disconnected", "Complete", "AsExpected"),
+        ({"reading": a_reading(not_ready="no store")}, "NotReady", "NotReady", "Complete", "AsExpected"),
+        ({"reading": a_reading(unreadable="x")}, "Available", "Unreadable", "Complete", "AsExpected"),
+        ({"deployment": None, "pods": [], "reading": None}, "Creating", "NoPod", "Creating", "AsExpected"),
+        (
+            {"deployment": {"metadata": {"generation": 3}, "status": {"observedGeneration": 2}}},
+            "RollingOut",
+            "Connected",
+            "RollingOut",
+            "AsExpected",
+        ),
+        (
+            {"paused": True, "deployment": {"metadata": {"generation": 2}, "status": {"observedGeneration": 2}}},
+            "Paused",
+            "Paused",
+            "Paused",
+            "AsExpected",
+        ),
+        ({"paused": True}, "Paused", "Paused", "Stopping", "AsExpected"),
+        (
+            {"problem": Problem("InvalidSpec", "no"), "deployment": None, "pods": [], "reading": None},
+            "InvalidSpec",
+            "InvalidSpec",
+            "InvalidSpec",
+            "InvalidSpec",
+        ),
+        (
+            {
+                "pods": [waiting("ImagePullBackOff")],
+                "reading": None,
+                "deployment": {"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "replicas": 1}},
+            },
+            "ImagePullBackOff",
+            "NoPod",
+            "ImagePullBackOff",
+            "ImagePullBackOff",
+        ),
+    ],
+)
+def test_each_state_has_its_reasons(
+    fields: dict[str, Any], ready: str, streaming: str, progressing: str, degraded: str
+) -> None:
+    reasons = {kind: reason for kind, (_, reason) in states(observed(**fields)).items()}
+    assert reasons == {"Ready": ready, "Streaming": streaming, "Progressing": progressing, "Degraded": degraded}
+
+
+def test_ready_is_true_only_while_the_latest_spec_streams_or_cannot_be_asked() -> None:
+    assert states(observed())["Ready"][0] == "True"
+    assert states(observed(reading=a_reading(unreadable="x")))["Ready"][0] == "True"
+    assert states(observed(reading=a_reading(unreadable="x")))["Streaming"][0] == "Unknown"
+    assert states(observed(reading=a_reading(connected=False)))["Ready"][0] == "False"
+
+
+def test_a_container_that_refuses_its_settings_is_told_apart_from_a_crash() -> None:
+    refused = observed(pods=[waiting("CrashLoopBackOff", terminated={"exitCode": 2})])
+    crashed = observed(pods=[waiting("CrashLoopBackOff", terminated={"exitCode": 137, "reason": "OOMKilled"})])
+    assert "settings or its store are refused" in condition_of(refused, "Degraded")["message"]
+    assert "exit code 137 (OOMKilled)" in condition_of(crashed, "Degraded")["message"]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "m"},
+        {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "m"},
+    ],
+)
+def test_a_rollout_that_failed_degrades_the_feed(condition: dict[str, str]) -> None:
+    deployment = {**ROLLED_OUT, "status": {**ROLLED_OUT["status"], "conditions": [condition]}}
+    assert states(observed(deployment=deployment))["Degraded"] == ("True", condition["reason"])
+
+
+def test_a_pod_no_node_takes_degrades_the_feed() -> None:
+    unschedulable = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}
+    pod = {"metadata": {"name": "p", "uid": "pod"}, "status": {"phase": "Pending", "conditions": [unschedulable]}}
+    status = observed(pods=[pod], reading=None)
+    assert states(status)["Degraded"] == ("True", "Unschedulable")
+
+
+def test_the_transition_time_moves_only_with_the_status() -> None:
+    before = observed()
+    later = observed(previous=before, now=NOW + 60, reading=a_reading(unreadable="x"))
+    assert condition_of(later, "Ready")["lastTransitionTime"] == AT
+    assert condition_of(later, "Ready")["reason"] != condition_of(before, "Ready")["reason"]
+    assert condition_of(later, "Streaming")["lastTransitionTime"] == "2023-11-14T22:14:20Z"
+
+
+def test_the_rate_is_of_two_readings_of_one_pod() -> None:
+    earlier = a_reading(at=NOW - 30, stored=100)
+    assert observed(earlier=earlier, reading=a_reading(stored=140))["recordsPerMinute"] == 80
+    assert "recordsPerMinute" not in observed(earlier=None, reading=a_reading(stored=140))
+    assert "recordsPerMinute" not in observed(earlier=earlier, reading=a_reading(stored=140, pod_uid="other"))
+    assert "recordsPerMinute" not in observed(earlier=earlier, reading=a_reading(stored=5))
+
+
+def test_figures_outlive_the_pod_they_came_from() -> None:
+    before = observed(reading=a_reading(last_record=NOW, cursor=NOW - 5, rejected=7))
+    assert before["lastRecordTime"] == AT
+    after = observed(previous=before, reading=None, paused=True)
+    assert (after["lastRecordTime"], after["cursor"], after["rejected"]) == (AT, before["cursor"], 7)
+    assert after["recordsPerMinute"] == 0
+
+
+def test_figures_are_written_only_with_a_reading_of_ones_own() -> None:
+    before = observed(reading=a_reading(last_record=NOW - 5))
+    after = observed(previous=before, reading=a_reading(last_record=NOW))
+    assert worth_writing(before, after, fresh=True)
+    assert not worth_writing(before, after, fresh=False)
+    assert worth_writing(before, observed(previous=before, generation=4), fresh=False)
+    assert not worth_writing(before, dict(before), fresh=True)
+
+
+def test_counters_are_summed_over_their_labels() -> None:
+    page = (
+        '# TYPE meetup_stream_records_rejected_total counter\nmeetup_stream_records_rejected_total{reason="a"} 2\n'
+        'meetup_stream_records_rejected_total{reason="b"} 3\nmeetup_stream_last_record_timestamp_seconds 0\n'
+        "meetup_stream_connected 1\nother_metric 9\n"
+    )
+    reading = read_metrics(page, pod_uid="p", at=NOW, not_ready=None)
+    assert reading.rejected == 5
+    assert reading.connected is True
+    assert reading.last_record is None
+    assert reading.stored is None
+
+
+def test_a_page_that_is_no_metrics_is_refused() -> None:
+    with pytest.raises(ValueError, match="could not convert"):
+        read_metrics("<html>not metrics</html> {{{", pod_uid="p", at=NOW, not_ready=None)

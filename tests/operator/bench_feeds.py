@@ -1,0 +1,134 @@
+"""How long the operator takes for many feeds, and how much memory it holds: ``python tests/operator/bench_feeds.py``.
+
+Feeds first, then the operator: the time is from its start, interpreter and imports with it, until every feed has its
+Deployment and its status. Each feed has a pod, whose pages are read. Prints one JSON object.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PAGE = b"""meetup_stream_connected 1
+meetup_stream_records_stored_total 100
+meetup_stream_last_record_timestamp_seconds 1700000000
+meetup_stream_cursor_timestamp_seconds 1700000000
+"""
+
+
+class Pages(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(PAGE)))
+        self.end_headers()
+        self.wfile.write(PAGE)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--feeds", type=int, default=200)
+    parser.add_argument("--settle-seconds", type=float, default=60.0, help="how long memory is watched afterwards")
+    options = parser.parse_args()
+    pages = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    threading.Thread(target=pages.serve_forever, daemon=True).start()
+    api = [sys.executable, str(ROOT / "tests/operator/kube_api"), "--crd"]
+    api += [str(ROOT / "charts/meetup-analysis/crds/meetupfeeds.yaml"), "--rbac"]
+    api += [str(ROOT / "services/feed-operator/rbac.yaml")]
+    with subprocess.Popen(api, stdout=subprocess.PIPE, text=True) as server, tempfile.TemporaryDirectory() as directory:
+        try:
+            assert server.stdout is not None
+            port = json.loads(server.stdout.readline())["port"]
+            figures = measure(f"http://127.0.0.1:{port}", options, Path(directory), pages.server_address[1])
+        finally:
+            server.terminate()
+    print(json.dumps({"feeds": options.feeds, **figures}))
+
+
+def measure(server: str, options: argparse.Namespace, directory: Path, pages: int) -> dict[str, Any]:
+    session = requests.Session()
+    session.headers["Authorization"] = "Bearer admin"
+    feeds = f"{server}/apis/meetup-analysis.dev/v1alpha1/namespaces/bench/meetupfeeds"
+    for n in range(options.feeds):
+        create_feed(session, server, feeds, n, pages)
+    kubeconfig = directory / "kubeconfig"
+    kubeconfig.write_text(
+        yaml.safe_dump(
+            {
+                "current-context": "t",
+                "clusters": [{"name": "t", "cluster": {"server": server}}],
+                "users": [{"name": "t", "user": {"token": "operator"}}],
+                "contexts": [{"name": "t", "context": {"cluster": "t", "user": "t"}}],
+            }
+        )
+    )
+    settings = {"PORT": "0", "NAMESPACE": "bench", "IMAGE": "stream:1", "BUCKET": "records"}
+    env = {f"FEED_OPERATOR_{name}": value for name, value in settings.items()}
+    started = time.monotonic()
+    operator = subprocess.Popen(
+        [sys.executable, "-m", "meetup_feed_operator"],
+        env={**os.environ, **env, "KUBECONFIG": str(kubeconfig)},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while reconciled(session, feeds) < options.feeds:
+            time.sleep(0.1)
+        seconds = time.monotonic() - started
+        highest = 0
+        process = psutil.Process(operator.pid)
+        while time.monotonic() < started + seconds + options.settle_seconds:
+            highest = max(highest, process.memory_info().rss)
+            time.sleep(0.5)
+        used = process.cpu_times()
+        alive = time.monotonic() - started
+        operator.send_signal(signal.SIGTERM)
+        stopping = time.monotonic()
+        code = operator.wait(timeout=60)
+    finally:
+        operator.kill()
+    return {
+        "reconciled_seconds": round(seconds, 2),
+        "resident_mib": round(highest / 2**20, 1),
+        "cpu_percent": round(100 * (used.user + used.system) / alive, 1),
+        "stop_seconds": round(time.monotonic() - stopping, 2),
+        "exit_code": code,
+    }
+
+
+def create_feed(session: requests.Session, server: str, feeds: str, n: int, pages: int) -> None:
+    spec = {"feed": "rsvps", "label": f"rsvps-{n}"}
+    session.post(feeds, json={"metadata": {"name": f"feed-{n}"}, "spec": spec}).raise_for_status()
+    labels = {"meetup-analysis.dev/feed": f"feed-{n}", "app.kubernetes.io/managed-by": "meetup-feed-operator"}
+    containers = [{"name": "stream", "image": "s", "ports": [{"name": "ops", "containerPort": pages}]}]
+    pod = {"metadata": {"name": f"pod-{n}", "labels": labels}, "spec": {"containers": containers}}
+    pods = f"{server}/api/v1/namespaces/bench/pods"
+    session.post(pods, json=pod).raise_for_status()
+    session.patch(
+        f"{pods}/pod-{n}/status",
+        data=json.dumps({"status": {"phase": "Running", "podIP": "127.0.0.1"}}),
+        headers={"Content-Type": "application/merge-patch+json"},
+    ).raise_for_status()
+
+
+def reconciled(session: requests.Session, feeds: str) -> int:
+    items = session.get(feeds).json()["items"]
+    return sum("lastRecordTime" in item.get("status", {}) for item in items)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""What the operator renders is what the stream service reads, and what it reads is what the stream service shows."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from meetup_feed_operator.status import read_metrics
+from meetup_stream.metrics import Metrics
+from meetup_stream.settings import StreamSettings
+from prometheus_client import generate_latest
+
+GOLDEN = sorted((Path(__file__).parents[2] / "services/feed-operator/tests/golden").glob("*.output.yaml"))
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.name)
+def test_every_rendered_environment_is_accepted_by_the_stream_service(path: Path) -> None:
+    for manifest in yaml.safe_load_all(path.read_text()):
+        if manifest["kind"] == "Deployment":
+            container = manifest["spec"]["template"]["spec"]["containers"][0]
+            environment = {variable["name"]: variable["value"] for variable in container["env"]}
+            settings = StreamSettings.from_environ(environment)
+            assert settings.row().name == environment["STREAM_FEED"]
+
+
+def test_the_figures_of_the_status_are_metrics_of_the_stream_service() -> None:
+    page = generate_latest(Metrics("rsvps").registry).decode()
+    reading = read_metrics(page, pod_uid="p", at=0, not_ready=None)
+    assert reading.connected is not None
+    assert reading.stored is not None
+    for name in ("records_rejected_total", "last_record_timestamp_seconds", "cursor_timestamp_seconds"):
+        assert f"meetup_stream_{name}" in page
