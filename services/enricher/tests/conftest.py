@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from meetup_enricher.api import create_app
 from meetup_enricher.health import Health, WatchedDocuments
@@ -23,6 +24,9 @@ from meetupkit.stores.documents_sqlite import SqliteDocuments
 
 sys.path.append(str(Path(__file__).parents[3]))  # the root of the repository: enricher_doubles is imported from there
 from services.enricher.tests.enricher_doubles import KEY, EnricherProcess, MeetupApi, Running, until
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is not a mistake
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from meetup_enricher.breaker import State
+from meetup_enricher.kinds import KINDS
+from meetup_enricher.profiles import Why
 
 _CALL_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
 """A full batch took Meetup some hundred milliseconds; the last bound is the default at which a call is given up."""
@@ -60,6 +62,13 @@ class Metrics:
         self.store_up = Gauge(
             "meetup_enricher_store_up", "1 while the document store answers, 0 while not.", registry=reg
         )
+
+        for kind in KINDS:  # so that a rate over them begins at 0 and not at the first event
+            self.stored.labels(kind.name)
+            self.unasked.labels(kind.name)
+            self.last_success.labels(kind.name)
+            for why in Why:
+                self.missing.labels(kind.name, why.value)
 
     def breaker(self, state: State) -> None:
         """The breaker is in this state now."""

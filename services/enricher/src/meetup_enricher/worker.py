@@ -111,6 +111,13 @@ class Worker:
                 self._insist.on(f"look up {self._kind.name}", self._turn)
         except (GateClosed, TransientError):
             log.debug("%s: stopped", self._kind.name)
+        except Exception:
+            log.exception(
+                "the look-up of %s ended by a mistake of the program; a restart takes up its ids",
+                self._kind.name,
+                extra={"event": "worker_failed"},
+            )
+            raise  # the loop moves no more, so /livez asks for the restart
         finally:
             self.release()
 
