@@ -48,6 +48,12 @@ def test_a_service_that_is_not_ready_says_why() -> None:
     assert (answer.status_code, answer.text) == (503, "not connected: refused\n")
 
 
+def test_a_ready_service_says_what_does_not_work_all_the_same() -> None:
+    pages = OpsPages(CollectorRegistry(), Progress(), lambda: None, lambda: "the key is refused")
+    answer = pages.answer("/readyz")
+    assert (answer.status, answer.body) == (200, b"ready, but: the key is refused\n")
+
+
 def test_another_path_is_not_found() -> None:
     assert get(Service(), "/metrics/../../etc/passwd").status_code == 404
 

@@ -72,6 +72,7 @@ class HttpServer:
             "log_config": None,
             "access_log": False,
             "server_header": False,
+            "proxy_headers": False,
             "limit_concurrency": _CONNECTIONS,
             "timeout_keep_alive": _IDLE_SECONDS,
             "timeout_graceful_shutdown": DRAIN_SECONDS,
