@@ -177,7 +177,7 @@ class Cluster:
         )
 
     def disturb(self, what: str) -> None:
-        """``_watches/cut``, ``_watches/freeze`` or ``_compact``."""
+        """``_watches/cut``, ``_watches/freeze``, ``_watches/break`` or ``_compact``."""
         _json(requests.post(f"{self.server}/{what}", params={"namespace": self.namespace}, timeout=10))
 
     def requests_seen(self, *, verb: str = "", plural: str = "", code: int = 0) -> int:

@@ -94,6 +94,17 @@ def test_watches_whose_history_is_gone_start_from_a_new_list(
     assert faulty_cluster.deployment("rsvps")
 
 
+def test_watches_that_end_by_an_error_are_set_up_anew(faulty_cluster: Cluster, start_operator: StartOperator) -> None:
+    operator = start_operator(**SLOW_RESYNC)
+    eventually(lambda: faulty_cluster.live_watches() >= 5, "the watches are up")
+    faulty_cluster.disturb("_watches/break")
+    eventually(lambda: operator.metric("meetup_operator_watch_failures_total"), "the failure is counted")
+    eventually(lambda: faulty_cluster.live_watches() >= 5, "the watches are up again")
+    faulty_cluster.create_feed("rsvps", feed="rsvps")
+    assert faulty_cluster.deployment("rsvps")
+    assert operator.stop() == 0
+
+
 def test_dead_watches_are_made_up_for_by_the_resync(faulty_cluster: Cluster, start_operator: StartOperator) -> None:
     start_operator()
     faulty_cluster.create_feed("rsvps", feed="rsvps")

@@ -4,7 +4,7 @@
 
 prints ``{"port": N}``. ``Bearer admin`` may do everything, ``Bearer operator`` what the rules of the RBAC file say, in
 namespaces. Faults: ``POST /_faults`` a list of ``{"verbs", "plurals", "status": 429, "count": 5, "retry_after": 1}``
-(or ``"hang": true``), ``POST /_watches/cut``, ``POST /_watches/freeze``, ``POST /_compact``, ``GET /_requests``;
+(or ``"hang": true``), ``POST /_watches/cut`` (or ``freeze``, ``break``), ``POST /_compact``, ``GET /_requests``;
 these and the faults are of the namespace ``?namespace=``.
 """
 
@@ -42,6 +42,7 @@ class Server:
         self.requests: dict[str, Counter[tuple[str, str, int]]] = {}
         self.watches: dict[asyncio.Task[Any], str] = {}
         self.frozen: set[asyncio.Task[Any]] = set()
+        self.broken: set[asyncio.Task[Any]] = set()
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[self.middleware])
@@ -202,6 +203,10 @@ class Server:
                 news.clear()
                 if task in self.frozen:
                     await asyncio.Event().wait()
+                if task in self.broken:
+                    error = {"kind": "Status", "code": 500, "reason": "InternalError", "message": "etcd is away"}
+                    await response.write(json.dumps({"type": "ERROR", "object": error}).encode() + b"\n")
+                    return response
                 for change in [entry for entry in self.objects.history if entry.version > since]:
                     since = change.version
                     if change.resource == resource and (event := event_of(change, namespace, wanted)):
@@ -268,6 +273,10 @@ class Server:
         here = {task for task, namespace in self.watches.items() if namespace == request.query["namespace"]}
         if request.match_info["what"] == "freeze":
             self.frozen |= here
+        elif request.match_info["what"] == "break":
+            self.broken |= here
+            for listener in self.objects.listeners:
+                listener()
         else:
             for task in here:
                 task.cancel()
