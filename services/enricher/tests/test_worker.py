@@ -66,7 +66,7 @@ def test_a_profile_that_is_out_of_date_is_fetched_again_and_readable_meanwhile(r
             return None
 
         meetup.override = hold
-        assert api.post(members=[1])["members"]["queued"] == 1
+        until(lambda: api.post(members=[1])["members"]["queued"], "the profile to be out of date")
         during = api.get("/v1/members/1")
         assert (during.status_code, during.json()["queued"]) == (200, True)
         assert during.json()["profile"]["name"] == "name of 1"
@@ -81,7 +81,7 @@ def test_an_id_that_was_missing_is_a_document_only_once_it_is_found(running: Run
         api.post(members=[1])
         api.await_empty()
         meetup.absent = set()
-        api.post(members=[1])
+        until(lambda: api.post(members=[1])["members"]["queued"], "its being missing to be out of date")
         api.await_empty()
         assert (api.store.count("members"), api.store.count("members_missing")) == (1, 0)
 
@@ -169,7 +169,7 @@ def test_new_ids_are_looked_up_before_refreshes(running: Run, meetup: MeetupApi)
         meetup.override = hold
         api.post(members=[1000])
         until(lambda: len(meetup.calls) == 2, "a call under way")
-        api.post(members=list(range(1, 201)))
+        until(lambda: api.post(members=list(range(1, 201)))["members"]["already_queued"] == 200, "200 refreshes")
         api.post(members=list(range(2001, 2101)))
         held.set()
         api.await_empty()
