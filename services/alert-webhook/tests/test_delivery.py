@@ -22,7 +22,7 @@ def test_an_alert_that_slack_took_is_acknowledged(webhook: InProcess, slack: Sla
 
 def test_a_log_entry_that_slack_took_is_acknowledged(webhook: InProcess, slack: SlackStandIn) -> None:
     assert webhook.log_export(pushed(log_entry())).json() == {"outcome": "said"}
-    slack.wait_for_text("no room for the cursor", "ERROR logged by rsvps")
+    slack.wait_for_text("no room for the cursor", "log of rsvps")
 
 
 def test_an_unwrapped_log_entry_is_taken_too(webhook: InProcess, slack: SlackStandIn) -> None:

@@ -48,13 +48,13 @@ def alert_message(alert: Alert) -> Message:
     """The message for one notification: what, how bad, where, since when, and where to go next."""
     word = _word(alert.severity, alert.status)
     blocks = [_section(f"*{word} · {plain(alert.title)}*{_tally(alert)}")]
-    blocks += [_finding_block(finding, alone=alert.size == 1) for finding in alert.findings]
+    blocks += [_finding_block(finding, alert) for finding in alert.findings]
     blocks = _within_limits(blocks, alert.omitted)
     if links := _links(alert.links):
         blocks.append(_context(links))
-    return _message(
-        f"{word}: {alert.title} — {alert.findings[0].summary}", _colour(alert.severity, alert.status), blocks
-    )
+    first = alert.findings[0].summary
+    fallback = f"{word}: {alert.title}" if first == alert.title else f"{word}: {alert.title} — {first}"
+    return _message(fallback, _colour(alert.severity, alert.status), blocks)
 
 
 def digest_message(digest: Digest) -> Message:
@@ -106,10 +106,11 @@ def _tally(alert: Alert) -> str:
     return "  " + ", ".join(f"{count:,} {word}" for count, word in counts if count)
 
 
-def _finding_block(finding: Finding, *, alone: bool) -> Block:
-    mark = "✓ " if finding.status is Status.RESOLVED and not alone else ""
+def _finding_block(finding: Finding, alert: Alert) -> Block:
+    mark = "✓ " if finding.status is Status.RESOLVED and alert.size > 1 else ""
+    said = finding.summary == alert.title and bool(finding.where)
     parts = [
-        f"{mark}*{plain(finding.summary)}*",
+        mark if said else f"{mark}*{plain(finding.summary)}*",
         _detail(finding),
         " · ".join(f"{name} `{plain(value).replace('`', chr(39))}`" for name, value in finding.where),
         _period(finding),
@@ -128,6 +129,8 @@ def _period(finding: Finding) -> str:
     since, until = _unix(finding.since), _unix(finding.until)
     if since is None:
         return ""
+    if finding.code:
+        return f"at {_time(since)}"
     if until is None or until < since:
         return f"since {_time(since)}"
     return f"from {_time(since)} to {_time(until)} ({_lasted(until - since)})"
@@ -203,7 +206,7 @@ def _time(unix: float) -> str:
 
 def _lasted(seconds: float) -> str:
     """The largest two units that matter: ``2 d 3 h``, ``14 min 5 s``."""
-    whole = int(seconds)
+    whole = round(seconds)
     units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
     counts = [
         (whole % above // size, unit) for (size, unit), above in zip(units, (10**12, 86400, 3600, 60), strict=True)

@@ -38,6 +38,8 @@ _WHERE: Final = (
     ("pod", "pod_name"),
     ("container", "container_name"),
 )
+_PLACE: Final = frozenset({"project_id", "location", "zone", "region"})
+"""Labels that are the same for everything we run."""
 _STRUCTURE: Final = frozenset({"message", "severity", "time", "timestamp", "serviceContext", "@type"})
 """Fields of a JSON payload that are shown elsewhere or say nothing to a person."""
 _VARYING: Final = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8}-[0-9a-f-]{27}|\d+", re.IGNORECASE)
@@ -116,7 +118,7 @@ def to_alert(entry: LogEntry, *, fallback_id: str) -> Alert:
         kind=digest("log_export", entry.log_name, origin, severity, _VARYING.sub("#", summary)),
         status=Status.FIRING,
         severity=severity,
-        title=shown(f"{entry.severity} logged by {labels.get('feed') or origin}", MAX_SUMMARY),
+        title=shown(f"log of {labels.get('feed') or origin}", MAX_SUMMARY),
         labels=bounded(labels.items()),
         findings=(
             Finding(
@@ -148,17 +150,25 @@ def _decoded(data: str) -> bytes:
 def _text(entry: LogEntry) -> tuple[str, str]:
     """One line that says what happened, and the rest."""
     if entry.text_payload is not None:
-        first, _, rest = entry.text_payload.strip().partition("\n")
-        return first or "(an empty line)", rest
+        return _lines(entry.text_payload, "(an empty line)")
     if entry.json_payload is not None:
         message = entry.json_payload.get("message")
-        first, _, rest = (message.strip() if isinstance(message, str) else "").partition("\n")
+        first, rest = _lines(message if isinstance(message, str) else "", "(no message)")
         others = {name: value for name, value in entry.json_payload.items() if _is_news(name)}
         fields = "\n".join(f"{name}: {_inline(value)}" for name, value in others.items())
-        return first or "(no message)", "\n".join(part for part in (rest, fields) if part)
+        return first, "\n".join(part for part in (rest, fields) if part)
     if entry.proto_payload is not None:
         return _audit(entry.proto_payload)
     return "(an entry without a payload)", ""
+
+
+def _lines(text: str, nothing: str) -> tuple[str, str]:
+    """The line that says what happened, and the others; of a bare traceback that is the last."""
+    text = text.strip()
+    if text.startswith("Traceback "):
+        return text.rpartition("\n")[2].strip(), text
+    first, _, rest = text.partition("\n")
+    return first or nothing, rest
 
 
 def _is_news(name: str) -> bool:
@@ -177,6 +187,8 @@ def _audit(payload: dict[str, Any]) -> tuple[str, str]:
 
 def _inline(value: Any) -> str:
     """A JSON value on one line; deep ones are cut where a person would stop reading."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # in a jsonPayload every number has become a float
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return shown(text, MAX_SUMMARY)
 
@@ -192,11 +204,14 @@ def _labels(entry: LogEntry) -> dict[str, str]:
 
 
 def _where(entry: LogEntry, labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    feed = (("feed", labels["feed"]),) if "feed" in labels else ()
-    found = tuple(
-        (word, shown(entry.resource.labels[label], 100)) for word, label in _WHERE if label in entry.resource.labels
-    )
-    return feed + found or (("log", shown(_log_id(entry), 100)),)
+    """Feed and pod, or whatever else the resource is told by."""
+    there = entry.resource.labels
+    found = [(word, there[label]) for word, label in _WHERE if label in there]
+    if "feed" in labels:
+        found.insert(0, ("feed", labels["feed"]))
+    if not found:
+        found = [pair for pair in sorted(there.items()) if pair[0] not in _PLACE][:3] or [("log", _log_id(entry))]
+    return tuple((shown(name, 40), shown(value, 100)) for name, value in found)
 
 
 def _log_id(entry: LogEntry) -> str:

@@ -1,6 +1,7 @@
 """The service's metrics. Every one is in the README's table; a test compares the two."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from meetupkit.build_info import register_build_info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from meetup_alert_webhook.alerts import Source
 
@@ -41,7 +42,7 @@ class Metrics:
         self.heartbeat_age = gauge("heartbeat_age_seconds", "Time since the heartbeat alert was last seen")
         self.silent = gauge("monitoring_silent", "1 while the heartbeat has been missing for too long")
         self.pings = counter("pings_total", "Calls of the outside watchdog", "result")
-        Info("meetup_alert_webhook_build", "What is running", registry=registry).info({"version": version})
+        register_build_info(registry, "alert-webhook", version)
         for source in Source:  # so that a rate over each is 0 and not absent before the first
             for each in (self.received, self.sent, self.duplicates, self.queued, self.poison):
                 each.labels(source)

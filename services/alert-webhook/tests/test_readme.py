@@ -1,0 +1,49 @@
+"""The README's tables say what the service is."""
+
+import re
+from pathlib import Path
+
+from meetup_alert_webhook.metrics import Metrics
+from meetup_alert_webhook.settings import AlertWebhookSettings
+from meetupkit.settings import documented
+from prometheus_client import CollectorRegistry
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def rows(header: str) -> list[list[str]]:
+    """The cells of the table under the header line."""
+    table = README.split(header, 1)[1].split("\n\n", 1)[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
+def test_every_setting_is_in_the_readme_as_it_is() -> None:
+    written = rows("| Variable | Default | Meaning |")
+    expected = [
+        ["`" + variable.replace(" or ", "` or `") + "`", f"`{default}`" if default else "", meaning]
+        for variable, default, meaning in documented(AlertWebhookSettings)
+    ]
+    assert written == expected
+
+
+def test_every_metric_is_in_the_readme_as_it_is() -> None:
+    registry = CollectorRegistry()
+    Metrics(registry, version="0")
+    expected = {}
+    for metric in registry.collect():
+        suffix = {"counter": "_total", "info": "_info"}.get(metric.type, "")
+        expected[f"`{metric.name}{suffix}`"] = (metric.type if metric.type != "info" else "gauge", metric.documentation)
+    written = {name: (kind, meaning) for name, kind, _, meaning in rows("| Metric | Type | Labels | Meaning |")}
+    assert written == expected
+
+
+def test_every_answer_code_is_explained() -> None:
+    assert {row[0] for row in rows("| Answer | When | What its sender does |")} == {
+        "200", "401", "403", "408", "413", "503",
+    }  # fmt: skip
+
+
+def test_the_reasons_of_the_metrics_are_listed() -> None:
+    from meetup_alert_webhook.delivery import Reason
+
+    assert [reason for reason in Reason if not re.search(rf"`{reason}`", README)] == []

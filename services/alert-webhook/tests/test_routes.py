@@ -1,0 +1,117 @@
+"""The route file decides the channel, and is refused at the start with every mistake in it."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from meetup_alert_webhook import alertmanager, log_export
+from meetup_alert_webhook.routes import RoutesError, read_routes
+from meetup_simulator.slack_plugin import SlackStandIn
+from webhook_running import InProcess, environ, firing, group, log_entry
+
+StartWebhook = Callable[..., InProcess]
+GOOD = """
+default: "#meetup-alerts"
+routes:
+  - severity: [critical]
+    channel: "#meetup-oncall"
+  - labels: {feed: [rsvps, photos]}
+    source: log_export
+    channel: "#meetup-rsvps"
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "routes.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_first_route_that_matches_names_the_channel(tmp_path: Path) -> None:
+    routes = read_routes(written(tmp_path, GOOD), incoming_webhook=False)
+    critical = alertmanager.to_alert(alertmanager.WebhookBody.model_validate(group(firing(feed="rsvps"))))
+    warning = alertmanager.to_alert(alertmanager.WebhookBody.model_validate(group(firing(severity="warning"))))
+    logged = log_export.to_alert(log_export.LogEntry.model_validate(log_entry()), fallback_id="")
+    channels = [routes.channel_of(alert) for alert in (critical, warning, logged)]
+    assert channels == ["#meetup-oncall", "#meetup-alerts", "#meetup-rsvps"]
+
+
+@pytest.mark.parametrize(
+    ("text", "mistakes"),
+    [
+        ("routes: []", ["default: Field required"]),
+        ("default: '#a'\nruotes: []", ["ruotes: Extra inputs are not permitted"]),
+        (
+            "default: '#a'\nroutes: [{severity: dire, channel: '#b'}]",
+            ["routes.0.severity.0: Input should be 'critical'"],
+        ),
+        ("default: '#a'\nroutes: [{severity: error}]", ["routes.0.channel: Field required"]),
+        ("default: '#a'\nwebhooks: {'#b': /nowhere}", ["/nowhere: No such file", "no route leads to #b"]),
+        ("default: [", ["is not YAML"]),
+        ("", ["the file: Input should be a valid dictionary"]),
+    ],
+)
+def test_every_mistake_of_a_route_file_is_said(tmp_path: Path, text: str, mistakes: list[str]) -> None:
+    with pytest.raises(RoutesError) as error:
+        read_routes(written(tmp_path, text), incoming_webhook=True)
+    assert [mistake for mistake in mistakes if mistake not in str(error.value)] == []
+
+
+def test_a_channel_without_an_incoming_webhook_of_its_own_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RoutesError, match="#meetup-oncall needs a URL of its own"):
+        read_routes(written(tmp_path, GOOD), incoming_webhook=True)
+
+
+def test_each_channel_is_reached_by_its_own_incoming_webhook(
+    tmp_path: Path, slack: SlackStandIn, start_webhook: StartWebhook
+) -> None:
+    secret = tmp_path / "oncall-url"
+    secret.write_text(slack.webhook_url_of("#meetup-oncall"))
+    text = f"default: main\nroutes: [{{severity: critical, channel: oncall}}]\nwebhooks: {{oncall: {secret}}}"
+    webhook = start_webhook(slack, SLACK_TOKEN="", SLACK_URL=slack.webhook_url, ROUTES=str(written(tmp_path, text)))
+    webhook.alertmanager(group(firing()))
+    webhook.alertmanager(group(firing(severity="warning")))
+    assert [len(slack.messages(channel)) for channel in ("#meetup-oncall", "#meetup-alerts")] == [1, 1]
+
+
+def run(variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "meetup_alert_webhook"]
+    return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_wrong_route_file_ends_the_start_with_one_message(tmp_path: Path, slack: SlackStandIn) -> None:
+    path = written(tmp_path, "routes: []")
+    ended = run(environ(slack, tmp_path / "state.sqlite", ROUTES=str(path)))
+    assert ended.returncode == 2
+    assert f"ALERT_WEBHOOK_ROUTES: {path}:\n  default: Field required" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_wrong_settings_are_all_said_at_once(tmp_path: Path, slack: SlackStandIn) -> None:
+    wrong = environ(slack, tmp_path / "x", PORT="many", SLACK_API_URL="ftp://x", STATE="", COLOUR="red")
+    ended = run(wrong)
+    assert ended.returncode == 2
+    for mistake in ("ALERT_WEBHOOK_PORT", "ALERT_WEBHOOK_SLACK_API_URL", "ALERT_WEBHOOK_STATE: required", "_COLOUR"):
+        assert mistake in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"SLACK_TOKEN": ""}, "one of the two"),
+        ({"SLACK_URL": "https://hooks.example/x"}, "one of the two"),
+        ({"SLACK_CHANNEL": ""}, "needs ALERT_WEBHOOK_SLACK_CHANNEL"),
+        ({"OIDC_AUDIENCE": "https://x"}, "belong together"),
+        ({"BASIC_USER": "x"}, "belong together"),
+        ({"TOKEN": "", "ALLOW_UNAUTHENTICATED": ""}, "nobody could bring an alert"),
+        ({"DIGEST_SECONDS": "90"}, "at least ALERT_WEBHOOK_DIGEST_SECONDS"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(
+    tmp_path: Path, slack: SlackStandIn, changes: dict[str, str], said: str
+) -> None:
+    ended = run(environ(slack, tmp_path / "x", **changes))
+    assert ended.returncode == 2
+    assert said in ended.stderr
