@@ -55,7 +55,8 @@ class Cluster:
     admin: requests.Session
     operator_user: Body
     operator_cluster: Body = field(default_factory=dict)
-    has_faults: bool = False
+    authority: str | None = None
+    proxy: str = ""
     has_controllers: bool = False
 
     def path(self, plural: str, name: str = "", subresource: str = "") -> str:
@@ -156,11 +157,12 @@ class Cluster:
 
     def kubeconfig(self) -> str:
         """A kubeconfig for the operator, with its own rights and no more."""
+        target = {"server": self.proxy} if self.proxy else {"server": self.server, **self.operator_cluster}
         config = {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "test",
-            "clusters": [{"name": "test", "cluster": {"server": self.server, **self.operator_cluster}}],
+            "clusters": [{"name": "test", "cluster": target}],
             "users": [{"name": "operator", "user": self.operator_user}],
             "contexts": [
                 {"name": "test", "context": {"cluster": "test", "user": "operator", "namespace": self.namespace}},
@@ -168,34 +170,22 @@ class Cluster:
         }
         return yaml.safe_dump(config)
 
-    # What only the test server can do.
+    # What the proxy between the operator and the server does.
 
     def inject(self, *faults: Body) -> None:
         """Answer requests of the operator with errors."""
-        _json(
-            requests.post(f"{self.server}/_faults", params={"namespace": self.namespace}, json=list(faults), timeout=10)
-        )
+        _json(requests.post(f"{self.proxy}/_faults", params=self._here(), json=list(faults), timeout=10))
 
-    def disturb(self, what: str) -> None:
-        """``_watches/cut``, ``_watches/freeze``, ``_watches/break`` or ``_compact``."""
-        _json(requests.post(f"{self.server}/{what}", params={"namespace": self.namespace}, timeout=10))
-
-    def requests_seen(self, *, verb: str = "", plural: str = "", code: int = 0) -> int:
-        """How many requests of the operator there were."""
-        seen = self._seen()["requests"]
-        return sum(
-            entry["count"]
-            for entry in seen
-            if verb in ("", entry["verb"]) and plural in ("", entry["plural"]) and code in (0, entry["code"])
-        )
+    def disturb_watches(self, what: str) -> None:
+        """``cut``, ``freeze``, ``break`` or ``expire`` all watches of the operator."""
+        _json(requests.post(f"{self.proxy}/_watches/{what}", params=self._here(), timeout=10))
 
     def live_watches(self) -> int:
         """How many watches the operator has that are not frozen."""
-        return int(self._seen()["watches"])
+        return int(_json(requests.get(f"{self.proxy}/_requests", params=self._here(), timeout=10))["watches"])
 
-    def _seen(self) -> Body:
-        url = f"{self.server}/_requests"
-        return _json(requests.get(url, params={"namespace": self.namespace}, timeout=10))
+    def _here(self) -> dict[str, str]:
+        return {"namespace": self.namespace}
 
 
 def _json(response: requests.Response) -> Body:
@@ -209,6 +199,22 @@ def _json(response: requests.Response) -> Body:
 def a_test_server() -> Iterator[str]:
     """``kube_api`` as a process of its own; yields its address."""
     command = [sys.executable, str(ROOT / "tests/operator/kube_api"), "--crd", str(CRD), "--rbac", str(RBAC)]
+    with _listening(command) as address:
+        yield address
+
+
+@contextmanager
+def a_faulty_connection(cluster: Cluster) -> Iterator[None]:
+    """Lets operators speak to the cluster through ``fault_proxy``."""
+    command = [sys.executable, str(ROOT / "tests/operator/fault_proxy.py"), "--upstream", cluster.server]
+    with _listening([*command, *(["--authority", cluster.authority] if cluster.authority else [])]) as address:
+        cluster.proxy = address
+        yield
+
+
+@contextmanager
+def _listening(command: list[str]) -> Iterator[str]:
+    """A process that prints its port; yields its address."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -223,7 +229,7 @@ def a_test_cluster(server: str) -> Iterator[Cluster]:
     """A namespace of its own on the test server."""
     with requests.Session() as admin:
         admin.headers["Authorization"] = "Bearer admin"
-        yield Cluster(server, _new_namespace(), admin, {"token": "operator"}, has_faults=True)
+        yield Cluster(server, _new_namespace(), admin, {"token": "operator"})
 
 
 @contextmanager
@@ -251,6 +257,7 @@ def a_real_cluster(kubeconfig: Path) -> Iterator[Cluster]:
         cluster = Cluster(target["server"].rstrip("/"), _new_namespace(), admin, {})
         trust = ("certificate-authority", "certificate-authority-data", "insecure-skip-tls-verify")
         cluster.operator_cluster = {name: target[name] for name in trust if name in target}
+        cluster.authority = admin.verify if isinstance(admin.verify, str) else None
         _install(cluster)
         try:
             yield cluster

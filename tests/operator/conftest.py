@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .cluster import Cluster, a_real_cluster, a_test_cluster, a_test_server
+from .cluster import Cluster, a_faulty_connection, a_real_cluster, a_test_cluster, a_test_server
 from .control_plane import a_control_plane
 from .operator_process import Operator, an_operator
 from .stream_pod import StreamPod, a_stream_pod
@@ -60,11 +60,10 @@ def quiet_cluster(cluster: Cluster) -> Cluster:
 
 
 @pytest.fixture
-def faulty_cluster(cluster: Cluster) -> Cluster:
-    """A cluster that errors can be injected into."""
-    if not cluster.has_faults:
-        pytest.skip("a real API server has no faults on request")
-    return cluster
+def faulty_cluster(cluster: Cluster) -> Iterator[Cluster]:
+    """A cluster whose operators can be sent errors."""
+    with a_faulty_connection(cluster):
+        yield cluster
 
 
 @pytest.fixture

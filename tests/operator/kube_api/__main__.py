@@ -1,18 +1,15 @@
-"""A Kubernetes API server for tests: real HTTP, in memory, no controllers, with its faults in its API.
+"""A Kubernetes API server for tests: real HTTP, in memory, no controllers.
 
     python tests/operator/kube_api --crd FILE --rbac FILE [--port 0]
 
 prints ``{"port": N}``. ``Bearer admin`` may do everything, ``Bearer operator`` what the rules of the RBAC file say, in
-namespaces. Faults: ``POST /_faults`` a list of ``{"verbs", "plurals", "status": 429, "count": 5, "retry_after": 1}``
-(or ``"hang": true``), ``POST /_watches/cut`` (or ``freeze``, ``break``), ``POST /_compact``, ``GET /_requests``;
-these and the faults are of the namespace ``?namespace=``.
+namespaces. Faults are ``fault_proxy``'s.
 """
 
 import argparse
 import asyncio
 import contextlib
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +35,6 @@ class Server:
     def __init__(self, objects: Objects, rules: list[Body]) -> None:
         self.objects = objects
         self.rules = rules
-        self.faults: dict[str, list[Body]] = {}
-        self.requests: dict[str, Counter[tuple[str, str, int]]] = {}
-        self.watches: dict[asyncio.Task[Any], str] = {}
-        self.frozen: set[asyncio.Task[Any]] = set()
-        self.broken: set[asyncio.Task[Any]] = set()
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[self.middleware])
@@ -60,39 +52,22 @@ class Server:
             app.router.add_route("*", root + "/namespaces/{namespace}/{plural}/{name}/{subresource}", self.serve)
         app.router.add_get("/api", self.core_versions)
         app.router.add_get("/apis", self.groups)
-        app.router.add_post("/_faults", self.set_faults)
-        app.router.add_post("/_watches/{what}", self.disturb_watches)
-        app.router.add_post("/_compact", self.compact)
-        app.router.add_get("/_requests", self.count_requests)
         return app
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        if request.path.startswith("/_"):
-            answer: web.StreamResponse = await handler(request)
-            return answer
         user = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        code, verb, plural = 500, verb_of(request), request.match_info.get("plural", "")
         try:
             if user not in ("admin", "operator"):
                 raise Refused(401, "Unauthorized", "Unauthorized")
-            if user == "operator":
-                if plural:
-                    self.authorize(request, verb, plural)
-                await self.disturb(request.match_info.get("namespace", ""), verb, plural)
-            answer = await handler(request)
+            if user == "operator" and "plural" in request.match_info:
+                self.authorize(request, verb_of(request), request.match_info["plural"])
+            answer: web.StreamResponse = await handler(request)
         except Refused as error:
-            code = error.code
-            headers = {"Retry-After": str(error.args[1])} if len(error.args) > 1 else {}
-            status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": error.reason}
-            return web.json_response({**status, "message": error.message}, status=code, headers=headers)
-        else:
-            code = answer.status
-            return answer
-        finally:
-            if user == "operator":
-                where = request.match_info.get("namespace", "")
-                self.requests.setdefault(where, Counter())[verb, plural, code] += 1
+            failure = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": error.code}
+            body = {**failure, "reason": error.reason, "message": error.message}
+            return web.json_response(body, status=error.code)
+        return answer
 
     def authorize(self, request: web.Request, verb: str, plural: str) -> None:
         group = request.match_info.get("group", "")
@@ -110,16 +85,6 @@ class Server:
     def is_new(self, request: web.Request) -> bool:
         where = request.match_info
         return (where["plural"], where["namespace"], where["name"]) not in self.objects.stored
-
-    async def disturb(self, namespace: str, verb: str, plural: str) -> None:
-        for fault in self.faults.get(namespace, []):
-            if verb in fault.get("verbs", [verb]) and plural in fault.get("plurals", [plural]) and fault["count"] > 0:
-                fault["count"] -= 1
-                if fault.get("hang"):
-                    await asyncio.Event().wait()
-                refused = Refused(fault["status"], "Injected", "an injected fault")
-                refused.args = (refused.message, *([fault["retry_after"]] if "retry_after" in fault else []))
-                raise refused
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         where = request.match_info
@@ -185,28 +150,14 @@ class Server:
         )
 
     async def watch(self, request: web.Request, resource: Resource, namespace: str) -> web.StreamResponse:
-        task = asyncio.current_task()
-        assert task is not None
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         since = int(request.query.get("resourceVersion") or 0)
-        if since < self.objects.oldest:
-            gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
-            await response.write(json.dumps({"type": "ERROR", "object": gone}).encode() + b"\n")
-            return response
-        news = asyncio.Event()
+        news, wanted = asyncio.Event(), selector(request)
         self.objects.listeners.append(news.set)
-        self.watches[task] = namespace
-        wanted = selector(request)
         try:
             while True:
                 news.clear()
-                if task in self.frozen:
-                    await asyncio.Event().wait()
-                if task in self.broken:
-                    error = {"kind": "Status", "code": 500, "reason": "InternalError", "message": "etcd is away"}
-                    await response.write(json.dumps({"type": "ERROR", "object": error}).encode() + b"\n")
-                    return response
                 for change in [entry for entry in self.objects.history if entry.version > since]:
                     since = change.version
                     if change.resource == resource and (event := event_of(change, namespace, wanted)):
@@ -216,12 +167,10 @@ class Server:
                 except TimeoutError:
                     mark = {"kind": resource.kind, "apiVersion": resource.api_version}
                     body = {"type": "BOOKMARK", "object": {**mark, "metadata": {"resourceVersion": str(since)}}}
-                    if task not in self.frozen:
-                        await response.write(json.dumps(body).encode() + b"\n")
+                    await response.write(json.dumps(body).encode() + b"\n")
         except (ConnectionError, asyncio.CancelledError):
             return response
         finally:
-            del self.watches[task]
             self.objects.listeners.remove(news.set)
 
     async def discover(self, request: web.Request) -> web.Response:
@@ -264,35 +213,6 @@ class Server:
             both = {"groupVersion": f"{group}/{version}", "version": version}
             listed.append({"name": group, "versions": [both], "preferredVersion": both})
         return web.json_response({"kind": "APIGroupList", "apiVersion": "v1", "groups": listed})
-
-    async def set_faults(self, request: web.Request) -> web.Response:
-        self.faults[request.query["namespace"]] = await request.json()
-        return web.json_response({})
-
-    async def disturb_watches(self, request: web.Request) -> web.Response:
-        here = {task for task, namespace in self.watches.items() if namespace == request.query["namespace"]}
-        if request.match_info["what"] == "freeze":
-            self.frozen |= here
-        elif request.match_info["what"] == "break":
-            self.broken |= here
-            for listener in self.objects.listeners:
-                listener()
-        else:
-            for task in here:
-                task.cancel()
-        return web.json_response({"watches": len(here)})
-
-    async def compact(self, request: web.Request) -> web.Response:
-        self.objects.oldest = self.objects.version
-        self.objects.history.clear()
-        return web.json_response({})
-
-    async def count_requests(self, request: web.Request) -> web.Response:
-        here = request.query["namespace"]
-        seen = self.requests.get(here, Counter())
-        counted = [{"verb": v, "plural": p, "code": c, "count": n} for (v, p, c), n in seen.items()]
-        live = [task for task, namespace in self.watches.items() if namespace == here and task not in self.frozen]
-        return web.json_response({"requests": counted, "watches": len(live)})
 
 
 def verb_of(request: web.Request) -> str:

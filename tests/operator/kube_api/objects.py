@@ -55,7 +55,6 @@ class Objects:
 
     schemas: dict[str, Body] = field(default_factory=dict)
     version: int = 1
-    oldest: int = 0
     stored: dict[tuple[str, str, str], Body] = field(default_factory=dict)
     history: list[Changed] = field(default_factory=list)
     listeners: list[Callable[[], None]] = field(default_factory=list)

@@ -108,6 +108,7 @@ class Resync:
         self._metrics = metrics
         self._progress = progress
         self._clock = clock
+        self._told: frozenset[tuple[str, str]] = frozenset()
         self._why_not: str | None = "the MeetupFeeds have not been listed yet"
         self.listed = asyncio.Event()
         """Set when everything has been listed once."""
@@ -156,7 +157,20 @@ class Resync:
             states[_state(body)] += 1
         for state, count in states.items():
             self._metrics.feeds.labels(state=state).set(count)
+        self._tell_wanted()
         self._metrics.queue_depth.set(self._queue.depth())
+
+    def _tell_wanted(self) -> None:
+        """Which feeds are to be read, so that one whose pod is gone is told from one that nobody wants."""
+        wanted: dict[tuple[str, str], bool] = {}
+        for (namespace, _), body in self._cluster.feeds().items():
+            named = (str(body["spec"].get("feed", "")), namespace)
+            wanted[named] = wanted.get(named, False) or not body["spec"].get("paused")
+        for gone in self._told - wanted.keys():
+            self._metrics.feed_wanted.remove(*gone)
+        for named, value in wanted.items():
+            self._metrics.feed_wanted.labels(*named).set(value)
+        self._told = frozenset(wanted)
 
 
 def _state(feed: Manifest) -> str:

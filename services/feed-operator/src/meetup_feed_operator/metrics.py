@@ -1,5 +1,8 @@
 """What the operator says of itself to Prometheus."""
 
+from importlib.metadata import version
+
+from meetupkit.build_info import register_build_info
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
@@ -8,7 +11,14 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        register_build_info(self.registry, "feed-operator", version("meetup-feed-operator"))
         self.feeds = Gauge("meetup_operator_feeds", "MeetupFeeds by state.", ["state"], registry=self.registry)
+        self.feed_wanted = Gauge(
+            "meetup_operator_feed_wanted",
+            "1 if the feed is to be read, 0 while it is paused.",
+            ["feed", "feed_namespace"],
+            registry=self.registry,
+        )
         self.reconciles = Counter(
             "meetup_operator_reconciles_total", "Reconciliations of a feed.", ["outcome"], registry=self.registry
         )
