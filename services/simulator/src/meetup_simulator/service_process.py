@@ -20,13 +20,13 @@ _PAGE_SECONDS: Final = 10.0
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = 60.0) -> T:
+def until(condition: Callable[[], T], what: str, seconds: float = 60.0, *, poll: float = _POLL_SECONDS) -> T:
     """The condition's value as soon as it is true; raises ``TimeoutError`` that says what was waited for."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds:g} s in vain for {what}")
-        time.sleep(_POLL_SECONDS)
+        time.sleep(poll)
     return value
 
 

@@ -41,8 +41,6 @@ class Creator:
         self._progress = progress
         self._giving_up = giving_up
         self._pool = ThreadPoolExecutor(store.concurrency, "create") if store.concurrency > 1 else None
-        self.created = 0
-        """How many objects this process created."""
         self.why_not: str | None = None
         """Why nothing can be stored now."""
 
@@ -57,7 +55,6 @@ class Creator:
                 self.idle()
                 self._create_missing(objects, outcomes)
                 self.why_not = None
-        self.created += sum(outcome is not Outcome.DUPLICATE for outcome in outcomes.values())
         return [outcomes[index] for index in range(len(objects))]
 
     def patiently(self, call: Callable[[], T]) -> T:

@@ -1,8 +1,10 @@
 """What a stream container measures; the README's table names every one of these."""
 
 from enum import StrEnum
+from importlib.metadata import version
 from typing import Final
 
+from meetupkit.build_info import register_build_info
 from meetupkit.records import Reason
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -30,6 +32,7 @@ class Metrics:
 
     def __init__(self, feed: str) -> None:
         self.registry = CollectorRegistry()
+        register_build_info(self.registry, "stream", version("meetup-stream"), feed=feed)
 
         def counter(name: str, meaning: str) -> Counter:
             return Counter(f"meetup_stream_{name}", meaning, ["feed"], registry=self.registry).labels(feed)

@@ -56,7 +56,9 @@ class SegmentsWriter:
         self._held: dict[int, list[tuple[Record, float]]] = {}
         self._held_bytes = 0
         self._held_since = 0.0
-        self._known: OrderedDict[int, set[str]] = OrderedDict()
+        self._known: OrderedDict[int, dict[str, bool]] = OrderedDict()
+        self._found = Batch()
+        self.news = 0
 
     def write(self, lines: Sequence[TimedLine]) -> Batch:
         """Hold the lines' records; durable is what the answer says."""
@@ -77,13 +79,15 @@ class SegmentsWriter:
         """Store what is held if it is large or old enough."""
         self._creator.idle()
         due = self._held and self._clock() - self._held_since >= self._max_age
-        return self.finish() if due or self._held_bytes >= SEGMENT_BYTES else Batch()
+        if due or self._held_bytes >= SEGMENT_BYTES or not self._held:
+            return self.finish()
+        return Batch()
 
     def finish(self) -> Batch:
         """Store what is held, one segment an hour."""
         segments = [self._segment(hour, [record.body for record, _ in held]) for hour, held in self._held.items()]
         self._creator.create_all(segments)
-        batch = Batch()
+        batch, self._found = self._found, Batch()
         for segment, held in zip(segments, self._held.values(), strict=True):
             for record, read_at in held:
                 batch.add(record)
@@ -98,18 +102,23 @@ class SegmentsWriter:
         key = _key(record)
         if key in known:
             self._account.repeated()
+            if not known[key]:  # stored, but the process that did so may have died before it told the ids
+                self._found.add(record)
+                known[key] = True
             return
-        known.add(key)
+        known[key] = True
+        self.news += 1
         if not self._held:
             self._held_since = self._clock()
         self._held.setdefault(hour, []).append((record, read_at))
         self._held_bytes += len(record.body)
 
-    def _known_of(self, hour: int) -> set[str]:
-        """The keys of the hour's records, stored or held; read from its segments the first time."""
+    def _known_of(self, hour: int) -> dict[str, bool]:
+        """The keys of the hour's records, stored or held, and whether this process has read them from the stream."""
         known = self._known.get(hour)
         if known is None:
-            known = self._known[hour] = self._creator.patiently(lambda: self._stored_keys(hour))
+            stored = self._creator.patiently(lambda: self._stored_keys(hour))
+            known = self._known[hour] = dict.fromkeys(stored, False)
         self._known.move_to_end(hour)
         return known
 

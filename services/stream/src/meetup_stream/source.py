@@ -1,7 +1,7 @@
 """The first stop of a record: from Meetup's endless answer to lines in the intake.
 
 A connection is held for as long as it lives and made again when it ends, from as far back as ``resume`` says. Waits
-between tries follow ``reconnect_policy``, anew after each time that something new was stored.
+between tries follow ``reconnect_policy``, anew after each time that something new came.
 """
 
 import logging
@@ -52,7 +52,7 @@ class Source:
         intake: Intake,
         *,
         resume: Callable[[], str],
-        stored: Callable[[], int],
+        news: Callable[[], int],
         metrics: Metrics,
         progress: Progress,
         stopping: threading.Event,
@@ -60,7 +60,7 @@ class Source:
         self._feed = feed
         self._intake = intake
         self._resume = resume
-        self._stored = stored
+        self._news = news
         self._metrics = metrics
         self._progress = progress
         self._stopping = stopping
@@ -100,13 +100,13 @@ class Source:
             on_retry=lambda _, seconds: self._waiting(seconds),
         ):
             with attempt:
-                stored = self._stored()
+                news = self._news()
                 try:
                     self._read_connection(self._resume())
                 except Lost as lost:
                     self._metrics.disconnects[lost.cause].inc()
                     self.why_not = f"not connected: {lost}"
-                    if self._stored() == stored or self._stopping.is_set():
+                    if self._news() == news or self._stopping.is_set():
                         raise
                     log.warning("reconnecting: %s", lost, extra={"event": "reconnect", "cause": lost.cause})
 

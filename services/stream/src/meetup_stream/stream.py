@@ -143,7 +143,7 @@ class Session:
             job.feed,
             self._intake,
             resume=self._resume,
-            stored=lambda: self._creator.created,
+            news=lambda: self._writer.news,
             metrics=metrics,
             progress=progress,
             stopping=self._reading_over,

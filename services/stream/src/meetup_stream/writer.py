@@ -14,7 +14,7 @@ from meetupkit.records import Reason, Record
 from meetupkit.stores.objects import NewObject
 
 from meetup_stream.account import Account
-from meetup_stream.creation import Creator
+from meetup_stream.creation import Creator, Outcome
 from meetup_stream.intake import TimedLine
 from meetup_stream.quarantine import Quarantined, read_or_quarantine
 
@@ -40,6 +40,9 @@ class Batch:
 class Writer(Protocol):
     """A layout. Each method returns what has become durable with it, and waits for a store that is away."""
 
+    news: int
+    """How many records were new to it so far."""
+
     def write(self, lines: Sequence[TimedLine]) -> Batch:
         """Take lines, in the order in which they were read."""
 
@@ -59,6 +62,7 @@ class RecordsWriter:
         self._creator = creator
         self._account = account
         self._seen: OrderedDict[str, int] = OrderedDict()
+        self.news = 0
 
     def write(self, lines: Sequence[TimedLine]) -> Batch:
         """Store the lines; all of them are durable when this returns."""
@@ -68,6 +72,7 @@ class RecordsWriter:
         for (new, of, read_at), outcome in zip(unseen, outcomes, strict=True):
             if isinstance(of, Record):
                 batch.add(of)
+                self.news += outcome is not Outcome.DUPLICATE
                 self._account.record(of, new.name, read_at, outcome)
             else:
                 self._account.rejected(of, new.name, outcome)
