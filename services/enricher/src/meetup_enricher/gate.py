@@ -128,6 +128,7 @@ class Gate:
 
     def _tell(self, before: State, refusal: str | None) -> None:
         state = self._breaker.state
+        self._metrics.api_refused.set(1 if self._breaker.refusal else 0)
         if self._breaker.refusal and not refusal:
             log.error(
                 "Meetup refuses every call, ids stay queued: %s",

@@ -2,8 +2,10 @@
 
 from typing import Final
 
+from meetupkit.build_info import register_build_info
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from meetup_enricher import __version__
 from meetup_enricher.breaker import State
 from meetup_enricher.kinds import KINDS
 from meetup_enricher.profiles import Why
@@ -13,6 +15,9 @@ _CALL_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
 _BATCH_IDS: Final = (1, 2, 5, 10, 20, 50, 100, 150, 199, 200)
 """199 apart from 200, so that full batches can be told from those the linger ended."""
 
+_OUTCOMES: Final = ("queued", "already_queued", "fresh", "missing")
+_STATUSES: Final = ("2xx", "3xx", "4xx", "429", "5xx", "none")
+
 
 class Metrics:
     """Every metric of the service, in a registry of its own."""
@@ -20,6 +25,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry: Final = CollectorRegistry()
         reg = self.registry
+        register_build_info(reg, "enricher", __version__)
         self.queue_depth = Gauge(
             "meetup_enricher_queue_depth", "Ids that wait for their look-up.", ["kind"], registry=reg
         )
@@ -41,6 +47,9 @@ class Metrics:
         )
         self.breaker_state = Gauge(
             "meetup_enricher_breaker_state", "1 for the state the API's breaker is in.", ["state"], registry=reg
+        )
+        self.api_refused = Gauge(
+            "meetup_enricher_api_refused", "1 while Meetup refuses the key, or every call.", registry=reg
         )
         self.breaker_changes = Counter(
             "meetup_enricher_breaker_changes_total", "Changes of the API's breaker.", ["state"], registry=reg
@@ -67,6 +76,10 @@ class Metrics:
             self.stored.labels(kind.name)
             self.unasked.labels(kind.name)
             self.last_success.labels(kind.name)
+            for outcome in _OUTCOMES:
+                self.ids.labels(kind.name, outcome)
+            for status in _STATUSES:
+                self.api_calls.labels(kind.name, status)
             for why in Why:
                 self.missing.labels(kind.name, why.value)
 
