@@ -20,6 +20,8 @@ from meetup_simulator.slack_plugin import SlackStandIn
 from webhook_running import InProcess, log_entry, pushed
 
 StartWebhook = Callable[..., InProcess]
+_signer: Callable[..., Any] = crypt.RSASigner.from_string  # google-auth does not say its types
+_encode: Callable[..., bytes] = jwt.encode
 AUDIENCE = "https://alerts.example/v1/log-export"
 EMAIL = "pubsub-push@meetup-prod.iam.gserviceaccount.com"
 
@@ -46,7 +48,7 @@ class Signer:
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
         )
-        self._signer = crypt.RSASigner.from_string(private, key_id)
+        self._signer = _signer(private, key_id)
 
     def token(self, **changes: Any) -> str:
         """A good token, but for the changes."""
@@ -61,7 +63,7 @@ class Signer:
             "exp": now + 3600,
             **changes,
         }
-        encoded: bytes = jwt.encode(self._signer, {name: value for name, value in claims.items() if value is not None})
+        encoded = _encode(self._signer, {name: value for name, value in claims.items() if value is not None})
         return encoded.decode()
 
 

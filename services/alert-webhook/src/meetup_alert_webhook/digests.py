@@ -70,6 +70,18 @@ class Digest:
             only=alert if self.notices == 0 else None,
         )
 
+    def fold_unreadable(self, at: float) -> "Digest":
+        """The digest with one alert more, of which only the time is known."""
+        first_at = min(self.first_at, at) if self.notices else at
+        return replace(
+            self,
+            others=self.others + 1,
+            notices=self.notices + 1,
+            first_at=first_at,
+            last_at=max(self.last_at, at),
+            only=None,
+        )
+
 
 def _with(lines: tuple[Line, ...], others: int, alert: Alert) -> tuple[tuple[Line, ...], int]:
     resolved = sum(finding.status is Status.RESOLVED for finding in alert.findings)

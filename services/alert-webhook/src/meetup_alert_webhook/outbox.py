@@ -11,6 +11,7 @@ So an alert is in exactly one of the two until it is in Slack. A replica that di
 removal leaves a digest that another replica sends again when its lease has run out: twice rather than never.
 """
 
+import logging
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from meetupkit.stores.documents import AtMost, Create, Delete, Document, Documen
 from meetup_alert_webhook import alerts, digests
 from meetup_alert_webhook.alerts import Alert
 from meetup_alert_webhook.digests import Digest
+
+log = logging.getLogger(__name__)
 
 ITEMS: Final = "alert_outbox"
 DIGESTS: Final = "alert_digests"
@@ -73,7 +76,7 @@ class Outbox:
         there = filling.get(channel)
         folded = there.digest if there else Digest(channel)
         for item in items:
-            folded = folded.fold(alerts.from_json(item.fields["alert"]), item.fields["joined_at"])
+            folded = _folded(folded, item)
         removals = [Delete(ITEMS, item.name, expected_version=item.version) for item in items]
         try:
             filling[channel] = self._write(there, folded, removals)
@@ -104,11 +107,13 @@ class Outbox:
         for document in self._store.query(
             DIGESTS, where=AtMost("until", self._clock()), order_by=["until"], limit=_ORPHANS
         ):
-            digest = digests.from_json(document.fields["digest"])
             try:
+                digest = digests.from_json(document.fields["digest"])
                 adopted.append(self._write(OpenDigest(document.name, digest, document.version, 0.0), digest, ()))
             except Conflict:
                 continue  # another replica was faster
+            except ValueError:
+                log.error("a digest cannot be read any more", extra={"event": "digest_unreadable"})
         return adopted
 
     def _write(self, held: OpenDigest | None, digest: Digest, others: Sequence[Write]) -> OpenDigest:
@@ -127,3 +132,13 @@ class Outbox:
 
     def _fields(self, digest: Digest) -> dict[str, object]:
         return {"by": self._replica, "until": self._clock() + self._lease, "digest": digests.to_json(digest)}
+
+
+def _folded(digest: Digest, item: Document) -> Digest:
+    """The digest with the item; one that another version wrote in another form is counted, and never stops the rest."""
+    at = float(item.fields["joined_at"])
+    try:
+        return digest.fold(alerts.from_json(item.fields["alert"]), at)
+    except ValueError:
+        log.error("an alert in the outbox cannot be read any more", extra={"event": "outbox_unreadable"})
+        return digest.fold_unreadable(at)

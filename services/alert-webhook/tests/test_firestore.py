@@ -1,0 +1,25 @@
+"""The state in Cloud Firestore: the same promises, across replicas."""
+
+from collections.abc import Callable
+
+from meetup_simulator.emulators.pytest_plugin import FirestoreProject
+from meetup_simulator.slack_plugin import SlackStandIn
+from webhook_running import InProcess, firing, group, resolved
+
+StartWebhook = Callable[..., InProcess]
+
+
+def test_replicas_on_firestore_send_once_resolve_in_place_and_digest_the_rest(
+    firestore: FirestoreProject, slack: SlackStandIn, start_webhook: StartWebhook
+) -> None:
+    slow = {"SECONDS_PER_MESSAGE": "1", "DIRECT_WAIT_SECONDS": "0", "DIGEST_SECONDS": "0.5"}
+    one, two = (start_webhook(slack, STATE=firestore.url, **slow) for _ in range(2))
+    alert = firing(feed="rsvps")
+    assert one.alertmanager(group(alert)).json() == {"outcome": "said"}
+    assert two.alertmanager(group(alert)).json() == {"outcome": "duplicate"}
+    outcomes = [one.alertmanager(group(firing("More"), key=f"{number}")).json()["outcome"] for number in range(3)]
+    assert outcomes == ["queued", "queued", "queued"]
+    slack.wait_for_text("3 more alerts")
+    slack.wait_until(lambda: two.alertmanager(group(resolved(alert))).json()["outcome"] in {"said", "duplicate"})
+    slack.wait_for_text("RESOLVED · FeedSilent")
+    assert slack.messages()[0].edits

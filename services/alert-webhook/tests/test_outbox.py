@@ -1,0 +1,202 @@
+"""A digest says how many it holds, and is in exactly one place until Slack has it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from meetup_alert_webhook import alertmanager, digests
+from meetup_alert_webhook.alerts import Alert
+from meetup_alert_webhook.blocks import digest_message
+from meetup_alert_webhook.digests import MAX_LINES, Digest
+from meetup_alert_webhook.outbox import DIGESTS, ITEMS, MAX_FOLD, OpenDigest, Outbox
+from meetup_alert_webhook.pacing import Pace
+from meetup_simulator.slack_limits import error_of
+from meetup_simulator.slack_plugin import SlackStandIn
+from meetupkit.errors import Conflict
+from meetupkit.stores.documents import Create
+from meetupkit.stores.documents_sqlite import SqliteDocuments
+from webhook_running import InProcess, firing, group, log_entry, pushed, resolved
+
+StartWebhook = Callable[..., InProcess]
+LEASE = 60.0
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteDocuments]:
+    documents = SqliteDocuments(tmp_path / "state.sqlite")
+    yield documents
+    documents.close()
+
+
+def alert(name: str = "FeedSlow", severity: str = "warning", *, over: bool = False) -> Alert:
+    fires = firing(name, severity=severity)
+    return alertmanager.to_alert(alertmanager.WebhookBody.model_validate(group(resolved(fires) if over else fires)))
+
+
+def box(store: SqliteDocuments, clock: Clock, replica: str = "a") -> Outbox:
+    return Outbox(store, replica=replica, lease_seconds=LEASE, clock=clock)
+
+
+def put(outbox: Outbox, store: SqliteDocuments, count: int, channel: str = "#a") -> None:
+    for _ in range(count):
+        store.commit([outbox.item(alert(), channel)])
+
+
+def test_everything_that_waits_is_folded_into_its_channels_digest(store: SqliteDocuments, clock: Clock) -> None:
+    outbox = box(store, clock)
+    put(outbox, store, 5, "#a")
+    put(outbox, store, 3, "#b")
+    filling: dict[str, OpenDigest] = {}
+    assert outbox.fold(filling) == 8
+    assert {channel: held.digest.total for channel, held in filling.items()} == {"#a": 5, "#b": 3}
+    assert (store.count(ITEMS), store.count(DIGESTS)) == (0, 2)
+    outbox.sent(filling["#a"])
+    assert store.count(DIGESTS) == 1
+
+
+def test_a_fold_is_no_longer_than_a_commit_may_be(store: SqliteDocuments, clock: Clock) -> None:
+    outbox = box(store, clock)
+    put(outbox, store, MAX_FOLD + 1)
+    filling: dict[str, OpenDigest] = {}
+    assert [outbox.fold(filling), outbox.fold(filling), outbox.fold(filling)] == [MAX_FOLD, 1, 0]
+    assert filling["#a"].digest.notices == MAX_FOLD + 1
+
+
+def test_the_digest_of_a_replica_that_died_is_taken_over_once_and_whole(store: SqliteDocuments, clock: Clock) -> None:
+    dead, one, two = box(store, clock, "dead"), box(store, clock, "one"), box(store, clock, "two")
+    put(dead, store, 4)
+    dead.fold({})
+    assert one.adopt() == []
+    clock.now += LEASE + 1
+    (adopted,) = one.adopt()
+    assert adopted.digest.total == 4
+    assert two.adopt() == []
+
+
+def test_a_replica_that_slept_over_its_lease_writes_nothing_into_what_another_has(
+    store: SqliteDocuments, clock: Clock
+) -> None:
+    slept, other = box(store, clock, "slept"), box(store, clock, "other")
+    put(slept, store, 2)
+    filling: dict[str, OpenDigest] = {}
+    slept.fold(filling)
+    held = filling["#a"]
+    clock.now += LEASE + 1
+    (adopted,) = other.adopt()
+    put(slept, store, 1)
+    assert slept.fold(filling) == 0
+    assert filling == {}
+    with pytest.raises(Conflict):
+        slept.sent(held)
+    assert slept.fold(filling) == 1  # into a new one: nothing is lost
+    other.sent(adopted)
+    assert store.count(DIGESTS) == 1
+
+
+def test_an_item_that_cannot_be_read_any_more_is_counted_and_stops_nothing(
+    store: SqliteDocuments, clock: Clock
+) -> None:
+    outbox = box(store, clock)
+    store.commit([Create(ITEMS, "old", {"channel": "#a", "joined_at": 1.0, "alert": '{"form": "another"}'})])
+    put(outbox, store, 2)
+    filling: dict[str, OpenDigest] = {}
+    assert outbox.fold(filling) == 3
+    assert (filling["#a"].digest.total, filling["#a"].digest.others) == (3, 1)
+    assert error_of(digest_message(filling["#a"].digest)) is None
+
+
+def test_what_is_handed_over_is_taken_at_once(store: SqliteDocuments, clock: Clock) -> None:
+    outbox = box(store, clock)
+    put(outbox, store, 2)
+    filling: dict[str, OpenDigest] = {}
+    outbox.fold(filling)
+    outbox.hand_over(filling["#a"])
+    assert [held.digest.total for held in box(store, clock, "next").adopt()] == [2]
+
+
+def test_a_digest_names_the_worst_kinds_and_counts_the_others() -> None:
+    digest = Digest("#a")
+    for number in range(MAX_LINES + 10):
+        digest = digest.fold(alert(f"Kind{number}"), float(number))
+    digest = digest.fold(alert("Worst", "critical"), 99.0)
+    assert len(digest.lines) == MAX_LINES
+    assert digest.total == MAX_LINES + 11
+    assert digest.others == 11
+    message = digest_message(digest)
+    assert error_of(message) is None
+    assert "31 more alerts" in str(message)
+    assert "and 11 alerts of other kinds" in str(message)
+    assert str(message).index("Worst") < str(message).index("Kind5")
+    assert digests.from_json(digests.to_json(digest)) == digest
+
+
+def test_a_digest_of_one_alert_is_that_alert() -> None:
+    message = digest_message(Digest("#a").fold(alert("Lone"), 1.0))
+    assert "WARNING · Lone" in str(message)
+    assert "more alerts" not in str(message)
+
+
+def test_a_digest_of_resolves_is_green_and_says_so() -> None:
+    digest = Digest("#a").fold(alert(over=True), 1.0).fold(alert("Other", over=True), 2.0)
+    assert digest_message(digest)["attachments"][0]["color"] == "#2f9e44"
+    assert "RESOLVED · 2 more alerts" in str(digest_message(digest))
+
+
+def test_turns_are_given_in_order_and_a_long_line_is_seen() -> None:
+    now = [0.0]
+    pace = Pace(seconds_per_message=1, longest_wait=2, clock=lambda: now[0])
+    assert [pace.turn("#a") for _ in range(4)] == [0, 1, 2, None]
+    assert pace.is_long("#a")
+    assert not pace.is_long("#b")
+    now[0] = 1.5
+    assert pace.turn("#a") == 1.5
+    assert pace.was_long("#a", within=2)
+    now[0] = 3
+    assert not pace.was_long("#a", within=2)
+
+
+def test_a_pause_is_kept_and_never_shortened() -> None:
+    now = [0.0]
+    pace = Pace(seconds_per_message=0, longest_wait=0, clock=lambda: now[0])
+    pace.pause("#a", 30)
+    pace.pause("#a", 3)
+    now[0] = 10
+    assert (pace.paused("#a"), pace.paused("#b")) == (20, 0)
+
+
+def test_more_of_the_same_log_line_becomes_one_digest(slack: SlackStandIn, start_webhook: StartWebhook) -> None:
+    webhook = start_webhook(slack, DIGEST_SECONDS="2")
+    entries = [log_entry(f"entry-{number}", f"attempt {number} failed") for number in range(6)]
+    outcomes = [webhook.log_export(pushed(entry)).json()["outcome"] for entry in entries]
+    assert outcomes == ["said", *["queued"] * 5]
+    assert webhook.log_export(pushed(log_entry("other", "something else"))).json() == {"outcome": "said"}
+    assert "5 x log of rsvps" in slack.wait_for_text("5 more alerts").text
+    slack.wait_until(lambda: webhook.metric("digested_total") == 5)
+
+
+def test_a_digest_that_slack_does_not_take_is_kept_until_it_does(
+    slack: SlackStandIn, start_webhook: StartWebhook
+) -> None:
+    webhook = start_webhook(slack, DIGEST_SECONDS="0.4", DIRECT_WAIT_SECONDS="0", SECONDS_PER_MESSAGE="0.5")
+    for number in range(4):
+        assert webhook.alertmanager(group(firing(), key=f"{number}")).status_code == 200
+    slack.stop()
+    slack.wait_until(lambda: webhook.metric("slack_requests_total", result="unavailable") > 0)
+    assert len(slack.messages()) == 1
+    slack.start()
+    slack.wait_for_text("3 more alerts")
+    assert len(slack.messages()) == 2
