@@ -151,6 +151,7 @@ def test_alerts_during_a_restart_of_the_webhook_arrive_once(
 ) -> None:
     alertmanager.fire("Before", feed="rsvps")
     slack.wait_for_text("WARNING · Before")
+    slack.wait_until(lambda: webhook.metric("sent_total", source="alertmanager") == 1)  # and it is recorded
     webhook.kill()
     alertmanager.fire("Meanwhile", feed="rsvps")
     variables = environ(slack, tmp_path / "state.sqlite", PORT=str(webhook_port))
