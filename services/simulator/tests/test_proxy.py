@@ -194,3 +194,22 @@ def test_an_upstream_that_is_down_ends_the_connection(tcp_proxy: StartProxy) -> 
     proxy = tcp_proxy(port)
     with socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as client:
         assert client.recv(1) == b""
+
+
+def test_a_lost_connection_stays_silent_when_the_proxy_is_healed(proxy: TcpProxy, connect: Connect) -> None:
+    before = connect()
+    before.sendall(b"hello")
+    assert exactly(before, 5) == b"hello"
+    proxy.lose()
+    meanwhile = connect()
+    for client in (before, meanwhile):
+        client.sendall(b"hello")
+        assert_silent(client)
+    assert proxy.fired == {Disturbance.LOSE: 2}
+    proxy.heal()
+    for client in (before, meanwhile):
+        client.sendall(b"hello")
+        assert_silent(client)
+    after = connect()
+    after.sendall(b"hello")
+    assert exactly(after, 5) == b"hello"

@@ -4,6 +4,7 @@ import gzip
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -258,3 +259,10 @@ def test_with_rate_0_a_reader_is_waited_for_while_it_takes_the_past(
     everything = running.published("rsvps")
     assert any(past == everything[start : start + 2500] for start in range(1501))
     assert len(other.result()) == 1500
+
+
+def test_a_clock_that_awaits_its_reader_publishes_nothing_before(simulator: StartSimulator) -> None:
+    meetup = simulator("--rate", "1000", "--count", "20", "--await-reader")
+    with requests.get(meetup.stream_url("photos"), stream=True, timeout=30) as answer:
+        assert len(list(islice(answer.iter_lines(), 20))) == 20
+    assert meetup.published("rsvps") == []

@@ -69,7 +69,7 @@ class Simulator:
         return self._reserved.port
 
     async def start(self) -> None:
-        """Listen; with a rate, publish from now on."""
+        """Listen; with a rate, publish from now on, or from a feed's first reader on."""
         await self._server.start()
         if self._options.rate:
             self._paces = [asyncio.create_task(self._keep_pace(timeline)) for timeline in self._timelines.values()]
@@ -86,6 +86,8 @@ class Simulator:
 
     async def _keep_pace(self, timeline: Timeline) -> None:
         try:
+            if self._options.await_reader:
+                await timeline.first_reader()
             await timeline.keep_pace()
         except (OSError, ValueError, EOFError):
             log.exception("%s cannot be published any further", timeline.feed.name, extra={"event": "source_failed"})

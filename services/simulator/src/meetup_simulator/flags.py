@@ -27,6 +27,7 @@ class Options:
     port: int
     seed: int
     rate: float
+    await_reader: bool
     count: int | None
     epoch: int
     backlog: int
@@ -59,6 +60,7 @@ def parser(environ: Mapping[str, str] = os.environ) -> argparse.ArgumentParser:
         metavar="R",
         help="Records per second and feed; 0: as readers take them.",
     )
+    add("--await-reader", action="store_true", help="A feed's clock starts with its first connection, not at once.")
     add("--count", type=_whole, metavar="N", help="Generated records per feed, then silence; without it no end.")
     add("--epoch", type=_whole, metavar="MS", help="First generated mtime in milliseconds; by default now.")
     add("--backlog", type=_whole, default=5000, metavar="N", help="Published records that a connection may ask for.")
@@ -142,6 +144,7 @@ def read_flags(arguments: Sequence[str], environ: Mapping[str, str] = os.environ
         port=given.port,
         seed=given.seed,
         rate=given.rate,
+        await_reader=given.await_reader,
         count=given.count,
         epoch=int(time.time() * 1000) if given.epoch is None else given.epoch,
         backlog=given.backlog,

@@ -15,17 +15,15 @@ import asyncio
 import contextlib
 import socket
 import struct
-import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 from meetup_simulator.listening import ReservedPort
+from meetup_simulator.loop_thread import LoopThread
 
-T = TypeVar("T")
 _BLOCK_BYTES: Final = 64 * 1024
 _SLICES_PER_SECOND: Final = 20
 """A slowed connection forwards a twentieth of its rate twenty times a second."""
@@ -47,6 +45,7 @@ class Disturbance(StrEnum):
     STALL = "stall"
     SLOW = "slow"
     CUT = "cut"
+    LOSE = "lose"
 
 
 @dataclass(slots=True)
@@ -66,19 +65,28 @@ class _State:
         return direction is None or self.direction in (None, direction)
 
 
+@dataclass(eq=False, slots=True)
+class _Pair:
+    """One connection, and the one to the upstream that belongs to it."""
+
+    client: asyncio.StreamWriter
+    upstream: asyncio.StreamWriter
+    lost: bool
+
+
 class TcpProxy:
     """Forwards every connection to ``host:port``; ``self.port`` is its own."""
 
     def __init__(self, host: str, port: int) -> None:
         self.upstream = (host, port)
         self._reserved = ReservedPort("127.0.0.1", 0)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="tcp-proxy", daemon=True)
+        self._thread = LoopThread("tcp-proxy")
         self._state = _State()
         self._changed = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._pairs: set[_Pair] = set()
         self._fired: Counter[Disturbance] = Counter()
         self._forwarded: Counter[Direction] = Counter()
         self._accepted = 0
@@ -96,22 +104,22 @@ class TcpProxy:
     @property
     def fired(self) -> dict[Disturbance, int]:
         """How often each disturbance struck; a refusal counts once, because the kernel does not tell of each."""
-        return self._do(lambda: dict(self._fired))
+        return self._thread.do(lambda: dict(self._fired))
 
     @property
     def forwarded(self) -> dict[Direction, int]:
         """Bytes forwarded so far each way."""
-        return self._do(lambda: dict(self._forwarded))
+        return self._thread.do(lambda: dict(self._forwarded))
 
     @property
     def accepted(self) -> int:
         """Connections accepted so far."""
-        return self._do(lambda: self._accepted)
+        return self._thread.do(lambda: self._accepted)
 
     @property
     def open(self) -> int:
         """Connections open now."""
-        return self._do(lambda: len(self._tasks))
+        return self._thread.do(lambda: len(self._tasks))
 
     def refuse(self) -> None:
         """New connections are refused (``ECONNREFUSED``); open ones go on."""
@@ -137,9 +145,15 @@ class TcpProxy:
         """End connections opened from now on after so many bytes in this direction, with FIN or RST."""
         self._set(_State(Disturbance.CUT, direction, at_byte=at_byte, rst=rst, times=times))
 
+    def lose(self) -> None:
+        """Connections open now, and new ones until it is healed, are lost: nothing flows on them any more, nobody is
+        told, and to heal does not bring them back. So a peer looks that lost its power, or a NAT that forgot."""
+        self._thread.do(self._lose_open)
+        self._set(_State(Disturbance.LOSE))
+
     def reset_open(self) -> None:
         """Reset every open connection now; counts as ``reset``, and changes nothing for new ones."""
-        self._do(self._reset_open)
+        self._thread.do(self._reset_open)
 
     def heal(self) -> None:
         """No disturbance any more."""
@@ -147,29 +161,18 @@ class TcpProxy:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._run(self._listen())
+        self._thread.run(self._listen())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._run(self._stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._thread.run(self._stop())
+        self._thread.stop()
         self._reserved.close()
 
-    def _run(self, work: Coroutine[None, None, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    def _do(self, act: Callable[[], T]) -> T:
-        async def acted() -> T:
-            return act()
-
-        return self._run(acted())
-
     def _set(self, state: _State) -> None:
-        self._run(self._become(state))
+        self._thread.run(self._become(state))
 
     async def _become(self, state: _State) -> None:
         self._state = state
@@ -202,9 +205,14 @@ class TcpProxy:
         for writer in self._writers:
             _reset(writer)
 
+    def _lose_open(self) -> None:
+        for pair in self._pairs:
+            pair.lost = True
+        self._fired[Disturbance.LOSE] += len(self._pairs)
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._accepted += 1
-        task = self._loop.create_task(self._forward(reader, writer))
+        task = self._thread.loop.create_task(self._forward(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -216,6 +224,7 @@ class TcpProxy:
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         upstream: asyncio.StreamWriter | None = None
+        pair: _Pair | None = None
         try:
             if self._state.strikes(Disturbance.RESET):
                 self._strike(Disturbance.RESET)
@@ -224,7 +233,10 @@ class TcpProxy:
             await self._pass(Disturbance.HANG)
             answers, upstream = await asyncio.open_connection(*self.upstream)
             self._writers.add(upstream)
-            pair = (writer, upstream)
+            pair = _Pair(writer, upstream, lost=self._state.strikes(Disturbance.LOSE))
+            self._pairs.add(pair)
+            if pair.lost:
+                self._strike(Disturbance.LOSE)
             cut = self._state if self._state.strikes(Disturbance.CUT) else None
             async with asyncio.TaskGroup() as pumps:
                 pumps.create_task(self._pump(reader, upstream, Direction.TO_UPSTREAM, cut, pair))
@@ -232,6 +244,8 @@ class TcpProxy:
         except* OSError:
             pass  # one side is gone: the other learns it by the close below
         finally:
+            if pair is not None:
+                self._pairs.discard(pair)
             for side in filter(None, (writer, upstream)):
                 self._writers.discard(side)
                 side.close()
@@ -249,12 +263,14 @@ class TcpProxy:
         sink: asyncio.StreamWriter,
         direction: Direction,
         cut: _State | None,
-        pair: tuple[asyncio.StreamWriter, asyncio.StreamWriter],
+        pair: _Pair,
     ) -> None:
         """Forward one way until the source ends, then half-close the sink, as TCP would."""
         left = cut.at_byte if cut is not None and cut.direction in (None, direction) else None
         slowed = False
         while data := await source.read(self._block(left)):
+            if pair.lost:
+                continue
             await self._pass(Disturbance.STALL, direction)
             if self._state.strikes(Disturbance.SLOW, direction):
                 if not slowed:
@@ -268,6 +284,8 @@ class TcpProxy:
             if cut is not None and left is not None and left <= 0:
                 self._cut(cut, pair)
                 return
+        if pair.lost and direction is Direction.TO_CLIENT:
+            return
         with contextlib.suppress(OSError):
             sink.write_eof()
 
@@ -277,12 +295,12 @@ class TcpProxy:
             size = max(1, int(self._state.bytes_per_second / _SLICES_PER_SECOND))
         return size if left is None else max(1, min(size, left))
 
-    def _cut(self, cut: _State, pair: tuple[asyncio.StreamWriter, asyncio.StreamWriter]) -> None:
+    def _cut(self, cut: _State, pair: _Pair) -> None:
         if cut.times is not None and cut.times <= 0:
             return
         cut.times = None if cut.times is None else cut.times - 1
         self._fired[Disturbance.CUT] += 1
-        for side in pair:
+        for side in (pair.client, pair.upstream):
             if cut.rst:
                 _reset(side)
             else:

@@ -1,4 +1,4 @@
-"""Fixtures: ``simulator`` starts stand-ins for Meetup, ``tcp_proxy`` puts a disturbing proxy before any upstream."""
+"""Fixtures: ``simulator`` starts stand-ins for Meetup; ``tcp_proxy`` and ``http_fault_proxy`` disturb any upstream."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -7,6 +7,7 @@ from typing import Protocol
 import pytest
 
 from meetup_simulator.flags import DEVELOPMENT_KEY
+from meetup_simulator.http_fault_proxy import HttpFaultProxy
 from meetup_simulator.process import SimulatorProcess
 from meetup_simulator.proxy import TcpProxy
 
@@ -22,6 +23,13 @@ class StartProxy(Protocol):
     """Starts a proxy before ``host:port``, on a free port."""
 
     def __call__(self, port: int, host: str = "127.0.0.1") -> TcpProxy:
+        """Return when it listens."""
+
+
+class StartHttpFaultProxy(Protocol):
+    """Starts a proxy for HTTP before ``host:port``, on a free port."""
+
+    def __call__(self, port: int, host: str = "127.0.0.1") -> HttpFaultProxy:
         """Return when it listens."""
 
 
@@ -43,5 +51,16 @@ def tcp_proxy() -> Iterator[StartProxy]:
 
         def start(port: int, host: str = "127.0.0.1") -> TcpProxy:
             return running.enter_context(TcpProxy(host, port))
+
+        yield start
+
+
+@pytest.fixture
+def http_fault_proxy() -> Iterator[StartHttpFaultProxy]:
+    """A factory; every proxy it started is stopped at the end of the test."""
+    with ExitStack() as running:
+
+        def start(port: int, host: str = "127.0.0.1") -> HttpFaultProxy:
+            return running.enter_context(HttpFaultProxy(host, port))
 
         yield start

@@ -82,6 +82,7 @@ class Timeline:
         """A new reader, who gets what is published from now on."""
         reader = Reader(self.published, cut)
         self._readers.add(reader)
+        self._tell()
         return reader
 
     def leave(self, reader: Reader) -> None:
@@ -125,6 +126,11 @@ class Timeline:
         for reader in [reader for reader in self._readers if reader.next < oldest]:
             self._cut(reader)
         self._tell()
+
+    async def first_reader(self) -> None:
+        """Return when somebody reads."""
+        while not self._readers:
+            await self._changed.wait()
 
     async def keep_pace(self) -> None:
         """Publish by the clock, one record every ``1 / rate`` seconds counted from now, until the source ends."""
