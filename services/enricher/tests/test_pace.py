@@ -127,10 +127,12 @@ def test_a_retry_after_is_seconds_or_a_date_or_nothing(text: str | None, seconds
         {"X-RateLimit-Limit": "30", "X-RateLimit-Remaining": "29"},
         {"X-RateLimit-Limit": "0", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "10"},
         {"X-RateLimit-Limit": "many", "X-RateLimit-Remaining": "29", "X-RateLimit-Reset": "10"},
+        {"X-RateLimit-Limit": "30", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1795471405"},
+        {"X-RateLimit-Limit": "30", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "-10"},
         {"X-RateLimit-Limit": "30", "X-RateLimit-Remaining": "nan", "X-RateLimit-Reset": "10"},
     ],
 )
-def test_headers_that_hold_no_whole_budget_are_ignored(headers: dict[str, str]) -> None:
+def test_headers_that_hold_no_whole_budget_of_sense_are_ignored(headers: dict[str, str]) -> None:
     assert read_budget(headers) is None
 
 

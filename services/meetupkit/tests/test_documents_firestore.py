@@ -18,7 +18,7 @@ from google.protobuf.duration_pb2 import Duration  # type: ignore[import-untyped
 from google.protobuf.message import Message  # type: ignore[import-untyped]
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 from meetup_simulator.emulators.pytest_plugin import FirestoreProject
-from meetup_simulator.proxy import Direction, TcpProxy
+from meetup_simulator.proxy import Direction, Disturbance, TcpProxy
 from meetupkit.errors import (
     Conflict,
     DocumentRefused,
@@ -412,6 +412,18 @@ class TestNetwork:
             call(impatient)
         firestore.process.resume()
         succeed(call, impatient)
+
+    @every_call
+    def test_a_connection_whose_peer_vanished_is_given_up_after_one_call(
+        self, proxy: TcpProxy, impatient: FirestoreDocuments, call: Call
+    ) -> None:
+        succeed(call, impatient)
+        proxy.lose()
+        proxy.heal()
+        with pytest.raises(StoreUnavailable, match="did not answer in time"):
+            call(impatient)
+        succeed(call, impatient)
+        assert proxy.fired == {Disturbance.LOSE: 1}
 
     @every_call
     def test_a_server_that_refuses_connections_is_unavailable_and_found_again(

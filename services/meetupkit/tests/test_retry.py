@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 from meetupkit.errors import PermanentError, StoreRefused, StoreUnavailable, Throttled, TransientError
-from meetupkit.retry import INITIAL_SECONDS, call_policy, reconnect_policy
+from meetupkit.retry import INITIAL_SECONDS, LONGEST_ASKED_SECONDS, call_policy, reconnect_policy
 
 
 class Flaky:
@@ -77,3 +77,19 @@ def test_each_outage_gets_all_its_tries() -> None:
         reconnect_policy("call", stopping=stopping, on_retry=lambda _, wait, into=waits: into.append(wait))(call)  # type: ignore[misc]
         assert waits[0] <= INITIAL_SECONDS
         assert all(later >= earlier for earlier, later in pairwise(call.asked_at))
+
+
+@pytest.mark.parametrize("asked", [1e5, 99_999_999_999.0, float("inf")])
+def test_a_wait_that_makes_no_sense_is_cut_to_an_hour(asked: float) -> None:
+    stopping = threading.Event()
+    waits: list[float] = []
+
+    def on_retry(_: TransientError, seconds: float) -> None:
+        waits.append(seconds)
+        stopping.set()  # ends the wait as soon as it begins
+
+    with pytest.raises(StoreUnavailable):
+        reconnect_policy("call", stopping=stopping, on_retry=on_retry)(
+            Flaky(9, StoreUnavailable("away", retry_after=asked))
+        )
+    assert waits == [LONGEST_ASKED_SECONDS]

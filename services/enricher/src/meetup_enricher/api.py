@@ -26,8 +26,9 @@ from meetup_enricher.schemas import (
     QueueState,
 )
 
-RETRY_AFTER_SECONDS: Final = 5
-"""What a sender is asked to wait while the document store does not answer."""
+RETRY_AFTER_SECONDS: Final = 1
+"""What a sender is asked to wait at least while the document store does not answer. Streams wait longer by their own
+policy as the outage lasts; asking for more here would make a short one longer."""
 
 ProfileId = Annotated[int, Path(alias="id", ge=1, le=MAX_ID)]
 _UNAVAILABLE: Final[dict[int | str, dict[str, Any]]] = {

@@ -13,6 +13,9 @@ from typing import Final
 
 LONGEST_SECONDS: Final = 86_400.0
 """Clients of the time tell of waits of "an hour, ... a day" after repeated throttling; more than a day is a mistake."""
+LONGEST_WINDOW_SECONDS: Final = 3600.0
+"""Meetup's windows were of seconds (30 calls in 10 s was seen) to an hour. A ``Reset`` beyond is no window: a time of day
+where seconds until then belong, or a clock gone wrong. Believed, it would stop all calls for a day."""
 LONGEST_BACKOFF_SECONDS: Final = 3600.0
 """Meetup counts throttling "in one hour", so after an hour of silence the count is gone."""
 REPEATED_SECONDS: Final = 60.0
@@ -30,13 +33,13 @@ class Budget:
 
 
 def read_budget(headers: Mapping[str, str]) -> Budget | None:
-    """The budget in an answer's headers; ``None`` if they do not hold a whole one."""
+    """The budget in an answer's headers; ``None`` if they do not hold a whole one that makes sense."""
     limit = _number(headers.get("X-RateLimit-Limit"))
     remaining = _number(headers.get("X-RateLimit-Remaining"))
     reset = _number(headers.get("X-RateLimit-Reset"))
-    if limit is None or remaining is None or reset is None or limit < 1:
+    if limit is None or remaining is None or reset is None or limit < 1 or reset > LONGEST_WINDOW_SECONDS:
         return None
-    return Budget(int(limit), int(remaining), min(reset, LONGEST_SECONDS))
+    return Budget(int(limit), int(remaining), reset)
 
 
 def read_retry_after(value: str | None, now: datetime) -> float | None:

@@ -25,12 +25,16 @@ CEILING_SECONDS: Final = 32.0
 CALL_SECONDS: Final = 60.0
 """One call is given up after this and becomes its caller's outage: longer than any single failover Google describes."""
 
+LONGEST_ASKED_SECONDS: Final = 3600.0
+"""What another side may ask us to wait (``Retry-After``). More is a broken clock or a mistake: a date read by a clock that
+runs years behind asks for years, and more than 292 of them no timer of Python's can take."""
+
 OnRetry = Callable[[TransientError, float], None]
 """Told of each retry before its wait: what failed, and the seconds until the next try."""
 
 
 class _Wait(wait_base):
-    """Truncated exponential with full jitter; at least what the other side asked for.
+    """Truncated exponential with full jitter; at least what the other side asked for, if that makes sense.
 
     No wait is longer than the outage has lasted already, so that recovery never takes longer than the outage did.
     """
@@ -42,7 +46,7 @@ class _Wait(wait_base):
         error = retry_state.outcome.exception() if retry_state.outcome else None
         asked = error.retry_after if isinstance(error, TransientError) and error.retry_after else 0.0
         lasted = max(INITIAL_SECONDS, retry_state.seconds_since_start or 0.0)
-        return max(asked, min(lasted, self._jittered(retry_state)))
+        return max(min(asked, LONGEST_ASKED_SECONDS), min(lasted, self._jittered(retry_state)))
 
 
 def call_policy(

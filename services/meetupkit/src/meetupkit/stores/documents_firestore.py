@@ -6,12 +6,14 @@ document on a condition, and breaks (2.34: ``None._predicate``) when a query fai
 """
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
+from google.api_core.exceptions import DeadlineExceeded
 from google.cloud.firestore_v1 import types
 
 from meetupkit.errors import DocumentTooLarge, StoreRefused, StoreUnavailable
@@ -160,12 +162,28 @@ class FirestoreDocuments:
                 if self._connection is None:
                     self._connection = Connection(self._root, timeout_seconds=self._timeout_seconds)
                 connection = self._connection
+            began = time.monotonic()
             try:
                 yield connection
+            except DeadlineExceeded:
+                self._leave_if_silent(connection, began)
+                raise
             except ValueError as error:  # gRPC's word for a channel that was closed under the call
-                if not self._closed:
+                if self._connection is connection:
                     raise
                 raise StoreUnavailable(f"{self._place} is closed") from error
+            connection.answered_at = time.monotonic()
+
+    def _leave_if_silent(self, connection: Connection, began: float) -> None:
+        """A call had no answer, and no other had one since it began: the next call connects anew.
+
+        The peer may have vanished without a word. TCP takes a quarter of an hour to notice, gRPC's keepalive 40 s, and
+        each call until then would wait in vain.
+        """
+        with self._connecting:
+            if self._connection is connection and connection.answered_at < began:
+                self._connection = None
+                connection.close()
 
     def _options(self, connection: Connection) -> dict[str, Any]:
         return {"retry": None, "timeout": self._timeout_seconds, "metadata": connection.metadata}

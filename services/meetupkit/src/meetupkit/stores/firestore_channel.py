@@ -35,6 +35,8 @@ class Connection:
 
     def __init__(self, root: str, *, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
+        self.answered_at = 0.0
+        """When a call on it last ended with an answer, by the monotonic clock."""
         self.metadata: list[tuple[str, str]] = [("google-cloud-resource-prefix", root)]
         emulator = os.environ.get(EMULATOR_VARIABLE)
         self._credentials: Credentials | None = None
