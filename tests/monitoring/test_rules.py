@@ -1,0 +1,104 @@
+"""The alert rules: each has all a person needs, and is shown to fire when it should and not otherwise."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+from meetupkit.feeds import FEEDS
+
+from . import shipped
+from .shipped import Alert
+
+RULE_TESTS: Final = sorted((Path(__file__).parent / "rules").glob("*.yaml"))
+ALERTS: Final = shipped.alerts()
+FIRST_WORDS: Final = ("deploy", "restart", "quiet night")
+"""What no alert may take for trouble; a test of each rule file says so in its name."""
+
+
+def promtool(*arguments: str | Path) -> None:
+    program = shipped.program("promtool", "prometheus")
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def cases(file: Path) -> list[dict[str, Any]]:
+    return list(yaml.safe_load(file.read_text())["tests"])
+
+
+def expectations(case: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(case.get("promql_expr_test", []))
+
+
+@pytest.mark.parametrize("file", shipped.RULE_FILES, ids=lambda file: file.stem)
+def test_prometheus_takes_every_rule_file(file: Path) -> None:
+    promtool("check", "rules", "--lint=all", "--lint-fatal", file)
+
+
+@pytest.mark.parametrize("file", RULE_TESTS, ids=lambda file: file.stem)
+def test_alerts_fire_when_they_should_and_not_otherwise(file: Path) -> None:
+    promtool("test", "rules", file)
+
+
+def test_every_rule_file_has_its_tests() -> None:
+    assert [file.name for file in RULE_TESTS] == [file.name for file in shipped.RULE_FILES]
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_every_alert_is_seen_to_fire(alert: Alert) -> None:
+    expected = [str(e["expr"]) + str(e["exp_samples"]) for f in RULE_TESTS for c in cases(f) for e in expectations(c)]
+    assert any(alert.name in text and "value" in text for text in expected)
+
+
+@pytest.mark.parametrize("file", RULE_TESTS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("word", FIRST_WORDS)
+def test_no_alert_fires_at_a_deploy_a_restart_or_in_a_quiet_night(file: Path, word: str) -> None:
+    quiet = [case for case in cases(file) if case["name"].startswith("nothing") and word in case["name"]]
+    assert quiet, f"{file.name} has no case for a {word}"
+    for case in quiet:
+        for expectation in expectations(case):
+            others = expectation["expr"].replace(', alertname!="Watchdog"', "")
+            assert (others, expectation["exp_samples"]) == ('ALERTS{alertstate="firing"}', [])
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_every_alert_says_how_bad_what_and_what_to_do(alert: Alert) -> None:
+    assert alert.labels["severity"] in {"critical", "warning", "none"}
+    assert alert.annotations["summary"]
+    assert alert.annotations["description"].endswith((".", "}"))
+    url, _, anchor = alert.annotations["runbook_url"].partition("#")
+    assert url.endswith("/" + str(shipped.RUNBOOKS.relative_to(shipped.REPOSITORY)))
+    assert anchor in shipped.anchors()
+    uid = re.search(r"/d/([\w-]+)", alert.annotations["dashboard_url"])
+    assert uid
+    assert uid[1] in shipped.dashboards()
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_every_wait_has_its_reason(alert: Alert) -> None:
+    """Beside it, or in the lines above it."""
+    if alert.name == "Watchdog":
+        assert alert.waits is None
+        return
+    assert re.search(r"for: \d+[mh]  # \w+|# .+\n\s+for: ", alert.source), alert.source
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_no_message_names_a_label_that_the_alert_does_not_have(alert: Alert) -> None:
+    kept = {label.strip() for group in re.findall(r"by \(([^)]*)\)", alert.expression) for label in group.split(",")}
+    named = {name for text in alert.annotations.values() for name in re.findall(r"\$labels\.(\w+)", text)}
+    assert named <= kept
+
+
+def test_every_feed_has_a_limit_of_silence_beyond_its_read_timeout() -> None:
+    """A connection that is dead is made again before anybody is told."""
+    limits = {
+        rule["labels"]["feed"]: float(rule["expr"].removeprefix("vector(").removesuffix(")"))
+        for rule in shipped.rules()
+        if rule.get("record") == "feed:meetup_stream_silent_after:seconds"
+    }
+    assert limits.keys() == FEEDS.keys()
+    for name, limit in limits.items():
+        assert limit > 4 * FEEDS[name].read_timeout, name
