@@ -3,16 +3,21 @@ import threading
 import time
 
 import google_crc32c
+import pytest
+from meetup_simulator.pytest_plugin import StartHttpFaultProxy
 from meetup_simulator.stored import Stored
 from meetup_stream.account import Account
 from meetup_stream.creation import Creator
 from meetup_stream.lines import OversizedLine
 from meetup_stream.metrics import Metrics
 from meetup_stream.writer import Batch, RecordsWriter
+from meetupkit.errors import StoreUnavailable
 from meetupkit.feeds import FEEDS
 from meetupkit.progress import Progress
 from meetupkit.records import Reason
+from meetupkit.stores.objects import NewObject
 from meetupkit.stores.objects_directory import DirectoryObjects
+from meetupkit.stores.objects_gcs import GcsObjects
 
 
 class Writing:
@@ -116,3 +121,20 @@ def test_only_the_last_names_are_remembered(stored: Stored) -> None:
     for start in range(0, 24_000, 4_000):
         writing.write(*(rsvp(number, 1) for number in range(start, start + 4_000)))
     assert len(writing.writer._seen) == 20_000
+
+
+def test_a_store_that_is_away_is_not_asked_for_every_object_of_a_batch(
+    http_fault_proxy: StartHttpFaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = http_fault_proxy(9)
+    away.answer(503)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", away.url)
+    store = GcsObjects("bucket")
+    tried_once = threading.Event()
+    tried_once.set()
+    creator = Creator(store, metrics=Metrics("rsvps"), progress=Progress(), giving_up=tried_once)
+    with pytest.raises(StoreUnavailable):
+        creator.create_all([NewObject(f"{number}", b"", 0) for number in range(500)])
+    creator.close()
+    store.close()
+    assert away.fired < 3 * store.concurrency

@@ -14,8 +14,8 @@ from typing import Final
 LONGEST_SECONDS: Final = 86_400.0
 """Clients of the time tell of waits of "an hour, ... a day" after repeated throttling; more than a day is a mistake."""
 LONGEST_WINDOW_SECONDS: Final = 3600.0
-"""Meetup's windows were of seconds (30 calls in 10 s was seen) to an hour. A ``Reset`` beyond is no window: a time of day
-where seconds until then belong, or a clock gone wrong. Believed, it would stop all calls for a day."""
+"""Meetup's windows were of seconds (30 calls in 10 s was seen) to an hour. A ``Reset`` beyond is no window: a date
+where the seconds until then belong, or a clock gone wrong. Believed, it would stop all calls for a day."""
 LONGEST_BACKOFF_SECONDS: Final = 3600.0
 """Meetup counts throttling "in one hour", so after an hour of silence the count is gone."""
 REPEATED_SECONDS: Final = 60.0

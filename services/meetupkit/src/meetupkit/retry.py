@@ -26,8 +26,8 @@ CALL_SECONDS: Final = 60.0
 """One call is given up after this and becomes its caller's outage: longer than any single failover Google describes."""
 
 LONGEST_ASKED_SECONDS: Final = 3600.0
-"""What another side may ask us to wait (``Retry-After``). More is a broken clock or a mistake: a date read by a clock that
-runs years behind asks for years, and more than 292 of them no timer of Python's can take."""
+"""What another side may ask us to wait (``Retry-After``). More is a mistake, or a date read by a clock that runs years
+behind; and more than 292 years no timer of Python's can take."""
 
 OnRetry = Callable[[TransientError, float], None]
 """Told of each retry before its wait: what failed, and the seconds until the next try."""

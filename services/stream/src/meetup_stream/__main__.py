@@ -10,7 +10,7 @@ import uuid
 from importlib.metadata import version
 
 from meetupkit import logs
-from meetupkit.errors import MeetupError, PermanentError
+from meetupkit.errors import PermanentError, TransientError
 from meetupkit.ops_server import OpsPages, OpsServer
 from meetupkit.progress import Progress
 from meetupkit.settings import exit_with
@@ -53,12 +53,17 @@ def main() -> None:
 
 
 def _open(url: str) -> ObjectStore:
-    """The store, seen to work: what is wrong with it now is a person's to mend."""
+    """The store, tried once: what a person must change ends the process, an outage is waited for by the cursor's reader.
+
+    To end at an outage too would leave the next try to the cluster, which waits for up to five minutes between two.
+    """
     try:
         store = open_objects(url)
         store.check()
-    except MeetupError as error:
+    except PermanentError as error:
         exit_with(f"STREAM_OBJECTS={url}: {error}")
+    except TransientError as error:
+        log.warning("starting without the object store: %s", error, extra={"event": "store_unavailable_at_start"})
     return store
 
 

@@ -16,7 +16,8 @@ from meetupkit.stores.objects import Created, NewObject, ObjectStore
 from meetup_stream.metrics import Metrics
 
 _TURN_SECONDS: Final = 90.0
-"""One try at an object ends within its store's own timeouts, at most 60 s; a writer that needs longer is stuck."""
+"""A try at some objects while the store is away ends after two rounds of its timeouts, 15 s each in Cloud Storage, and
+eight rounds of a slow store fit; a writer that needs longer is stuck."""
 
 
 T = TypeVar("T")
@@ -30,6 +31,31 @@ class Outcome(Enum):
     """It was there already, the same to the byte."""
     COLLIDED = "collided"
     """Another body has its name; it is stored beside it, its checksum in its name."""
+
+
+class _Run:
+    """One try at many objects: over when as many in a row failed as are tried at once, because the store is away then.
+
+    Without it each of some hundred objects would wait for its own timeout.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._failed_in_a_row = 0  # threads may miscount by a few, which matters to nobody
+        self._error = TransientError("not tried")
+
+    def create(self, create: Callable[[NewObject], Outcome], new: NewObject) -> Outcome:
+        """Create it, or raise why the ones before it could not be created."""
+        if self._failed_in_a_row >= self._most:
+            raise self._error
+        try:
+            outcome = create(new)
+        except TransientError as error:
+            self._failed_in_a_row += 1
+            self._error = error
+            raise
+        self._failed_in_a_row = 0
+        return outcome
 
 
 class Creator:
@@ -77,7 +103,9 @@ class Creator:
                 outcomes[index] = self._create(objects[index])
             return
         failed: TransientError | None = None
-        for index, future in [(index, self._pool.submit(self._create, objects[index])) for index in missing]:
+        run = _Run(self._store.concurrency)
+        futures = [self._pool.submit(run.create, self._create, objects[index]) for index in missing]
+        for index, future in zip(missing, futures, strict=True):
             try:
                 outcomes[index] = future.result()
             except TransientError as error:

@@ -28,10 +28,9 @@ MAX_PENDING: Final = 200_000
 """Ids that may wait: a day of rsvps without an enricher, 2 MB of cursor object. Then the writer waits too."""
 _IDS_A_CALL: Final = 2_000
 """Well under the enricher's bound, and answered in a fraction of its timeout."""
-_TIMEOUT_SECONDS: Final = (5.0, 30.0)
-"""To connect, and for the answer: the enricher only writes its queue before it answers."""
-_REFUSED_PAUSE_SECONDS: Final = 32.0
-"""After an answer that only a person can change, ask at the policy's slowest pace."""
+_TIMEOUT_SECONDS: Final = (5.0, 12.0)
+"""To connect, and for the answer: the enricher only writes its queue before it answers. A little longer than it waits
+for its own store (10 s), so that its 503 is heard; an enricher that vanished without a word costs all of it."""
 _FORGET_SECONDS: Final = 3600.0
 """An id named again within this is not told again; after it, the enricher may find its profile stale."""
 _TURN_SECONDS: Final = sum(_TIMEOUT_SECONDS) + 5.0
@@ -44,6 +43,7 @@ class Enricher:
     def __init__(self, url: str) -> None:
         self._url = f"{url.rstrip('/')}/v1/enrichments"
         self._session = requests.Session()
+        self._refused = False
 
     def accept(self, members: list[int], groups: list[int]) -> None:
         """Return when the ids are durable there; raises ``EnricherUnavailable``."""
@@ -54,17 +54,23 @@ class Enricher:
         except requests.RequestException as error:
             raise EnricherUnavailable(f"the enricher is away: {type(error).__name__}") from error
         if answer.status_code == requests.codes.accepted:
+            self._refused = False
             return
         said = f"the enricher answered {answer.status_code}: {answer.text[:200]}"
         if 400 <= answer.status_code < 500 and answer.status_code not in (408, 429):
-            log.error(said, extra={"event": "enricher_refused", "status": answer.status_code})
-            raise EnricherUnavailable(said, retry_after=_REFUSED_PAUSE_SECONDS)
+            self._say_once(said, answer.status_code)
         after = answer.headers.get("Retry-After", "")
         raise EnricherUnavailable(said, retry_after=float(after) if after.isdecimal() else None)
 
     def close(self) -> None:
         """Let go of the connection."""
         self._session.close()
+
+    def _say_once(self, refusal: str, status: int) -> None:
+        """A person must act. The ids wait all the same: they are kept, and records go on being stored without."""
+        if not self._refused:
+            log.error(refusal, extra={"event": "enricher_refused", "status": status})
+        self._refused = True
 
 
 class Announcer:

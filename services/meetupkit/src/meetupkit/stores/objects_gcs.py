@@ -29,9 +29,9 @@ CONCURRENCY: Final = 32
 """With 30 ms an answer this many keep one core busy (750 objects/s; twice as many only cost more processor time), with
 100 ms they reach 290/s; five feeds at once then stay near the 1,000 writes/s a bucket takes before it scales out."""
 TIMEOUT: Final = (5.0, 10.0)
-"""Seconds to connect, and between two reads of the answer: a store that is slower hangs. An answer takes some 30 ms, and
-a create that is repeated is harmless, so patience gains nothing; but a connection whose peer vanished without a word
-costs all of it after the peer is back."""
+"""Seconds to connect, and between two reads of the answer: a store that is slower hangs. An answer takes some 30 ms,
+and a create that is repeated is harmless, so patience gains nothing; but a connection whose peer vanished without a
+word costs all of it after the peer is back."""
 _NEVER: Final = 1
 """No object has this generation: they are microseconds since the epoch."""
 _OVERLOADED_REASONS: Final = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"})
