@@ -88,6 +88,29 @@ def test_an_id_that_is_unsafe_in_a_name_is_rejected(unsafe: object) -> None:
     assert rejection.reason is Reason.BAD_ID
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"rsvp_id":1,"mtime":2,"deep":' + b"[" * 250 + b"]" * 250 + b"}",
+        b'{"rsvp_id":1,"mtime":2,"half":"\\ud800"}',
+        b'{"rsvp_id":1,"mtime":2,"control":"\x01"}',
+        b'{"rsvp_id":1,"mtime":2,"number":01}',
+        b'{"rsvp_id":1,"mtime":2,"number":-NaN}',
+        b'{"rsvp_id":1,"mtime":2,"number":-Infinity}',
+    ],
+)
+def test_what_no_field_of_the_row_lies_in_must_be_json_too(line: bytes) -> None:
+    rejection = read_line(RSVPS, line)
+    assert isinstance(rejection, Rejection)
+    assert rejection.reason is Reason.NOT_JSON
+
+
+def test_of_a_key_that_comes_twice_the_last_one_counts() -> None:
+    record = read_line(RSVPS, b'{"rsvp_id":8,"mtime":2,"member":{"member_id":1},"rsvp_id":3,"member":{"member_id":4}}')
+    assert isinstance(record, Record)
+    assert (record.data_id, record.members) == ("3", (4,))
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["rsvp_id", "mtime", "member"]), inner),
