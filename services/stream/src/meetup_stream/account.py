@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from meetupkit.records import Reason, Record
 
@@ -10,6 +10,9 @@ from meetup_stream.creation import Outcome
 from meetup_stream.metrics import Metrics
 
 log = logging.getLogger(__name__)
+
+TimedRecord = tuple[Record, float]
+"""A record and the monotonic time at which its line was read, in seconds."""
 
 
 class Account:
@@ -19,29 +22,30 @@ class Account:
         self._metrics = metrics
         self._clock = clock
 
-    def record(self, record: Record, name: str, read_at: float, outcome: Outcome) -> None:
-        """A record is durable; ``read_at`` is the monotonic time at which its line was read."""
-        if outcome is Outcome.DUPLICATE:
-            self._metrics.records_duplicate.inc()
+    def stored(self, records: Sequence[TimedRecord]) -> None:
+        """The records have become durable now."""
+        if not records:
             return
-        now = self._clock()
-        self._metrics.records_stored.inc()
-        self._metrics.bytes_stored.inc(len(record.body))
+        now, moment = self._clock(), time.monotonic()
+        self._metrics.records_stored.inc(len(records))
+        self._metrics.bytes_stored.inc(sum([len(record.body) for record, _ in records]))
         self._metrics.last_stored.set(now)
-        self._metrics.durable_seconds.observe(time.monotonic() - read_at)
-        self._metrics.lag_seconds.observe(max(0.0, now - record.mtime / 1000))
-        if outcome is Outcome.COLLIDED:
-            self._metrics.records_collided.inc()
-            log.warning(
-                "another body has the name %s; this one is kept beside it",
-                name,
-                extra={"event": "collision", "object": name},
-            )
+        self._metrics.durable_seconds.observe_all([moment - read_at for _, read_at in records])
+        self._metrics.lag_seconds.observe_all([max(0.0, now - record.mtime / 1000) for record, _ in records])
+
+    def collided(self, name: str) -> None:
+        """A stored record lies beside another body of its name."""
+        self._metrics.records_collided.inc()
+        log.warning(
+            "another body has the name %s; this one is kept beside it",
+            name,
+            extra={"event": "collision", "object": name},
+        )
 
     def rejected(self, reason: Reason, name: str, outcome: Outcome) -> None:
         """A line that is no record is quarantined; one that comes again is counted as a duplicate."""
         if outcome is Outcome.DUPLICATE:
-            self._metrics.records_duplicate.inc()
+            self.repeated()
             return
         self._metrics.rejected[reason].inc()
         log.warning(
@@ -49,5 +53,5 @@ class Account:
         )
 
     def repeated(self) -> None:
-        """A line whose record was stored by this process not long ago."""
+        """A line whose record was stored before."""
         self._metrics.records_duplicate.inc()

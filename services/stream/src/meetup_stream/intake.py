@@ -6,6 +6,7 @@ it has sent and nobody read is asked for again at the reconnect.
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 from meetup_stream.lines import Line, OversizedLine
@@ -40,14 +41,17 @@ class Intake:
         """Whether nothing more will come in."""
         return self._closed
 
-    def put(self, line: Line, read_at: float, *, timeout: float) -> bool:
-        """Hand over a line; ``False`` if there was no room within ``timeout`` seconds."""
+    def put(self, lines: Sequence[Line], read_at: float, *, timeout: float) -> bool:
+        """Hand over what one read brought, all or nothing; ``False`` if there was no room within ``timeout`` seconds.
+
+        There is room while the bounds are not reached, so they are exceeded by at most one read.
+        """
         with self._changed:
             if self._full() and not self._changed.wait_for(lambda: self._closed or not self._full(), timeout):
                 return False
             if not self._closed:
-                self._lines.append((line, read_at))
-                self._bytes += _size(line)
+                self._lines.extend([(line, read_at) for line in lines])
+                self._bytes += sum(map(_size, lines))
                 self._changed.notify_all()
             return True
 

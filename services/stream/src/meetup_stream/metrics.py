@@ -6,7 +6,9 @@ from typing import Final
 
 from meetupkit.build_info import register_build_info
 from meetupkit.records import Reason
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from meetup_stream.histogram import Histogram
 
 _LAG_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 """From a disk that answers at once to the half hour that a server's backlog was seen to hold."""
@@ -41,8 +43,7 @@ class Metrics:
             return Gauge(f"meetup_stream_{name}", meaning, ["feed"], registry=self.registry).labels(feed)
 
         def histogram(name: str, meaning: str) -> Histogram:
-            made = Histogram(f"meetup_stream_{name}", meaning, ["feed"], buckets=_LAG_BUCKETS, registry=self.registry)
-            return made.labels(feed)
+            return Histogram(f"meetup_stream_{name}", meaning, feed, buckets=_LAG_BUCKETS, registry=self.registry)
 
         self.lines_read = counter("lines_read", "Lines received whole")
         self.bytes_read = counter("bytes_read", "Bytes of the answers' bodies received")

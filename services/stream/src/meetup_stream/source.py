@@ -17,6 +17,7 @@ from meetupkit.feeds import Feed
 from meetupkit.progress import Progress
 from meetupkit.retry import reconnect_policy
 
+from meetup_stream.body import BrokenBody, body_of
 from meetup_stream.intake import Intake
 from meetup_stream.lines import Line, LineSplitter
 from meetup_stream.metrics import Disconnect, Metrics
@@ -25,8 +26,6 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS: Final = 10.0
 """Three SYNs of a lossy network; a server that needs longer is away."""
-_CHUNK_BYTES: Final = 64 * 1024
-"""More than any one record; the bound of what one read brings in."""
 _SLICE_SECONDS: Final = 5.0
 """How long the reader waits for room before it says again that it is alive."""
 _ERROR_BODY_BYTES: Final = 300
@@ -150,28 +149,28 @@ class Source:
 
     def _read_body(self, response: requests.Response) -> None:
         """Every line into the intake; always ends by raising ``Lost``."""
-        splitter = LineSplitter()
+        splitter, body = LineSplitter(), body_of(response)
         try:
-            while chunk := response.raw.read1(_CHUNK_BYTES):
+            while chunk := body.read():
                 now = time.monotonic()
                 self._metrics.last_record.set_to_current_time()
                 self._metrics.bytes_read.inc(len(chunk))
-                for line in splitter.lines(chunk):
-                    self._hand_over(line, now)
-                    self.lines_here += 1
+                if lines := list(splitter.lines(chunk)):
+                    self._hand_over(lines, now)
+                    self.lines_here += len(lines)
                 self._progress.moving("reader", self._feed.read_timeout + _SLICE_SECONDS)
             raise Lost(Disconnect.ENDED, "the server ended the stream")
-        except urllib3.exceptions.ReadTimeoutError:
+        except (TimeoutError, urllib3.exceptions.ReadTimeoutError):
             raise Lost(Disconnect.SILENT, f"silent for {self._feed.read_timeout:g} s") from None
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except (BrokenBody, urllib3.exceptions.HTTPError, OSError) as error:
             raise Lost(Disconnect.BROKEN, f"the connection broke: {_root(error)}") from None
         finally:
             if splitter.torn:
                 self._metrics.torn_tails.inc()
 
-    def _hand_over(self, line: Line, now: float) -> None:
+    def _hand_over(self, lines: list[Line], now: float) -> None:
         """Wait for room as long as it takes: while the store is down, nothing more is read."""
-        while not self._intake.put(line, now, timeout=_SLICE_SECONDS):
+        while not self._intake.put(lines, now, timeout=_SLICE_SECONDS):
             self._progress.moving("reader", 2 * _SLICE_SECONDS)
 
     def _waiting(self, seconds: float) -> None:

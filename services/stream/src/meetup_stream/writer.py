@@ -13,7 +13,7 @@ from meetupkit.feeds import Feed
 from meetupkit.records import Reason, Record
 from meetupkit.stores.objects import NewObject
 
-from meetup_stream.account import Account
+from meetup_stream.account import Account, TimedRecord
 from meetup_stream.creation import Creator, Outcome
 from meetup_stream.intake import TimedLine
 from meetup_stream.quarantine import Quarantined, read_or_quarantine
@@ -68,15 +68,22 @@ class RecordsWriter:
         """Store the lines; all of them are durable when this returns."""
         unseen = self._unseen(lines)
         batch = Batch()
+        stored: list[TimedRecord] = []
         outcomes = self._creator.create_all([new for new, _, _ in unseen])
         for (new, of, read_at), outcome in zip(unseen, outcomes, strict=True):
             if isinstance(of, Record):
                 batch.add(of)
-                self.news += outcome is not Outcome.DUPLICATE
-                self._account.record(of, new.name, read_at, outcome)
+                if outcome is Outcome.DUPLICATE:
+                    self._account.repeated()
+                else:
+                    stored.append((of, read_at))
+                if outcome is Outcome.COLLIDED:
+                    self._account.collided(new.name)
             else:
                 self._account.rejected(of, new.name, outcome)
             self._remember(new)
+        self.news += len(stored)
+        self._account.stored(stored)
         return batch
 
     def idle(self) -> Batch:
