@@ -69,6 +69,7 @@ class Creator:
         self._pool = ThreadPoolExecutor(store.concurrency, "create") if store.concurrency > 1 else None
         self.why_not: str | None = None
         """Why nothing can be stored now."""
+        metrics.store_up.set(1)
 
     def create_all(self, objects: Sequence[NewObject]) -> list[Outcome]:
         """Return when every object is there; what was created in one try is not tried again in the next.
@@ -80,12 +81,14 @@ class Creator:
             with attempt:
                 self.idle()
                 self._create_missing(objects, outcomes)
-                self.why_not = None
+                self._answered()
         return [outcomes[index] for index in range(len(objects))]
 
     def patiently(self, call: Callable[[], T]) -> T:
         """Another call to the store, for as long as it takes."""
-        return reconnect_policy("read", stopping=self._giving_up, on_retry=self._waiting)(call)
+        result = reconnect_policy("read", stopping=self._giving_up, on_retry=self._waiting)(call)
+        self._answered()
+        return result
 
     def idle(self) -> None:
         """Say that the writer is alive."""
@@ -127,7 +130,12 @@ class Creator:
             return Outcome.COLLIDED
         return Outcome.DUPLICATE
 
+    def _answered(self) -> None:
+        self.why_not = None
+        self._metrics.store_up.set(1)
+
     def _waiting(self, error: TransientError, seconds: float) -> None:
+        self._metrics.store_up.set(0)
         self.why_not = f"the object store is away: {error}"
         self._metrics.retries["create"].inc()
         self._progress.moving("writer", seconds + _TURN_SECONDS)

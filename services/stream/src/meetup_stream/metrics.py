@@ -71,6 +71,7 @@ class Metrics:
         self.cursor = gauge("cursor_timestamp_seconds", "The cursor: greatest mtime up to which all is durable")
         self.durable_seconds = histogram("durable_seconds", "From a line's last byte read to its object created")
         self.lag_seconds = histogram("lag_seconds", "From a record's mtime to its object created")
+        self.store_up = gauge("store_up", "1 while the object store takes records, 0 while not")
         self._retries = Counter(
             "meetup_stream_retries", "Calls that failed and were tried again", ["feed", "call"], registry=self.registry
         )
