@@ -1,0 +1,30 @@
+"""Every measurement, by the name it is asked for."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from bench.measurement import Measurement
+from bench.measurements.alerts import alerts
+from bench.measurements.batch import batch
+from bench.measurements.cloud_storage import cloud_storage
+from bench.measurements.enricher import enricher
+from bench.measurements.files import files
+from bench.measurements.lag import lag
+from bench.measurements.memory import memory
+from bench.measurements.operator import operator
+from bench.measurements.start import start
+
+MEASUREMENTS: Final[Mapping[str, Measurement]] = MappingProxyType(
+    {
+        "files": files,
+        "memory": memory,
+        "start": start,
+        "lag": lag,
+        "enricher": enricher,
+        "cloud_storage": cloud_storage,
+        "batch": batch,
+        "alerts": alerts,
+        "operator": operator,
+    }
+)

@@ -1,0 +1,33 @@
+"""Where and when the figures were taken."""
+
+import os
+import platform
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+def conditions(folder: Path, load_before: tuple[float, float, float]) -> str:
+    """A sentence or two; ``folder`` is where the files were written."""
+    load_after = os.getloadavg()
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {_processor()}, {os.cpu_count()} cores; {platform.system()} "
+        f"{platform.release().partition('-')[0]}; Python {platform.python_version()}; {_file_system(folder)}; "
+        f"load average {load_before[0]:.1f} before, {load_after[0]:.1f} after (the measurements' own load included)."
+    )
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _file_system(folder: Path) -> str:
+    stat = shutil.which("stat")
+    if stat is None:
+        return "file system unknown"
+    done = subprocess.run([stat, "-f", "-c", "%T", str(folder)], capture_output=True, text=True, check=True)  # noqa: S603
+    return f"files on {done.stdout.strip()}"

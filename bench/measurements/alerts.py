@@ -1,0 +1,78 @@
+"""From an alert's request sent to its message in Slack, no pace in the way."""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import requests
+from meetup_simulator.service_process import ServiceProcess
+from meetup_simulator.slack_plugin import SlackStandIn
+
+from bench.measurement import Row
+from bench.workbench import Workbench
+
+
+def alerts(bench: Workbench) -> Iterable[Row]:
+    """One alert after the other: the webhook answers when Slack has the message, so its answer tells."""
+    folder, count = bench.new_folder(), bench.scaled(1000)
+    took = []
+    with SlackStandIn() as slack:
+        environ = _environ(slack, folder)
+        with (
+            ServiceProcess("meetup_alert_webhook", environ, folder / "webhook.log") as webhook,
+            requests.Session() as session,
+        ):
+            webhook.wait_ready()
+            for number in range(count):
+                began = time.monotonic()
+                answer = session.post(f"{webhook.url}/v1/alertmanager", json=_firing(number), timeout=30)
+                answer.raise_for_status()
+                took.append(1000 * (time.monotonic() - began))
+            webhook.stop()
+        posted = len(slack.messages())
+    took.sort()
+    yield Row(
+        f"alert webhook: alert sent to message in Slack, {count:,} alerts, {posted:,} messages: median, p99",
+        "p99 under 300 ms",
+        f"{took[len(took) // 2]:.1f}, {took[len(took) * 99 // 100]:.1f} ms",
+        "The claim and the outbox, each on the disk before Slack is called (SQLite's fsync).",
+    )
+
+
+def _environ(slack: SlackStandIn, folder: Path) -> dict[str, str]:
+    settings = {
+        "PORT": "0",
+        "SLACK_TOKEN": slack.token,
+        "SLACK_API_URL": slack.api_url,
+        "SLACK_CHANNEL": slack.channel,
+        "ALLOW_UNAUTHENTICATED": "true",
+        "STATE": f"sqlite:///{folder}/state.sqlite",
+        "SECONDS_PER_MESSAGE": "0",
+        "SILENCE_SECONDS": "0",
+    }
+    return {f"ALERT_WEBHOOK_{name}": value for name, value in settings.items()}
+
+
+def _firing(number: int) -> dict[str, object]:
+    labels = {"alertname": f"Bench{number}", "severity": "critical", "feed": "rsvps"}
+    alert = {
+        "status": "firing",
+        "labels": labels,
+        "annotations": {"summary": "A measurement"},
+        "startsAt": "2026-11-23T20:00:00Z",
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": "http://prometheus.example/graph",
+        "fingerprint": f"{number:016x}",
+    }
+    return {
+        "version": "4",
+        "groupKey": f"bench-{number}",
+        "truncatedAlerts": 0,
+        "status": "firing",
+        "receiver": "slack",
+        "groupLabels": {"alertname": labels["alertname"]},
+        "commonLabels": labels,
+        "commonAnnotations": {},
+        "externalURL": "http://alertmanager.example",
+        "alerts": [alert],
+    }

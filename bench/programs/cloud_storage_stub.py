@@ -1,0 +1,147 @@
+"""Just enough of Cloud Storage's JSON API to be written to, and faster than any client: ``cloud_storage_stub.py [MS]``
+
+Uploads (multipart, resumable in one piece) honour ``ifGenerationMatch``; reads and lists answer from memory; bodies are
+kept of cursors only. ``MS`` is how long each upload takes, as a network would. Prints ``{"port": N}``.
+"""
+
+import asyncio
+import itertools
+import json
+import re
+import sys
+import zlib
+from typing import Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+_LENGTH: Final = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_NAME: Final = re.compile(rb'"name": *"((?:[^"\\]|\\.)*)"')
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_generations: Final = itertools.count(1)
+
+
+class Bucket:
+    """Generation and, of a cursor, body of each object."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, tuple[int, bytes]] = {}
+        self.sessions: dict[str, str] = {}
+        self.records = 0
+        """Lines of the gzip segments."""
+
+
+class Connection(asyncio.Protocol):
+    """One request after the other; answers in order."""
+
+    def __init__(self, bucket: Bucket, delay: float) -> None:
+        self._bucket = bucket
+        self._delay = delay
+        self._held = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember where to answer."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every request that is whole."""
+        self._held += data
+        while (end := self._held.find(b"\r\n\r\n")) >= 0:
+            head = bytes(self._held[:end])
+            found = self._body(head, end + 4)
+            if found is None:
+                if b"100-continue" in head and len(self._held) == end + 4:
+                    self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                return
+            body, stop = found
+            del self._held[:stop]
+            method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
+            self._answer(method, target, head, body)
+
+    def _body(self, head: bytes, at: int) -> tuple[bytes, int] | None:
+        """The body that begins there, and where it ends, if it is whole."""
+        if b"chunked" not in head:  # as Python's client sends it
+            stop = at + (int(found[1]) if (found := _LENGTH.search(head)) else 0)
+            return (bytes(self._held[at:stop]), stop) if len(self._held) >= stop else None
+        parts = []  # as Go's client does
+        while (line := self._held.find(b"\r\n", at)) >= 0:
+            size, at = int(self._held[at:line], 16), line + 2
+            if len(self._held) < at + size + 2:
+                return None
+            parts.append(bytes(self._held[at : at + size]))
+            at += size + 2
+            if not size:
+                return b"".join(parts), at
+        return None
+
+    def _answer(self, method: str, target: str, head: bytes, body: bytes) -> None:
+        parts = urlsplit(target)
+        query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+        if parts.path.startswith("/upload/"):
+            self._upload(query, head, body)
+        elif parts.path.startswith("/stats"):
+            self._send(200, {"objects": len(self._bucket.objects), "records": self._bucket.records})
+        elif parts.path.endswith("/o"):
+            names = sorted(name for name in self._bucket.objects if name.startswith(query.get("prefix", "")))
+            self._send(200, {"items": [{"name": name} for name in names[:1000]]})
+        else:
+            self._object(method, unquote(parts.path.rpartition("/o/")[2]), query)
+
+    def _upload(self, query: dict[str, str], head: bytes, body: bytes) -> None:
+        if session := query.get("upload_id"):
+            self._store(self._bucket.sessions.pop(session), {}, body)
+        elif query.get("uploadType") == "resumable":
+            session = str(next(_generations))
+            found = _NAME.search(body)
+            self._bucket.sessions[session] = found[1].decode() if found else query["name"]
+            host = re.search(rb"host: *([^\r]+)", head, re.IGNORECASE)
+            where = f"http://{host[1].decode() if host else ''}/upload/storage/v1/b/x/o?upload_id={session}"
+            self._send(200, {}, f"Location: {where}\r\n")
+        else:
+            found = _NAME.search(body, 0, 4096)
+            name = query.get("name") or (json.loads(b'"' + found[1] + b'"') if found else "")
+            self._store(name, query, body)
+
+    def _store(self, name: str, query: dict[str, str], body: bytes) -> None:
+        there = self._bucket.objects.get(name, (0, b""))[0]
+        if "ifGenerationMatch" in query and int(query["ifGenerationMatch"]) != there:
+            self._send(412, {"error": {"code": 412, "message": "conditionNotMet", "errors": []}})
+            return
+        generation = next(_generations)
+        kept = body.rsplit(b"\r\n\r\n", 1)[1].rsplit(b"\r\n--", 1)[0] if name.endswith("_cursor") else b""
+        self._bucket.objects[name] = generation, kept
+        if name.endswith(".ndjson.gz"):
+            lines = zlib.decompressobj(wbits=31).decompress(body[body.index(_GZIP_MAGIC) :])
+            self._bucket.records += lines.rstrip(b"\n").count(b"\n") + 1
+        answer = {"kind": "storage#object", "name": name, "bucket": "bench", "generation": str(generation)}
+        if self._delay:
+            asyncio.get_running_loop().call_later(self._delay, self._send, 200, answer)
+        else:
+            self._send(200, answer)
+
+    def _object(self, method: str, name: str, query: dict[str, str]) -> None:
+        generation, body = self._bucket.objects.get(name, (0, b""))
+        if not generation:
+            self._send(404, {"error": {"code": 404, "message": "no such object", "errors": []}})
+        elif method == "GET" and query.get("alt") == "media":
+            self._write(200, "application/octet-stream", body, f"x-goog-generation: {generation}\r\n")
+        else:
+            self._send(200, {"name": name, "bucket": "bench", "generation": str(generation)})
+
+    def _send(self, status: int, value: object, more: str = "") -> None:
+        self._write(status, "application/json", json.dumps(value).encode(), more)
+
+    def _write(self, status: int, kind: str, body: bytes, more: str = "") -> None:
+        head = f"HTTP/1.1 {status} x\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
+        self._transport.write(head.encode() + body)
+
+
+async def serve(delay: float) -> None:
+    """Until it is killed."""
+    bucket = Bucket()
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(bucket, delay), "127.0.0.1", 0)
+    print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)  # noqa: T201
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(float(sys.argv[1]) / 1000 if len(sys.argv) > 1 else 0.0))

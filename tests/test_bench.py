@@ -1,0 +1,43 @@
+"""The measurements run and say something; whether the figures are good is for a person to judge."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import README
+from bench.catalogue import MEASUREMENTS
+from bench.report import COLUMNS, figures, put_between
+from bench.workbench import Workbench
+
+
+def test_a_measurement_yields_rows_that_make_a_table(tmp_path: Path) -> None:
+    rows = list(MEASUREMENTS["files"](Workbench(tmp_path, runs=1, scale=0.005)))
+    assert len(rows) == 2
+    assert all(row.what and row.aim and row.measured and row.limit for row in rows)
+    table = figures(rows, "Conditions.").splitlines()
+    assert table[0] == "Conditions."
+    assert all(line.count(" | ") == len(COLUMNS) - 1 for line in table[2:])
+
+
+def test_inputs_hold_no_record_twice(tmp_path: Path) -> None:
+    lines = Workbench(tmp_path).rsvps(300).read_bytes().splitlines()
+    assert len(set(lines)) == len(lines) == 300
+
+
+def test_a_table_takes_the_place_of_the_former_one_and_of_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "README.md"
+    file.write_text("before\n<!-- x -->\nold\n<!-- /x -->\nafter\n")
+    put_between(file, "x", "new")
+    assert file.read_text() == "before\n<!-- x -->\nnew\n<!-- /x -->\nafter\n"
+
+
+@pytest.mark.parametrize("text", ["no markers yet\n", ""])
+def test_a_readme_without_the_markers_gets_them_at_its_end(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "README.md"
+    file.write_text(text)
+    put_between(file, "x", "new")
+    assert file.read_text() == f"{text}\n<!-- x -->\nnew\n<!-- /x -->\n".lstrip()
+
+
+def test_the_readme_has_a_place_for_the_figures() -> None:
+    assert README.read_text().count("<!-- figures -->") == README.read_text().count("<!-- /figures -->") == 1
