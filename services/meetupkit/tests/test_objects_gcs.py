@@ -10,6 +10,7 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -23,6 +24,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from meetup_simulator.emulators.process import free_port
 from meetup_simulator.emulators.pytest_plugin import Bucket
+from meetup_simulator.proxy import Direction, Disturbance
+from meetup_simulator.pytest_plugin import StartProxy
 from meetupkit.errors import StoreRefused, StoreUnavailable
 from meetupkit.stores.objects import Created, NewObject, open_objects
 from meetupkit.stores.objects_gcs import CONCURRENCY, GcsObjects
@@ -251,6 +254,30 @@ def test_a_start_without_one_permission_is_refused(store: GcsObjects, server: Ca
         store.check()
     denied = "nothing"
     store.check()
+
+
+@pytest.mark.parametrize("at_byte", [1, 15, 30, 60, 100, 150, 200])
+def test_half_an_answer_is_no_answer(
+    at_byte: int, cloud_storage: Bucket, tcp_proxy: StartProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within its head too, which Python's HTTP client takes for a whole one."""
+    body = b"x" * 2000
+    there = NewObject("there", body, google_crc32c.value(body))
+    with closing(GcsObjects(cloud_storage.name)) as whole:
+        whole.create(there)
+    proxy = tcp_proxy(cloud_storage.process.port)
+    proxy.cut(at_byte, Direction.TO_CLIENT)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
+    calls: list[Callable[[GcsObjects], object]] = [
+        lambda store: store.read("there"),
+        lambda store: store.create(there),
+        lambda store: store.replace("there", b"new", expected_version=1),
+    ]
+    with closing(GcsObjects(cloud_storage.name)) as store:
+        for call in calls:
+            with pytest.raises(StoreUnavailable):
+                call(store)
+    assert proxy.fired[Disturbance.CUT] >= len(calls)
 
 
 def test_retry_after_is_handed_on_in_seconds(store: GcsObjects, server: CannedServer) -> None:

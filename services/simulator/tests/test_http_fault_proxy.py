@@ -50,8 +50,8 @@ def test_one_request_of_ten_is_answered_with_the_status(proxy: HttpFaultProxy) -
     proxy.answer(429, every=10, headers={"Retry-After": "3"})
     with requests.Session() as session:
         answers = [members(proxy, session) for _ in range(20)]
-    assert [answer.status_code for answer in answers] == ([200] * 9 + [429]) * 2
-    assert answers[9].headers["Retry-After"] == "3"
+    assert [answer.status_code for answer in answers] == ([429] + [200] * 9) * 2
+    assert answers[10].headers["Retry-After"] == "3"
     assert (proxy.fired, proxy.passed) == (2, 18)
 
 

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Final
 
 from meetupkit import logs
-from meetupkit.errors import StoreRefused, StoreUnavailable
+from meetupkit.errors import MeetupError, StoreRefused, StoreUnavailable
 from meetupkit.ops_server import OpsPages
 from meetupkit.progress import Progress
 from meetupkit.settings import exit_with
@@ -74,13 +74,19 @@ def main() -> None:
 def _open(url: str, health: Health) -> DocumentStore:
     """The store, tried once: what a person must change ends the service, what may pass shows in ``/readyz``."""
     try:
-        store = WatchedDocuments(open_documents(url), health)
+        store = open_documents(url)
+    except MeetupError as error:
+        exit_with(f"ENRICHER_DOCUMENTS: {error}")
+    try:
         store.check()
     except StoreRefused as error:
         exit_with(f"ENRICHER_DOCUMENTS: {error}")
-    except StoreUnavailable:
+    except StoreUnavailable as error:
         log.warning("starting without the document store", extra={"event": "store_unavailable_at_start"})
-    return store
+        health.store_failed(error)
+    else:
+        health.store_answered(time.monotonic())
+    return WatchedDocuments(store, health)
 
 
 if __name__ == "__main__":

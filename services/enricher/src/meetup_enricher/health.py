@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -20,6 +21,7 @@ class Health:
         self._metrics = metrics
         self._lock = threading.Lock()
         self._store_failure: str | None = "the document store has not answered yet"
+        self._failed_at = 0.0
         self._stopping = False
 
     def stop(self) -> None:
@@ -34,9 +36,14 @@ class Health:
         """
         return "stopping" if self._stopping else self._store_failure
 
-    def store_answered(self) -> None:
-        """A call of the store ended as it should."""
+    def store_answered(self, began: float) -> None:
+        """A call of the store that began then (monotonic) ended as it should.
+
+        One that began before another failed does not say that the store is back.
+        """
         with self._lock:
+            if began < self._failed_at:
+                return
             failure, self._store_failure = self._store_failure, None
         if failure:
             self._metrics.store_up.set(1)
@@ -47,6 +54,7 @@ class Health:
         failure = f"the document store does not take ids: {error}"
         with self._lock:
             known, self._store_failure = self._store_failure, failure
+            self._failed_at = time.monotonic()
         self._metrics.store_up.set(0)
         if known == failure:
             return
@@ -92,9 +100,10 @@ class WatchedDocuments:
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
+        began = time.monotonic()
         try:
             yield
         except (StoreUnavailable, StoreRefused) as error:
             self._health.store_failed(error)
             raise
-        self._health.store_answered()
+        self._health.store_answered(began)

@@ -39,9 +39,9 @@ class _Fault:
     asked: int = 0
 
     def strikes(self) -> bool:
-        """Whether this request is one of the share: of ten, the tenth, so that a share needs no luck to be met."""
+        """Whether this request is one of the share: of ten, the first, so that a share needs no luck to be met."""
         self.asked += 1
-        return bool(self.status) and self.asked % self.every == 0
+        return bool(self.status) and (self.asked - 1) % self.every == 0
 
 
 class HttpFaultProxy:

@@ -10,7 +10,7 @@ import uuid
 from importlib.metadata import version
 
 from meetupkit import logs
-from meetupkit.errors import PermanentError, TransientError
+from meetupkit.errors import MeetupError, PermanentError, TransientError
 from meetupkit.ops_server import OpsPages, OpsServer
 from meetupkit.progress import Progress
 from meetupkit.settings import exit_with
@@ -53,12 +53,15 @@ def main() -> None:
 
 
 def _open(url: str) -> ObjectStore:
-    """The store, tried once: what a person must change ends the process, an outage is waited for by the cursor's reader.
+    """The store, tried once: what a person must change ends the process; an outage is waited for at the cursor.
 
     To end at an outage too would leave the next try to the cluster, which waits for up to five minutes between two.
     """
     try:
         store = open_objects(url)
+    except MeetupError as error:
+        exit_with(f"STREAM_OBJECTS={url}: {error}")
+    try:
         store.check()
     except PermanentError as error:
         exit_with(f"STREAM_OBJECTS={url}: {error}")
@@ -67,7 +70,7 @@ def _open(url: str) -> ObjectStore:
     return store
 
 
-def run_until_signal(stream: Stream) -> PermanentError | None:
+def run_until_signal(stream: Stream) -> Exception | None:
     """Run the stream in a thread; this one only waits for SIGTERM, SIGINT or the stream's own end.
 
     A signal handler may interrupt a lock that the stream holds, so it does nothing; the byte that Python writes for a
@@ -78,13 +81,16 @@ def run_until_signal(stream: Stream) -> PermanentError | None:
     signal.set_wakeup_fd(waker.fileno())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    errors: list[PermanentError] = []
+    errors: list[Exception] = []
 
     def run() -> None:
         try:
             stream.run()
         except PermanentError as error:
             errors.append(error)
+        except Exception as error:  # a mistake of the program: its traceback is logged, and the exit code tells of it
+            errors.append(error)
+            raise
         finally:
             waker.send(b"\0")
 

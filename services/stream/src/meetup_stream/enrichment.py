@@ -109,6 +109,7 @@ class Announcer:
         """Announce until ``ended``, then once more what is left; what is not accepted then stays in the cursor."""
         try:
             while not ended.wait(LINGER_SECONDS):
+                self._progress.moving("announcer", _TURN_SECONDS)  # a quiet feed has nothing to tell for hours
                 self._announce(cursor, ended)
             self._announce(cursor, ended)
         except EnricherUnavailable as error:

@@ -193,6 +193,17 @@ def _size_pool(client: Any) -> None:
     session.proxies.update(get_environ_proxies(client.api_endpoint))
     session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
     session.trust_env = False
+    session.hooks["response"].append(_refuse_half_a_head)
+
+
+def _refuse_half_a_head(answer: requests.Response, *_: object, **__: object) -> None:
+    """Python's HTTP client takes a head that breaks off for a whole one, and its body for empty or ended in time.
+
+    Cloud Storage says how long each body is, so an answer that does not lost the end of its head.
+    """
+    length_said = {"Content-Length", "Transfer-Encoding"} & {name.title() for name in answer.headers}
+    if not length_said and answer.status_code != requests.codes.no_content:
+        raise requests.ConnectionError("the answer broke off in its head")
 
 
 @contextmanager

@@ -1,0 +1,88 @@
+"""The announcer between what is stored and an enricher, which here is a server that gives one answer."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from meetup_simulator.http_fault_proxy import HttpFaultProxy
+from meetup_simulator.pytest_plugin import StartHttpFaultProxy
+from meetup_simulator.service_process import until
+from meetup_simulator.stored import Stored
+from meetup_stream.cursor import Cursor
+from meetup_stream.enrichment import Announcer, Enricher
+from meetup_stream.metrics import Metrics
+from meetup_stream.writer import Batch
+from meetupkit.progress import Progress
+from meetupkit.stores.objects_directory import DirectoryObjects
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Announcing:
+    """An announcer in a thread, and a clock of its own by which it is alive or late."""
+
+    def __init__(self, server: HttpFaultProxy, stored: Stored) -> None:
+        self.clock = Clock()
+        self.progress = Progress(self.clock)
+        metrics = Metrics("rsvps")
+        self.announcer = Announcer(Enricher(server.url), metrics=metrics, progress=self.progress)
+        self.cursor = Cursor(
+            DirectoryObjects.from_url(f"file://{stored.directory}"),
+            "rsvps",
+            owner="it",
+            pending=self.announcer.pending,
+            metrics=metrics,
+            progress=self.progress,
+            giving_up=threading.Event(),
+        )
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.announcer.run, args=(self.cursor, self.ended))
+        self.thread.start()
+
+    def tell(self, mtime: int, member: int) -> None:
+        assert self.announcer.add(Batch(mtime, {member}), timeout=1)
+
+
+@pytest.fixture
+def server(http_fault_proxy: StartHttpFaultProxy) -> HttpFaultProxy:
+    server = http_fault_proxy(9)
+    server.answer(202)
+    return server
+
+
+@pytest.fixture
+def announcing(server: HttpFaultProxy, stored: Stored) -> Iterator[Announcing]:
+    announcing = Announcing(server, stored)
+    yield announcing
+    announcing.ended.set()
+    announcing.thread.join()
+
+
+def test_the_cursor_follows_when_the_ids_are_accepted(announcing: Announcing) -> None:
+    announcing.tell(1000, 7)
+    until(lambda: announcing.cursor.mtime == 1000, "the cursor")
+
+
+def test_an_announcer_that_has_nothing_to_tell_is_alive(announcing: Announcing) -> None:
+    announcing.tell(1000, 7)
+    until(lambda: announcing.cursor.mtime == 1000, "the cursor")
+    announcing.clock.now += 3600
+    until(lambda: not announcing.progress.stalled(), "the announcer to say that it moves")
+
+
+def test_a_refusal_is_an_error_once_until_the_enricher_accepts_again(
+    announcing: Announcing, server: HttpFaultProxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    for member in (7, 8):
+        refused = server.fired
+        server.answer(403)
+        announcing.tell(1000 + member, member)
+        until(lambda refused=refused: server.fired >= refused + 3, "some tries")  # type: ignore[misc]
+        server.answer(202)
+        until(lambda member=member: announcing.cursor.mtime == 1000 + member, "the cursor")  # type: ignore[misc]
+    assert [record.levelname for record in caplog.records].count("ERROR") == 2
