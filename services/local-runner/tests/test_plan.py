@@ -1,8 +1,10 @@
 """Which processes run, with which environment."""
 
+import json
 from pathlib import Path
 
 import pytest
+from meetup_local.monitoring import Monitoring
 from meetup_local.plan import Address, Keys, Process, arguments_of, environment_of, plan, waves_of_stop
 from meetup_local.settings import Options, read_options
 from pydantic import SecretStr
@@ -141,3 +143,40 @@ def test_processes_that_need_each_other_are_refused() -> None:
 
     with pytest.raises(ValueError, match="need each other: a, b"):
         list(waves_of_stop(circle))
+
+
+def monitored() -> dict[str, Process]:
+    routes = "url: http://somewhere/v1/alertmanager\n    credentials_file: /etc/token\n"
+    here = Monitoring("/bin/prometheus", "/bin/alertmanager", (Path("/rules/feeds.yaml"),), routes, Path("/data/m"))
+    keys = Keys(SecretStr(KEY), SecretStr(KEY))
+    return {process.name: process for process in plan(options("--monitoring"), keys, here)}
+
+
+def test_prometheus_reads_every_service_and_tells_alertmanager() -> None:
+    prometheus = monitored()["prometheus"]
+    scraped = {"enricher", "alert-webhook"} | {name for name, process in processes().items() if process.feed}
+    assert prometheus.needs == scraped | {"alertmanager"}
+    addresses = {name: f"http://127.0.0.1:{port}" for port, name in enumerate(sorted(prometheus.needs), 4000)}
+    config = json.loads(prometheus.files[0].render(addresses))
+    targets = {scrape["job_name"]: scrape["static_configs"][0]["targets"] for scrape in config["scrape_configs"]}
+    assert targets == {name: [addresses[name].removeprefix("http://")] for name in scraped}
+    assert config["rule_files"] == ["/rules/feeds.yaml"]
+    told = config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]
+    assert told == [addresses["alertmanager"].removeprefix("http://")]
+
+
+def test_alertmanager_has_the_routes_of_a_cluster_and_the_token_in_a_file() -> None:
+    alertmanager = monitored()["alertmanager"]
+    texts = {file.path.name: file.render({"alert-webhook": "http://127.0.0.1:5555"}) for file in alertmanager.files}
+    assert texts == {
+        "token": KEY,
+        "alertmanager.yaml": "url: http://127.0.0.1:5555/v1/alertmanager\n    credentials_file: /data/m/token\n",
+    }
+    assert KEY not in arguments_of(alertmanager, {}, 0)
+    assert arguments_of(alertmanager, {}, 9093)[-1] == "127.0.0.1:9093"
+
+
+def test_silence_is_watched_for_only_where_a_prometheus_could_be_silent() -> None:
+    watched, unwatched = monitored()["alert-webhook"], processes()["alert-webhook"]
+    assert "ALERT_WEBHOOK_SILENCE_SECONDS" not in watched.environ
+    assert unwatched.environ["ALERT_WEBHOOK_SILENCE_SECONDS"] == "0"

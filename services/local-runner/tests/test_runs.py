@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,6 +43,7 @@ class Runner:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env=environ,
+                cwd=Path(__file__).parents[3],
             )
 
     @property
@@ -169,6 +171,29 @@ def test_a_killed_stream_is_a_message_and_comes_back_and_loses_nothing_and_ctrl_
     assert runner.end(signal.SIGINT, within=STOP_SECONDS) == 0
     assert not [process for process in family if process.is_running()]
     assert runner.summary()["rsvps"][3] == 1
+
+
+def test_monitoring_runs_beside_the_pipeline_and_its_heartbeat_reaches_slack(start: Start) -> None:
+    for program in ("prometheus", "prometheus-alertmanager"):
+        if shutil.which(program) is None:
+            pytest.skip(f"part absent: {program}; apt-get install --no-install-recommends {program}")
+    runner = start("--monitoring")
+    prometheus = runner.wait_for(r"(?m)^prometheus: (http://[\d.:]+)/alerts")[1]
+
+    def scraped() -> set[str]:
+        query = {"query": 'up{job!="prometheus"} == 1'}
+        found = requests.get(f"{prometheus}/api/v1/query", params=query, timeout=30).json()["data"]["result"]
+        return {series["metric"]["job"] for series in found}
+
+    until(lambda: scraped() == {"enricher", "alert-webhook", *(f"stream-{feed}" for feed in FEEDS)})
+    until(lambda: "Still watching" in runner.messages())
+    assert runner.end(signal.SIGINT, within=STOP_SECONDS) == 0, runner.out
+
+
+def test_monitoring_that_is_not_there_is_said_and_does_not_hold_up_the_pipeline(start: Start) -> None:
+    runner = start("--monitoring", "--seconds", "6", "--rate", "20", environ={"PATH": "/nowhere"})
+    assert runner.end() == 0, runner.out
+    assert "without monitoring, not on this machine: apt-get install" in runner.out
 
 
 def test_a_second_runner_in_the_same_folder_is_refused_and_the_first_one_stops_in_order(start: Start) -> None:

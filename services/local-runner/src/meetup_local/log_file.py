@@ -12,8 +12,8 @@ _LAST_LINES: Final = 12
 _READ_BYTES: Final = 1024 * 1024
 _KEPT_LINE: Final = 2_000
 """Characters of a line that are kept for a person."""
-_ANNOUNCED: Final = re.compile(r"listening on (http://\S+)")
-"""How the simulator says on stdout where it is."""
+_ANNOUNCED: Final = re.compile(r"listening on http://(\S+)|Listening on\" address=(\S+)")
+"""How the simulator says on stdout where it is, and how Prometheus and Alertmanager do."""
 
 
 class LogFile:
@@ -49,7 +49,7 @@ class LogFile:
                 self._plain.append(text)
                 self._last.append(text)
                 if said := _ANNOUNCED.search(text):
-                    self.address = said[1]
+                    self.address = f"http://{said[1] or said[2]}"
                 continue
             self._last.append(f"{event.get('severity', '')} {event.get('message', '')}"[:_KEPT_LINE])
             match event.get("event"):

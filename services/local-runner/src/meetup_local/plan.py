@@ -4,14 +4,16 @@ A process is an entry of ``plan``. Where it needs another one it holds an ``Addr
 follows from these, so one more process is one more entry.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from meetupkit.feeds import FEEDS, Feed
 from pydantic import SecretStr
 
+from meetup_local.monitoring import INTERVAL_SECONDS, Monitoring, alertmanager_config, prometheus_config
 from meetup_local.settings import Options
 
 INHERITED: Final = frozenset(
@@ -33,6 +35,8 @@ SIMULATOR: Final = "simulator"
 ENRICHER: Final = "enricher"
 SLACK: Final = "slack"
 ALERT_WEBHOOK: Final = "alert-webhook"
+PROMETHEUS: Final = "prometheus"
+ALERTMANAGER: Final = "alertmanager"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +47,33 @@ class Address:
     path: str = ""
 
 
+@dataclass(frozen=True, slots=True)
 class OwnPort:
-    """The port the process took in its first life, so that its address stays when it is restarted; 0 before."""
+    """The port the process took in its first life, so that its address stays when it is restarted; 0 before.
+
+    ``host`` stands before it, with its colon, where a program wants both.
+    """
+
+    host: str = ""
 
 
-Value = str | Address | OwnPort | SecretStr
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A file for the process, written at each start, readable for this user alone; its path is what is handed over."""
+
+    path: Path
+    needs: frozenset[str]
+    render: Callable[[Mapping[str, str]], str]
+    """From the addresses of what it needs to its text."""
+
+
+Value = str | Address | OwnPort | SecretStr | WrittenFile
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One entry of the plan. ``feed`` is set for a stream, ``page`` is what a person looks at.
+    """One entry of the plan. ``feed`` is set for a stream, ``page`` is what a person looks at,
+    ``beside`` are files it reads that no argument names.
 
     ``command`` is a console script that stands beside the interpreter, or the path of a program.
     """
@@ -61,6 +82,7 @@ class Process:
     command: str
     arguments: tuple[Value, ...] = ()
     environ: Mapping[str, Value] = field(default_factory=dict)
+    beside: tuple[WrittenFile, ...] = ()
     feed: str | None = None
     ready_path: str = "/readyz"
     page: str = "/metrics"
@@ -69,7 +91,13 @@ class Process:
     def needs(self) -> frozenset[str]:
         """The processes whose address must be known, and which must be ready, before this one starts."""
         values = (*self.arguments, *self.environ.values())
-        return frozenset(value.process for value in values if isinstance(value, Address))
+        addresses = frozenset(value.process for value in values if isinstance(value, Address))
+        return addresses.union(*(file.needs for file in self.files))
+
+    @property
+    def files(self) -> tuple[WrittenFile, ...]:
+        """What must be written before it starts."""
+        return (*self.beside, *(value for value in self.arguments if isinstance(value, WrittenFile)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +108,61 @@ class Keys:
     alerts: SecretStr
 
 
-def plan(options: Options, keys: Keys) -> tuple[Process, ...]:
-    """Every process of the pipeline."""
-    return (
+def plan(options: Options, keys: Keys, monitoring: Monitoring | None = None) -> tuple[Process, ...]:
+    """Every process of the pipeline, and of its monitoring if there is one."""
+    pipeline = (
         _simulator(options, keys.api),
         _enricher(options, keys.api),
         *(_stream(feed, options) for feed in FEEDS.values()),
         Process(SLACK, "meetup-slack-stand-in", arguments=("--port", OwnPort()), ready_path="/messages", page="/"),
-        _alert_webhook(options, keys.alerts),
+        _alert_webhook(options, keys.alerts, watched=monitoring is not None),
+    )
+    return (*pipeline, *_monitoring(monitoring, keys.alerts)) if monitoring else pipeline
+
+
+def _monitoring(monitoring: Monitoring, token: SecretStr) -> tuple[Process, ...]:
+    jobs = (*(f"stream-{feed}" for feed in FEEDS), ENRICHER, ALERT_WEBHOOK)
+    token_file = monitoring.folder / "token"
+
+    def prometheus_file(addresses: Mapping[str, str]) -> str:
+        targets = {name: addresses[name] for name in jobs}
+        return prometheus_config(targets, monitoring.rules, alertmanager=addresses[ALERTMANAGER])
+
+    def alertmanager_file(addresses: Mapping[str, str]) -> str:
+        return alertmanager_config(monitoring.routes, webhook=addresses[ALERT_WEBHOOK], token_file=token_file)
+
+    listen = ("--web.listen-address", OwnPort("127.0.0.1:"))
+    return (
+        Process(
+            ALERTMANAGER,
+            monitoring.alertmanager,
+            arguments=(
+                "--config.file",
+                WrittenFile(monitoring.folder / "alertmanager.yaml", frozenset({ALERT_WEBHOOK}), alertmanager_file),
+                "--storage.path",
+                str(monitoring.folder / "alertmanager"),
+                "--cluster.listen-address=",
+                *listen,
+            ),
+            beside=(WrittenFile(token_file, frozenset(), lambda _: token.get_secret_value()),),
+            ready_path="/-/ready",
+            page="/",
+        ),
+        Process(
+            PROMETHEUS,
+            monitoring.prometheus,
+            arguments=(
+                "--config.file",
+                WrittenFile(monitoring.folder / "prometheus.yaml", frozenset({ALERTMANAGER, *jobs}), prometheus_file),
+                "--storage.tsdb.path",
+                str(monitoring.folder / "prometheus"),
+                # Its first alerts may come before it knows Alertmanager; it would send them again after a minute only.
+                f"--rules.alert.resend-delay={INTERVAL_SECONDS}s",
+                *listen,
+            ),
+            ready_path="/-/ready",
+            page="/alerts",
+        ),
     )
 
 
@@ -137,7 +212,10 @@ def _stream(feed: Feed, options: Options) -> Process:
     )
 
 
-def _alert_webhook(options: Options, token: SecretStr) -> Process:
+def _alert_webhook(options: Options, token: SecretStr, *, watched: bool) -> Process:
+    unwatched = (
+        {} if watched else {"ALERT_WEBHOOK_SILENCE_SECONDS": "0"}
+    )  # no Prometheus whose silence would mean anything
     return Process(
         ALERT_WEBHOOK,
         "meetup-alert-webhook",
@@ -147,8 +225,8 @@ def _alert_webhook(options: Options, token: SecretStr) -> Process:
             "ALERT_WEBHOOK_SLACK_CHANNEL": _SLACK_CHANNEL,
             "ALERT_WEBHOOK_TOKEN": token,
             "ALERT_WEBHOOK_STATE": options.documents,
-            "ALERT_WEBHOOK_SILENCE_SECONDS": "0",  # no Prometheus runs here whose silence would mean anything
             "ALERT_WEBHOOK_PORT": OwnPort(),
+            **unwatched,
         },
     )
 
@@ -186,7 +264,9 @@ def _text(value: Value, addresses: Mapping[str, str], port: int) -> str:
         case Address():
             return addresses[value.process] + value.path
         case OwnPort():
-            return str(port)
+            return f"{value.host}{port}"
+        case WrittenFile():
+            return str(value.path)
         case SecretStr():
             return value.get_secret_value()
         case _:

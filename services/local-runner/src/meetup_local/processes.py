@@ -116,6 +116,10 @@ class Child:
     def start(self, addresses: Mapping[str, str]) -> None:
         """Begin a life; ``addresses`` are those of the processes it needs."""
         command = Path(sys.executable).parent / self.process.command
+        for file in self.process.files:
+            file.path.parent.mkdir(parents=True, exist_ok=True)
+            file.path.touch(mode=0o600)
+            file.path.write_text(file.render(addresses))
         environ = environment_of(self.process, addresses, self.port, self._environ)
         self._log = LogFile(self._log_path)
         with self._log_path.open("ab") as log:

@@ -4,6 +4,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final
 
 from meetupkit.settings import EXIT_CODE
@@ -13,6 +14,7 @@ from meetup_local import signals
 from meetup_local.alerts import Alerts
 from meetup_local.board import Board, missing
 from meetup_local.data_folder import DataFolderRefused, prepared
+from meetup_local.monitoring import Monitoring, MonitoringAbsent, found
 from meetup_local.pipeline import ChildFailed, ChildRefused, Pipeline
 from meetup_local.plan import Keys, plan
 from meetup_local.screen import Screen
@@ -38,7 +40,7 @@ def run(options: Options, screen: Screen, environ: Mapping[str, str]) -> int:
 
 def _run(options: Options, screen: Screen, environ: Mapping[str, str]) -> int:
     keys = Keys(api=SecretStr(secrets.token_hex(16)), alerts=SecretStr(secrets.token_hex(16)))
-    pipeline = Pipeline(plan(options, keys), logs=options.logs, environ=environ)
+    pipeline = Pipeline(plan(options, keys, _monitoring(options)), logs=options.logs, environ=environ)
     watch = Watch(pipeline, screen, keys.alerts)
     failure: ChildFailed | None = None
     screen.open((("objects", options.objects), ("documents", options.documents), ("logs", str(options.logs))))
@@ -50,6 +52,17 @@ def _run(options: Options, screen: Screen, environ: Mapping[str, str]) -> int:
     finally:
         watch.until_stopped()
     return _sum_up(watch, failure, options, screen, pipeline.killed)
+
+
+def _monitoring(options: Options) -> Monitoring | None:
+    """What was asked for, as far as it is there: a pipeline without it is better than none."""
+    if not options.monitoring:
+        return None
+    try:
+        return found(Path.cwd(), options.data / "monitoring")
+    except MonitoringAbsent as error:
+        _say(f"without monitoring, {error}")
+        return None
 
 
 def _sum_up(watch: "Watch", failure: ChildFailed | None, options: Options, screen: Screen, killed: list[str]) -> int:

@@ -31,6 +31,7 @@ class Options:
     groups: tuple[Path, ...]
     rate: float
     seed: int
+    monitoring: bool = False
 
     @property
     def logs(self) -> Path:
@@ -81,6 +82,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="R",
         help="Records per second and feed; 0 as fast as the streams read.",
     )
+    add(
+        "--monitoring",
+        action="store_true",
+        help="Run Prometheus and Alertmanager too, with the chart's rules and routes, if they are on this machine.",
+    )
     add("--seed", type=int, default=DEFAULT_SEED, help="Seed of everything that is made up.")
     return flags
 
@@ -99,6 +105,7 @@ def read_options(arguments: Sequence[str]) -> Options:
         groups=tuple(given.groups),
         rate=given.rate,
         seed=given.seed,
+        monitoring=given.monitoring,
     )
 
 
@@ -106,7 +113,7 @@ def documented() -> Iterator[tuple[str, str, str]]:
     """Flag, default and meaning, for the README's table and the test that keeps it true."""
     for action in parser()._actions:
         if "--help" not in action.option_strings:
-            flag = f"{action.option_strings[-1]} {action.metavar or 'N'}"
+            flag = action.option_strings[-1] + ("" if action.nargs == 0 else f" {action.metavar or 'N'}")
             default = f"{action.default:g}" if isinstance(action.default, float) else str(action.default or "")
             yield flag, "" if action.default == [] else default, action.help or ""
 
