@@ -2,10 +2,10 @@
 
 import os
 import platform
-import shutil
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+
+import psutil
 
 
 def conditions(folder: Path, load_before: tuple[float, float, float]) -> str:
@@ -26,8 +26,5 @@ def _processor() -> str:
 
 
 def _file_system(folder: Path) -> str:
-    stat = shutil.which("stat")
-    if stat is None:
-        return "file system unknown"
-    done = subprocess.run([stat, "-f", "-c", "%T", str(folder)], capture_output=True, text=True, check=True)  # noqa: S603
-    return f"files on {done.stdout.strip()}"
+    mounts = [part for part in psutil.disk_partitions(all=True) if folder.resolve().is_relative_to(part.mountpoint)]
+    return f"files on {max(mounts, key=lambda part: len(part.mountpoint)).fstype}"

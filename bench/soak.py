@@ -1,8 +1,8 @@
 """``python -m bench.soak [--minutes 60] [--rate 200]``: the pipeline under random faults, for as long as one likes.
 
-Every few seconds something happens: Meetup misbehaves (the simulator's faults), the network to it or to the enricher
-does (a proxy), or a service is ended by SIGTERM or SIGKILL and started again. At the end all faults stop, and what was
-published is compared with what is stored. The table goes to ``tests/README.md``; exit code 1 if counts differ.
+Every few seconds something happens: Meetup misbehaves (the simulator's faults), the network to it does (a proxy), a
+store is away, or a service is ended by SIGTERM or SIGKILL and started again. At the end all faults stop, and what was
+published is compared with what is stored. The table goes to ``tests/README.md``; exit code 1 if the counts differ.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def soak(folder: Path, seconds: float, rate: int, dice: random.Random) -> tuple[
         TcpProxy("127.0.0.1", meetup.port) as to_meetup,
         Pipeline(folder, stores, meetup) as pipeline,
     ):
-        trouble = Trouble(FEED, pipeline, meetup, to_meetup, dice)
+        trouble = Trouble(FEED, folder, pipeline, meetup, to_meetup, dice)
         watch = Watch(trouble, meetup, FEED)
         began = time.monotonic()
         while (spent := time.monotonic() - began) < seconds:

@@ -2,14 +2,17 @@
 
 import random
 import signal
+import sqlite3
 import time
 from collections import Counter
+from contextlib import closing
+from pathlib import Path
 from typing import Final
 
 from meetup_simulator.pipeline import Pipeline
 from meetup_simulator.process import SimulatorProcess
 from meetup_simulator.proxy import TcpProxy
-from meetup_simulator.service_process import ServiceProcess
+from meetup_simulator.service_process import ServiceProcess, until
 
 _OUTAGE_SECONDS: Final = (0.5, 5.0)
 
@@ -18,8 +21,15 @@ class Trouble:
     """A stream and an enricher, and everything that happens to them. Both reach Meetup through the proxy."""
 
     def __init__(
-        self, feed: str, pipeline: Pipeline, meetup: SimulatorProcess, to_meetup: TcpProxy, dice: random.Random
+        self,
+        feed: str,
+        folder: Path,
+        pipeline: Pipeline,
+        meetup: SimulatorProcess,
+        to_meetup: TcpProxy,
+        dice: random.Random,
     ) -> None:
+        self._folder = folder
         self._feed = feed
         self._pipeline = pipeline
         self._meetup = meetup
@@ -38,7 +48,7 @@ class Trouble:
 
     def strike(self) -> None:
         """One thing, at random; an outage is over when this returns."""
-        strikes = (self._end_stream, self._end_enricher, self._outage, self._misbehave)
+        strikes = (self._end_stream, self._end_enricher, self._outage, self._store_outage, self._misbehave)
         self._dice.choice(strikes)()
 
     def end(self) -> None:
@@ -67,8 +77,34 @@ class Trouble:
         kind = self._dice.choice(("refuse", "hang", "stall", "reset_open"))
         getattr(self._to_meetup, kind)()
         self.struck[f"network: {kind}"] += 1
-        time.sleep(self._dice.uniform(*_OUTAGE_SECONDS))
+        self._wait()
         self._to_meetup.heal()
+
+    def _store_outage(self) -> None:
+        if self._dice.random() < 0.5:
+            self._objects_away()
+        else:
+            self._documents_locked()
+
+    def _objects_away(self) -> None:
+        """The directory vanishes and comes back. Not while a stream starts: that would make a new one."""
+        objects, away = self._folder / "objects", self._folder / "objects-away"
+        until(lambda: self._stream.port, "the stream's start")
+        objects.rename(away)
+        self.struck["objects: directory gone"] += 1
+        self._wait()
+        away.rename(objects)
+
+    def _documents_locked(self) -> None:
+        """Somebody else holds the database: nobody can write to it."""
+        with closing(sqlite3.connect(self._folder / "documents.sqlite", isolation_level=None, timeout=30)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            self.struck["documents: locked"] += 1
+            self._wait()
+            database.execute("ROLLBACK")
+
+    def _wait(self) -> None:
+        time.sleep(self._dice.uniform(*_OUTAGE_SECONDS))
 
     def _misbehave(self) -> None:
         faults = self._meetup.faults
