@@ -62,6 +62,10 @@ class Metrics:
         self.events_lost = Counter(
             "meetup_operator_events_lost_total", "Kubernetes events that could not be posted.", registry=self.registry
         )
+        for outcome in ("succeeded", "failed", "crashed"):  # so that a rate over them begins at 0 and not at the first
+            self.reconciles.labels(outcome)
+        for outcome in ("read", "failed"):
+            self.pod_readings.labels(outcome)
         self.queue_depth = Gauge(
             "meetup_operator_queue_depth", "Feeds that are due for a reconciliation.", registry=self.registry
         )

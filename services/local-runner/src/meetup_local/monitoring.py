@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 _RULES: Final = Path("charts/meetup-analysis/rules")
@@ -51,12 +52,20 @@ def found(repository: Path, folder: Path) -> Monitoring:
 
 
 def prometheus_config(
-    targets: Mapping[str, str], rules: Sequence[Path], *, alertmanager: str, interval: str = f"{INTERVAL_SECONDS}s"
+    targets: Mapping[str, str],
+    rules: Sequence[Path],
+    *,
+    alertmanager: str,
+    interval: str = f"{INTERVAL_SECONDS}s",
+    labels: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """Prometheus' configuration; ``targets`` are the addresses by their jobs, all of them ``http://host:port``."""
+    """Prometheus' configuration; ``targets`` are the addresses by their jobs, all of them ``http://host:port``.
+
+    ``labels`` are the external ones, such as ``grafana_url``.
+    """
     every = {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval}
     config = {
-        "global": every,
+        "global": {**every, "external_labels": dict(labels)},
         "rule_files": [str(path) for path in rules],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [_authority(alertmanager)]}]}]},
         "scrape_configs": [
