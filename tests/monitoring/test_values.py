@@ -1,0 +1,74 @@
+"""What is installed beside the chart agrees with the chart, and the two variants with each other."""
+
+import re
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from . import shipped
+
+FOLDER: Final = shipped.RUNBOOKS.parent
+
+
+def loaded(name: str) -> Any:
+    return yaml.safe_load((FOLDER / name).read_text())
+
+
+STACK: Final = loaded("kube-prometheus-stack.yaml")
+ROUTES: Final = loaded("alertmanager.yaml")
+MANAGED: Final = loaded("managed-prometheus.yaml")
+
+
+def test_the_stacks_alertmanager_has_the_configuration_that_is_tested() -> None:
+    assert STACK["alertmanager"]["config"] == ROUTES
+
+
+def test_alertmanager_sends_to_the_service_that_the_chart_makes() -> None:
+    template = (shipped.CHART / "templates" / "alert-webhook" / "service.yaml").read_text()
+    port = re.search(r"name: http, port: (\d+)", template)
+    assert port
+    for receiver in ROUTES["receivers"]:
+        for webhook in receiver["webhook_configs"]:
+            assert webhook["url"] == f"http://meetup-alert-webhook.meetup.svc:{port[1]}/v1/alertmanager"
+
+
+def test_alertmanager_finds_the_token_that_it_brings() -> None:
+    paths = {
+        w["http_config"]["authorization"]["credentials_file"] for r in ROUTES["receivers"] for w in r["webhook_configs"]
+    }
+    mounted = {
+        f"/etc/alertmanager/secrets/{name}/token" for name in STACK["alertmanager"]["alertmanagerSpec"]["secrets"]
+    }
+    assert paths == mounted
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [STACK["prometheus"]["prometheusSpec"]["externalLabels"], MANAGED["rules"]["externalLabels"]],
+    ids=["stack", "managed"],
+)
+def test_alerts_know_where_grafana_is(labels: dict[str, str]) -> None:
+    named = {
+        name for alert in shipped.alerts() for name in re.findall(r"\$externalLabels\.(\w+)", str(alert.annotations))
+    }
+    assert labels.keys() == named
+
+
+def test_grafanas_sidecar_looks_for_the_label_that_the_chart_gives() -> None:
+    values = yaml.safe_load((shipped.CHART / "values.yaml").read_text())
+    assert list(values["monitoring"]["dashboards"]["labels"]) == [STACK["grafana"]["sidecar"]["dashboards"]["label"]]
+
+
+def test_the_heartbeat_has_a_route_of_its_own_and_is_missed_only_after_several() -> None:
+    watchdog = next(route for route in ROUTES["route"]["routes"] if 'alertname = "Watchdog"' in route["matchers"])
+    assert watchdog["receiver"] == "heartbeat"
+    assert watchdog["repeat_interval"] == "5m"  # a quarter of ALERT_WEBHOOK_SILENCE_SECONDS
+    assert any(alert.name == "Watchdog" for alert in shipped.alerts())
+
+
+def test_only_alerts_of_one_feed_hide_each_other() -> None:
+    """Labels that both lack count as equal; or one critical alert would hide every warning of a namespace."""
+    for rule in ROUTES["inhibit_rules"]:
+        assert 'feed =~ ".+"' in rule["source_matchers"]
+        assert "feed" in rule["equal"]
