@@ -40,8 +40,10 @@ def divided(count: str, unit: str) -> str:
 
 
 def shortened_rules(text: str) -> str:
-    """A rule file with its waits, its windows and the limits of silence divided."""
-    text = re.sub(r"for: (\d+)([smhd])\b", lambda found: f"for: {divided(found[1], found[2])}", text)
+    """A rule file with its waits, its windows, its interval and the limits of silence divided."""
+    text = re.sub(
+        r"\b(for|interval): (\d+)([smhd])\b", lambda found: f"{found[1]}: {divided(found[2], found[3])}", text
+    )
     text = re.sub(r"\[(\d+)([smhd])\]", lambda found: f"[{divided(found[1], found[2])}]", text)
     return re.sub(r"vector\((\d{2,})\)", lambda found: f"vector({int(found[1]) / FACTOR:g})", text)
 
