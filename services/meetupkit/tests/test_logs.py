@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,7 @@ def written() -> Iterator[io.StringIO]:
     logs.configure("meetup-example", version="1.2.3", stream=stream, feed="rsvps")
     yield stream
     root.handlers[:], root.level = handlers, level
+    threading.excepthook = threading.__excepthook__
     logging.captureWarnings(capture=False)
 
 
@@ -52,3 +54,12 @@ def test_a_terminal_gets_readable_lines() -> None:
     formatter = logs.TerminalFormatter({"feed": "rsvps"})
     record = logging.makeLogRecord({"msg": "connected to %s", "args": ("x",), "levelname": "INFO"})
     assert formatter.format(record).endswith("INFO    rsvps connected to x")
+
+
+def test_a_thread_that_dies_is_an_event(written: io.StringIO) -> None:
+    thread = threading.Thread(target=lambda: [].pop(), name="writer")
+    thread.start()
+    thread.join()
+    entry = json.loads(written.getvalue())
+    assert (entry["severity"], entry["event"]) == ("CRITICAL", "thread_died")
+    assert "IndexError" in entry["message"]

@@ -207,7 +207,9 @@ def _confined(resource: Resource, before: Body | None, new: Body, subresource: s
     """What the endpoint lets a client write: the status by its subresource alone, all else by the object's."""
     new = copy.deepcopy(new)
     if subresource == "status":
-        base = copy.deepcopy(before) if before else {k: new[k] for k in ("apiVersion", "kind", "metadata") if k in new}
+        base: Body = (
+            copy.deepcopy(before) if before else {k: new[k] for k in ("apiVersion", "kind", "metadata") if k in new}
+        )
         if "managedFields" not in new.get("metadata", {}) and before:
             new["metadata"]["managedFields"] = copy.deepcopy(before["metadata"].get("managedFields", []))
         return {**base, "status": new.get("status", {})}
@@ -230,12 +232,12 @@ def _own_changes(before: Body | None, new: Body, manager: str, subresource: str)
     for entry in _entries(new):
         entry["fieldsV1"] = to_fields(from_fields(entry["fieldsV1"]) - changed - gone)
     if changed:
-        entry = _entry(new, manager, "Update", subresource)
-        if entry is None:
-            entry = {"manager": manager, "operation": "Update", "apiVersion": new["apiVersion"], "fieldsV1": {}}
-            entry |= {"subresource": subresource} if subresource else {}
-            new["metadata"].setdefault("managedFields", []).append(entry)
-        entry["fieldsV1"] = to_fields(from_fields(entry["fieldsV1"]) | changed)
+        found: Body | None = _entry(new, manager, "Update", subresource)
+        if found is None:
+            found = {"manager": manager, "operation": "Update", "apiVersion": new["apiVersion"], "fieldsV1": {}}
+            found |= {"subresource": subresource} if subresource else {}
+            new["metadata"].setdefault("managedFields", []).append(found)
+        found["fieldsV1"] = to_fields(from_fields(found["fieldsV1"]) | changed)
 
 
 def _content(body: Body) -> Body:
@@ -278,7 +280,7 @@ def json_patch(body: Body, operations: list[Body]) -> Body:
     new = copy.deepcopy(body)
     for operation in operations:
         *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:]]
-        node = new
+        node: Any = new
         for name in parents:
             node = node[int(name)] if isinstance(node, list) else node[name]
         if operation["op"] == "remove":

@@ -8,9 +8,12 @@ see. Fields come from ``extra=``; ``event`` is the stable name of what happened.
 import json
 import logging
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from typing import Final, TextIO
+
+log = logging.getLogger(__name__)
 
 _ERROR_EVENT: Final = "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent"
 """Marks an entry for Error Reporting, which then groups it by its stack trace."""
@@ -32,6 +35,14 @@ def configure(service: str, *, version: str, level: str = "INFO", stream: TextIO
     root.setLevel(level)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # below that it writes whole URLs, keys included
     logging.captureWarnings(capture=True)
+    threading.excepthook = _log_end_of_thread
+
+
+def _log_end_of_thread(end: threading.ExceptHookArgs) -> None:
+    """A thread that dies of a mistake of ours is one event, not a traceback beside the log."""
+    if end.exc_value is not None:
+        name = end.thread.name if end.thread else "a thread"
+        log.critical("%s died", name, extra={"event": "thread_died"}, exc_info=end.exc_value)
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, object]:

@@ -80,7 +80,7 @@ class ServiceProcess:
 
     def ready(self) -> bool:
         """Whether ``/readyz`` says so now."""
-        return self.get("/readyz").status_code == requests.codes.ok
+        return bool(self.get("/readyz").status_code == requests.codes.ok)
 
     def wait_ready(self, seconds: float = 60.0) -> Self:
         """Return when it is ready."""

@@ -64,6 +64,8 @@ class Metrics:
         self.disconnects = {cause: self._disconnects.labels(feed, cause) for cause in Disconnect}
         self.torn_tails = counter("torn_tails", "Beginnings of a record at the end of a connection")
         self.connects = counter("connects", "Connections that the server answered with 200")
+        self.overlaps = counter("overlaps", "Connections whose first record was known: nothing is missing before it")
+        self.gaps = counter("gaps", "Connections whose first record was new: the server may have forgotten some before")
         self.connected = gauge("connected", "1 while a connection is open and answered")
         self.waiting = gauge("intake_lines", "Lines read and not yet stored")
         self.last_record = gauge("last_record_timestamp_seconds", "When the last line was read")

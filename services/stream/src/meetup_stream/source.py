@@ -51,6 +51,8 @@ class Source:
         intake: Intake,
         *,
         resume: Callable[[], str],
+        opened: Callable[[], None],
+        closed: Callable[[str], None],
         news: Callable[[], int],
         metrics: Metrics,
         progress: Progress,
@@ -59,6 +61,8 @@ class Source:
         self._feed = feed
         self._intake = intake
         self._resume = resume
+        self._opened = opened
+        self._closed = closed
         self._news = news
         self._metrics = metrics
         self._progress = progress
@@ -103,9 +107,13 @@ class Source:
                 try:
                     self._read_connection(self._resume())
                 except Lost as lost:
+                    if self._stopping.is_set():
+                        self._closed("stopped")
+                        raise
                     self._metrics.disconnects[lost.cause].inc()
+                    self._closed(lost.cause)
                     self.why_not = f"not connected: {lost}"
-                    if self._news() == news or self._stopping.is_set():
+                    if self._news() == news:
                         raise
                     log.warning("reconnecting: %s", lost, extra={"event": "reconnect", "cause": lost.cause})
 
@@ -113,6 +121,7 @@ class Source:
         self._progress.moving("reader", CONNECT_SECONDS + self._feed.read_timeout + _SLICE_SECONDS)
         with self._get(url) as response:
             self._response, self.why_not, self.lines_here = response, None, 0
+            self._opened()
             self._metrics.connects.inc()
             self._metrics.connected.set(1)
             log.info("connected to %s", url, extra={"event": "connected", "url": url})

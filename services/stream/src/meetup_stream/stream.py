@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from meetupkit.errors import MeetupError, StoreUnavailable
+from meetupkit.errors import PermanentError, StoreUnavailable
 from meetupkit.feeds import Feed
 from meetupkit.progress import Progress
 from meetupkit.seams import Seam, passed
@@ -22,6 +22,7 @@ from meetup_stream.creation import Creator
 from meetup_stream.cursor import Cursor, wait_until_abandoned
 from meetup_stream.enrichment import Announcer, Enricher
 from meetup_stream.intake import Intake
+from meetup_stream.ledger import Ledger
 from meetup_stream.metrics import Metrics
 from meetup_stream.resume import is_trickle, resume_url
 from meetup_stream.segments import SegmentsWriter
@@ -123,13 +124,14 @@ class Session:
         self._progress = progress
         self._reading_over = threading.Event()
         self._writing_over = threading.Event()
-        self._refusal: MeetupError | None = None
+        self._refusal: PermanentError | None = None
         self._pass_running = False
         self._last_line_at = 0.0
         self._intake = Intake()
         self._creator = Creator(job.store, metrics=metrics, progress=progress, giving_up=giving_up)
         self._writer = _writer(job, self._creator, Account(metrics))
         self._announcer = Announcer(job.enricher, metrics=metrics, progress=progress) if job.enricher else None
+        self._ledger = Ledger(job.feed, job.label, job.store, metrics=metrics)
         self._cursor = Cursor(
             job.store,
             job.label,
@@ -143,6 +145,8 @@ class Session:
             job.feed,
             self._intake,
             resume=self._resume,
+            opened=lambda: self._ledger.opened(mtime_before=self._cursor.mtime, provable=not self._pass_running),
+            closed=self._ledger.closed,
             news=lambda: self._writer.news,
             metrics=metrics,
             progress=progress,
@@ -170,6 +174,7 @@ class Session:
             self._creator.close()
         if not self._cursor.lost_to:
             self._cursor.save()
+            self._ledger.save(now=True)
         if self._refusal:
             raise self._refusal
         return self._cursor.lost_to
@@ -189,7 +194,7 @@ class Session:
     def _read(self) -> None:
         try:
             self._source.run()
-        except MeetupError as error:
+        except PermanentError as error:
             self._refusal = error
         finally:
             self._intake.close()
@@ -203,7 +208,10 @@ class Session:
                 self._last_line_at = time.monotonic()
                 self._metrics.lines_read.inc(len(lines))
                 passed(Seam.RECORD_READ)
-                self._follow_up(self._writer.write(lines))
+                for portion in self._ledger.portions(lines):
+                    before = self._writer.news
+                    self._follow_up(self._writer.write(portion))
+                    self._ledger.wrote(portion, self._writer.news - before)
             else:
                 self._follow_up(self._writer.idle())
                 self._look_for_end_of_pass()
@@ -223,8 +231,11 @@ class Session:
                 return
 
     def _keep_cursor(self) -> None:
-        self._cursor.keep(self._writing_over)
-        if self._cursor.lost_to:
+        try:
+            self._cursor.keep(self._writing_over, also=self._ledger.save)
+        except PermanentError as error:
+            self._refusal = error
+        if self._refusal or self._cursor.lost_to:
             self.stop()
 
     def _resume(self) -> str:

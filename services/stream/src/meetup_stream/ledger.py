@@ -1,0 +1,198 @@
+"""The ledger: one object a day that answers "is anything missing from that day?".
+
+Each connection has an entry: when it was open, how it ended, what became of its lines. A connection asks for all that
+the server still has, so the first record that it brings is normally one that is known already, and that proves that
+nothing lies between it and the connection before. A first record that is new means that the server's backlog did not
+reach back: a possible gap, which is counted, logged, and named by the mtimes at its two ends.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from meetupkit.errors import Conflict, TransientError
+from meetupkit.feeds import Feed
+from meetupkit.records import Record, read_line
+from meetupkit.stores.objects import ObjectStore
+
+from meetup_stream.intake import TimedLine
+from meetup_stream.lines import OversizedLine
+from meetup_stream.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+SAVE_SECONDS: Final = 60.0
+"""What a kill forgets of the counts; no record depends on it."""
+MAX_ENTRIES: Final = 1_000
+"""Of one day: a connection that flaps every minute and a half. Later ones share the last entry."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One connection. Times in ISO 8601 and UTC; mtimes in milliseconds since the epoch, 0 where there is none.
+
+    ``overlap`` says whether its first record was known before; ``None`` while nothing came, and of the first connection
+    ever, before which nothing was.
+    """
+
+    opened_at: str
+    closed_at: str | None = None
+    cause: str | None = None
+    stored: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    mtime_before: int = 0
+    first_mtime: int = 0
+    overlap: bool | None = None
+    shared_by: int = 1
+
+
+class Ledger:
+    """Today's entries, in the object ``{label}/_ledger/{date}``.
+
+    The reader opens and closes connections, the writer tells what it wrote, the keeper of the cursor saves.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        label: str,
+        store: ObjectStore,
+        *,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._feed = feed
+        self._label = label
+        self._store = store
+        self._metrics = metrics
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._day = ""
+        self._version = 0
+        self._entries: list[Entry] = []
+        self._counted = metrics.totals()
+        self._awaiting: float | None = None
+        self._saved_at = 0.0
+
+    def opened(self, *, mtime_before: int, provable: bool) -> None:
+        """A connection is open. ``mtime_before`` is the cursor; a pass of a whole database can prove no overlap."""
+        with self._lock:
+            self._count()
+            if len(self._entries) < MAX_ENTRIES:
+                self._entries.append(Entry(self._now(), mtime_before=mtime_before))
+            else:
+                self._entries[-1].shared_by += 1
+            self._awaiting = time.monotonic() if provable and mtime_before else None
+
+    def closed(self, cause: str) -> None:
+        """The connection has ended."""
+        with self._lock:
+            self._count()
+            if self._entries and self._entries[-1].closed_at is None:
+                self._entries[-1].closed_at, self._entries[-1].cause = self._now(), cause
+
+    def portions(self, lines: Sequence[TimedLine]) -> Iterator[Sequence[TimedLine]]:
+        """The same lines; the first record of a connection stands alone, so that what becomes of it can be told."""
+        start = 0
+        if self._awaiting is not None:
+            for index, line in enumerate(lines):
+                if self._is_first(line):
+                    yield from filter(None, (lines[start:index], lines[index : index + 1]))
+                    start = index + 1
+        if start < len(lines):
+            yield lines[start:]
+
+    def wrote(self, portion: Sequence[TimedLine], news: int) -> None:
+        """So many records of the portion were new."""
+        if len(portion) != 1 or not self._is_first(portion[0]) or isinstance(portion[0][0], OversizedLine):
+            return
+        record = read_line(self._feed, portion[0][0])
+        if not isinstance(record, Record):
+            return  # the next line may tell
+        with self._lock:
+            self._awaiting = None
+            entry = self._entries[-1]
+            entry.first_mtime, entry.overlap = record.mtime, not news
+        if entry.overlap:
+            self._metrics.overlaps.inc()
+            return
+        self._metrics.gaps.inc()
+        log.warning(
+            "possible gap: the server's backlog did not reach back to what is stored (mtimes %d to %d)",
+            entry.mtime_before,
+            record.mtime,
+            extra={"event": "gap", "mtime_before": entry.mtime_before, "first_mtime": record.mtime},
+        )
+
+    def save(self, *, now: bool = False) -> None:
+        """Write the day's object if it is time, or ``now``; what cannot be written is written with the next."""
+        if not now and self._clock() - self._saved_at < SAVE_SECONDS:
+            return
+        self._saved_at = self._clock()
+        try:
+            if self._day != self._today():
+                self._turn_day()
+            self._write()
+        except Conflict:
+            self._join()  # somebody else wrote: theirs and ours go together with the next
+        except TransientError as error:
+            log.warning("the ledger waits for its store: %s", error, extra={"event": "ledger_unsaved"})
+
+    def _is_first(self, line: TimedLine) -> bool:
+        return self._awaiting is not None and line[1] >= self._awaiting
+
+    def _count(self) -> None:
+        """Add to the last entry what has come of lines since the last look."""
+        totals = self._metrics.totals()
+        if self._entries:
+            entry, before = self._entries[-1], self._counted
+            entry.stored += totals["records_stored"] - before["records_stored"]
+            entry.duplicate += totals["records_duplicate"] - before["records_duplicate"]
+            entry.rejected += totals["records_rejected"] - before["records_rejected"]
+        self._counted = totals
+
+    def _turn_day(self) -> None:
+        """Finish the day that ends; go on with what the new day's object holds, as after a restart."""
+        if self._day:
+            self._write()
+            with self._lock:
+                self._entries = [
+                    Entry(open_now.opened_at, mtime_before=open_now.mtime_before, overlap=open_now.overlap)
+                    for open_now in self._entries[-1:]
+                    if open_now.closed_at is None
+                ]
+        self._day = self._today()
+        self._join()
+
+    def _join(self) -> None:
+        """Put the entries that are stored, and are not this process's, before its own."""
+        stored = self._store.read(self._name())
+        self._version = stored.version if stored else 0
+        found = [Entry(**entry) for entry in json.loads(stored.body)["connections"]] if stored else []
+        with self._lock:
+            own = {entry.opened_at for entry in self._entries}
+            before = [entry for entry in found if entry.opened_at not in own]
+            for entry in before:
+                entry.cause = entry.cause or "process ended"
+            self._entries = before + self._entries
+
+    def _write(self) -> None:
+        with self._lock:
+            self._count()
+            body = json.dumps({"feed": self._feed.name, "connections": [asdict(entry) for entry in self._entries]})
+        self._version = self._store.replace(self._name(), body.encode(), expected_version=self._version)
+
+    def _name(self) -> str:
+        return f"{self._label}/_ledger/{self._day}"
+
+    def _today(self) -> str:
+        return self._now()[:10]
+
+    def _now(self) -> str:
+        return datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="microseconds")
