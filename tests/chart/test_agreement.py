@@ -182,7 +182,7 @@ def _in_schema(path: tuple[str, ...]) -> dict[str, Any] | None:
 
 
 def _schema_paths(schema: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    free = {"enabled", "settings", "digests", "requests", "limits", "tolerations"}
+    free = {"enabled", "settings", "digests", "references", "requests", "limits", "tolerations"}
     for key, value in _resolved(schema).get("properties", {}).items():
         if not above and key == "enabled":
             continue  # an umbrella chart's condition

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .helm import CHART, NAMESPACE, RELEASE, Helm, Manifest, Values, named, of_kind, pods
+from .helm import CHART, NAMESPACE, RELEASE, Helm, Manifest, Values, merged, named, of_kind, pods
 from .variants import EVERYTHING, VARIANTS
 
 _WITH_PODS = ("alert-webhook", "enricher", "feed-operator")
@@ -35,7 +35,9 @@ def test_several_replicas_have_a_disruption_budget_and_a_single_one_has_none(hel
     assert budgets({"enricher": {"autoscaling": {"enabled": True, "minReplicas": 1}}}) == {"meetup-alert-webhook"}
 
 
-def test_a_digest_wins_over_the_tag_and_the_tag_over_the_charts_version(helm: Helm) -> None:
+def test_a_whole_reference_wins_over_a_digest_a_digest_over_the_tag_and_the_tag_over_the_charts_version(
+    helm: Helm,
+) -> None:
     def images(values: Values) -> dict[str, str]:
         return {name: pod["spec"]["containers"][0]["image"] for name, pod in pods(helm.template(values))}
 
@@ -43,6 +45,8 @@ def test_a_digest_wins_over_the_tag_and_the_tag_over_the_charts_version(helm: He
     everything = images(EVERYTHING)
     assert everything["collector-enricher"] == "registry.example/meetup/enricher@sha256:" + "b" * 64
     assert everything["collector-alert-webhook"] == "registry.example/meetup/alert-webhook:1.2.3"
+    whole = {"image": {"references": {"enricher": "registry.local:5000/enricher:dirty"}}}
+    assert images(merged(EVERYTHING, whole))["collector-enricher"] == "registry.local:5000/enricher:dirty"
 
 
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())

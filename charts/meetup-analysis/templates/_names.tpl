@@ -26,15 +26,14 @@ app.kubernetes.io/instance: {{ (first .).Release.Name }}
 {{- merge $own $root.Values.commonLabels | toYaml }}
 {{- end }}
 
-{{/* The image of the component, a service of services/: by digest, or else by tag. */}}
+{{/* The image of the component, a service of services/: by whole reference, by digest, or else by tag. */}}
 {{- define "meetup.image" -}}
 {{- $root := first . }}
 {{- $image := $root.Values.image }}
-{{- with get $image.digests (last .) }}
-{{- printf "%s/%s@%s" $image.repository (last $) . }}
-{{- else }}
-{{- printf "%s/%s:%s" $image.repository (last .) (default $root.Chart.AppVersion $image.tag) }}
-{{- end }}
+{{- $digest := get $image.digests (last .) }}
+{{- $named := printf "%s/%s" $image.repository (last .) }}
+{{- $named = ternary (printf "%s@%s" $named $digest) (printf "%s:%s" $named (default $root.Chart.AppVersion $image.tag)) (ne $digest "") }}
+{{- default $named (get $image.references (last .)) }}
 {{- end }}
 
 {{/* The ServiceAccount of the component. */}}
