@@ -1,10 +1,12 @@
 import json
 from typing import Any
 
+import pytest
 from meetup_simulator.pytest_plugin import StartSimulator
 from meetup_simulator.service_process import StartStream, until
 from meetup_simulator.stored import Stored
-from meetup_stream.ledger import SAVE_SECONDS, Ledger
+from meetup_stream.ledger import MAX_ENTRIES, SAVE_SECONDS, Ledger
+from meetup_stream.ledger_day import LINES, Verdict
 from meetup_stream.metrics import Metrics
 from meetupkit.feeds import FEEDS
 from meetupkit.stores.objects_directory import DirectoryObjects
@@ -33,6 +35,10 @@ class Keeping:
         found = self.store.read(f"rsvps/_ledger/{day}")
         entries: list[dict[str, Any]] = json.loads(found.body)["connections"] if found else []
         return entries
+
+    def figure(self, name: str, **labels: str) -> float | None:
+        """The value of a metric of the feed."""
+        return self.metrics.registry.get_sample_value(f"meetup_stream_{name}", {"feed": "rsvps", **labels})
 
     def brings(self, mtime: int, *, news: int) -> None:
         """The connection's next line is a record of this mtime."""
@@ -121,6 +127,101 @@ def test_a_day_has_its_own_object(stored: Stored) -> None:
     assert [entry["stored"] for entry in keeping.connections("2023-11-16")] == [2]
 
 
+def test_a_connection_that_is_open_at_midnight_goes_on_without_a_gap(stored: Stored) -> None:
+    keeping = Keeping(stored)
+    keeping.ledger.opened(mtime_before=5000, provable=True)
+    keeping.brings(9000, news=1)
+    keeping.ledger.save(now=True)
+    keeping.clock.now += 24 * 3600
+    keeping.ledger.save(now=True)
+    (before,), (after,) = keeping.connections("2023-11-15"), keeping.connections("2023-11-16")
+    assert (before["overlap"], before["continued"]) == (False, False)
+    assert (after["overlap"], after["continued"], after["opened_at"]) == (True, True, before["opened_at"])
+
+
+def test_what_comes_after_midnight_of_a_connection_that_has_ended_is_not_lost_from_the_counts(stored: Stored) -> None:
+    keeping = Keeping(stored)
+    keeping.ledger.opened(mtime_before=5000, provable=True)
+    keeping.ledger.closed("ended")
+    keeping.ledger.save(now=True)
+    keeping.clock.now += 24 * 3600
+    keeping.ledger.save(now=True)
+    keeping.brings(4000, news=0)
+    keeping.metrics.records_duplicate.inc(3)
+    keeping.ledger.save(now=True)
+    (entry,) = keeping.connections("2023-11-16")
+    assert (entry["overlap"], entry["duplicate"], entry["cause"]) == (True, 3, "ended")
+
+
+def test_a_gap_is_written_at_the_next_look_and_not_a_minute_later(stored: Stored) -> None:
+    keeping = Keeping(stored)
+    keeping.ledger.save()
+    keeping.ledger.opened(mtime_before=5000, provable=True)
+    keeping.clock.now += 1
+    keeping.ledger.save()
+    assert keeping.connections() == []
+    keeping.brings(9000, news=1)
+    keeping.ledger.save()
+    assert [entry["overlap"] for entry in keeping.connections()] == [False]
+
+
+def test_the_figures_of_the_day_outlive_the_process(stored: Stored) -> None:
+    first = Keeping(stored)
+    first.ledger.opened(mtime_before=0, provable=True)
+    first.metrics.lines_read.inc(10)
+    first.metrics.records_stored.inc(9)
+    first.ledger.opened(mtime_before=5000, provable=True)
+    first.brings(9000, news=1)
+    first.ledger.save(now=True)
+    second = Keeping(stored)
+    assert second.figure("ledger_since_timestamp_seconds") == 0
+    second.clock.now += 60
+    second.ledger.opened(mtime_before=9000, provable=True)
+    second.brings(8000, news=0)
+    second.metrics.lines_read.inc(5)
+    second.ledger.save()
+    assert second.figure("ledger_since_timestamp_seconds") == MORNING - 9 * 3600
+    verdicts = {verdict: second.figure("ledger_connections", verdict=verdict) for verdict in Verdict}
+    assert verdicts == {Verdict.OVERLAP: 1, Verdict.GAP: 1, Verdict.UNPROVEN: 1}
+    assert {state: second.figure("ledger_lines", state=state) for state in LINES} == {
+        "received": 15,
+        "stored": 9,
+        "duplicate": 0,
+        "rejected": 0,
+    }
+    gap = (second.figure("last_gap_from_timestamp_seconds"), second.figure("last_gap_to_timestamp_seconds"))
+    assert gap == (5, 9)
+
+
+def test_a_gap_stays_though_a_thousand_connections_share_its_entry(stored: Stored) -> None:
+    keeping = Keeping(stored)
+    for mtime in range(1, MAX_ENTRIES + 3):
+        keeping.ledger.opened(mtime_before=mtime, provable=True)
+        keeping.brings(mtime + 1, news=1 if mtime == MAX_ENTRIES + 1 else 0)
+    keeping.ledger.save(now=True)
+    entries = keeping.connections()
+    assert len(entries) == MAX_ENTRIES
+    last = entries[-1]
+    assert (last["overlap"], last["mtime_before"], last["shared_by"]) == (False, MAX_ENTRIES + 1, 3)
+
+
+@pytest.mark.parametrize("body", [b"not json", b"[]", b'{"connections": [3]}', b'{"connections": [{}]}'])
+def test_a_day_that_somebody_damaged_is_begun_anew_and_does_not_stop_the_feed(stored: Stored, body: bytes) -> None:
+    keeping = Keeping(stored)
+    keeping.store.replace("rsvps/_ledger/2023-11-15", body, expected_version=0)
+    keeping.ledger.opened(mtime_before=0, provable=True)
+    keeping.ledger.save(now=True)
+    assert len(keeping.connections()) == 1
+
+
+def test_a_field_of_a_later_release_does_not_stop_the_feed(stored: Stored) -> None:
+    keeping = Keeping(stored)
+    day = {"saved_at": "2023-11-15T08:00:00+00:00", "connections": [{"opened_at": "x", "colour": "blue"}], "of": 3}
+    keeping.store.replace("rsvps/_ledger/2023-11-15", json.dumps(day).encode(), expected_version=0)
+    keeping.ledger.save(now=True)
+    assert [entry["opened_at"] for entry in keeping.connections()] == ["x"]
+
+
 def test_a_backlog_too_short_for_an_outage_is_told(
     simulator: StartSimulator, start_stream: StartStream, stored: Stored
 ) -> None:
@@ -140,6 +241,7 @@ def test_a_backlog_too_short_for_an_outage_is_told(
     ]
     assert [entry["overlap"] for entry in entries] == [None, False]
     assert sum(entry["stored"] for entry in entries) == len(stored.objects())
+    assert all(e["received"] == e["stored"] + e["duplicate"] + e["rejected"] for e in entries)
 
 
 def test_a_reconnect_within_the_backlog_is_seen_to_miss_nothing(

@@ -4,14 +4,17 @@ Each connection has an entry: when it was open, how it ended, what became of its
 the server still has, so the first record that it brings is normally one that is known already, and that proves that
 nothing lies between it and the connection before. A first record that is new means that the server's backlog did not
 reach back: a possible gap, which is counted, logged, and named by the mtimes at its two ends.
+
+Meetup announces no count of what it sends, so what came is all that is known of it: ``received``, the whole lines. Each
+ends as ``stored``, ``duplicate`` or ``rejected``; what is left over is still under way.
+
+The day's figures are metrics too. They go on where the object of the day ended, so they outlive the process.
 """
 
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -21,6 +24,7 @@ from meetupkit.records import Record, read_line
 from meetupkit.stores.objects import ObjectStore
 
 from meetup_stream.intake import TimedLine
+from meetup_stream.ledger_day import Day, Entry, Figures, ledger_prefix
 from meetup_stream.lines import OversizedLine
 from meetup_stream.metrics import Metrics
 
@@ -29,27 +33,10 @@ log = logging.getLogger(__name__)
 SAVE_SECONDS: Final = 60.0
 """What a kill forgets of the counts; no record depends on it."""
 MAX_ENTRIES: Final = 1_000
-"""Of one day: a connection that flaps every minute and a half. Later ones share the last entry."""
-
-
-@dataclass(slots=True)
-class Entry:
-    """One connection. Times in ISO 8601 and UTC; mtimes in milliseconds since the epoch, 0 where there is none.
-
-    ``overlap`` says whether its first record was known before; ``None`` while nothing came, and of the first connection
-    ever, before which nothing was.
-    """
-
-    opened_at: str
-    closed_at: str | None = None
-    cause: str | None = None
-    stored: int = 0
-    duplicate: int = 0
-    rejected: int = 0
-    mtime_before: int = 0
-    first_mtime: int = 0
-    overlap: bool | None = None
-    shared_by: int = 1
+"""Of one day: a connection that flaps every minute and a half. Later ones share the last entry, which keeps a gap that
+one of them has shown."""
+_DUE: Final = 0.0
+"""When the ledger was last saved, if it is to be saved at the next look: long ago."""
 
 
 class Ledger:
@@ -78,7 +65,7 @@ class Ledger:
         self._entries: list[Entry] = []
         self._counted = metrics.totals()
         self._awaiting: float | None = None
-        self._saved_at = 0.0
+        self._saved_at = _DUE
 
     def opened(self, *, mtime_before: int, provable: bool) -> None:
         """A connection is open. ``mtime_before`` is the cursor; a pass of a whole database can prove no overlap."""
@@ -87,7 +74,10 @@ class Ledger:
             if len(self._entries) < MAX_ENTRIES:
                 self._entries.append(Entry(self._now(), mtime_before=mtime_before))
             else:
-                self._entries[-1].shared_by += 1
+                shared = self._entries[-1]
+                shared.shared_by, shared.closed_at, shared.cause = shared.shared_by + 1, None, None
+                if shared.overlap is not False:
+                    shared.mtime_before = mtime_before
             self._awaiting = time.monotonic() if provable and mtime_before else None
 
     def closed(self, cause: str) -> None:
@@ -118,11 +108,13 @@ class Ledger:
         with self._lock:
             self._awaiting = None
             entry = self._entries[-1]
-            entry.first_mtime, entry.overlap = record.mtime, not news
-        if entry.overlap:
+            if entry.overlap is not False:
+                entry.first_mtime, entry.overlap = record.mtime, not news
+        if not news:
             self._metrics.overlaps.inc()
             return
         self._metrics.gaps.inc()
+        self._saved_at = _DUE  # the next life would see an overlap, so this one must say it soon
         log.warning(
             "possible gap: the server's backlog did not reach back to what is stored (mtimes %d to %d)",
             entry.mtime_before,
@@ -133,6 +125,7 @@ class Ledger:
     def save(self, *, now: bool = False) -> None:
         """Write the day's object if it is time, or ``now``; what cannot be written is written with the next."""
         if not now and self._clock() - self._saved_at < SAVE_SECONDS:
+            self._publish()
             return
         self._saved_at = self._clock()
         try:
@@ -140,9 +133,10 @@ class Ledger:
                 self._turn_day()
             self._write()
         except Conflict:
-            self._join()  # somebody else wrote: theirs and ours go together with the next
-        except TransientError as error:
+            self._join(self._day)  # somebody else wrote: theirs and ours go together with the next
+        except TransientError as error:  # tried again a minute later, with all that came until then
             log.warning("the ledger waits for its store: %s", error, extra={"event": "ledger_unsaved"})
+        self._publish()
 
     def _is_first(self, line: TimedLine) -> bool:
         return self._awaiting is not None and line[1] >= self._awaiting
@@ -150,12 +144,13 @@ class Ledger:
     def _count(self) -> None:
         """Add to the last entry what has come of lines since the last look."""
         totals = self._metrics.totals()
-        if self._entries:
+        if self._entries:  # else the next connection's entry takes what came of lines that were read before it
             entry, before = self._entries[-1], self._counted
+            entry.received += totals["lines_read"] - before["lines_read"]
             entry.stored += totals["records_stored"] - before["records_stored"]
             entry.duplicate += totals["records_duplicate"] - before["records_duplicate"]
             entry.rejected += totals["records_rejected"] - before["records_rejected"]
-        self._counted = totals
+            self._counted = totals
 
     def _turn_day(self) -> None:
         """Finish the day that ends; go on with what the new day's object holds, as after a restart."""
@@ -163,33 +158,66 @@ class Ledger:
             self._write()
             with self._lock:
                 self._entries = [
-                    Entry(open_now.opened_at, mtime_before=open_now.mtime_before, overlap=open_now.overlap)
-                    for open_now in self._entries[-1:]
-                    if open_now.closed_at is None
+                    Entry(
+                        last.opened_at,
+                        last.closed_at,
+                        last.cause,
+                        mtime_before=last.mtime_before,
+                        overlap=None if self._awaiting else True,
+                        continued=True,
+                    )
+                    for last in self._entries[-1:]
+                    if last.closed_at is None or self._awaiting
                 ]
-        self._day = self._today()
-        self._join()
+            self._day = ""  # what is kept now is not that day's any more
+        self._join(self._today())
 
-    def _join(self) -> None:
-        """Put the entries that are stored, and are not this process's, before its own."""
-        stored = self._store.read(self._name())
+    def _join(self, day: str) -> None:
+        """Put the entries that are stored of the day, and are not this process's, before its own."""
+        stored = self._store.read(self._name(day))
         self._version = stored.version if stored else 0
-        found = [Entry(**entry) for entry in json.loads(stored.body)["connections"]] if stored else []
+        try:
+            found = Day.from_json(stored.body).connections if stored else []
+        except ValueError as error:
+            found = []
+            log.error(
+                "%s is unreadable (%s); begun anew",
+                self._name(day),
+                error,
+                extra={"event": "ledger_unreadable"},
+            )
         with self._lock:
             own = {entry.opened_at for entry in self._entries}
             before = [entry for entry in found if entry.opened_at not in own]
             for entry in before:
                 entry.cause = entry.cause or "process ended"
             self._entries = before + self._entries
+        self._day = day
 
     def _write(self) -> None:
         with self._lock:
             self._count()
-            body = json.dumps({"feed": self._feed.name, "connections": [asdict(entry) for entry in self._entries]})
-        self._version = self._store.replace(self._name(), body.encode(), expected_version=self._version)
+            body = Day(self._now(), self._entries).to_json(self._feed.name)
+        self._version = self._store.replace(self._name(self._day), body, expected_version=self._version)
 
-    def _name(self) -> str:
-        return f"{self._label}/_ledger/{self._day}"
+    def _publish(self) -> None:
+        """The day's figures as metrics; not before what the day's object holds is among them."""
+        if not self._day:
+            return
+        with self._lock:
+            self._count()
+            figures = Figures.of(self._entries)
+        self._metrics.ledger_since.set(datetime.fromisoformat(f"{self._day}T00:00:00+00:00").timestamp())
+        for verdict, connections in figures.connections.items():
+            self._metrics.ledger_connections[verdict].set(connections)
+        for state, lines in figures.lines.items():
+            self._metrics.ledger_lines[state].set(lines)
+        if figures.last_gap:
+            self._metrics.last_gap_from.set(figures.last_gap[0] / 1000)
+            self._metrics.last_gap_to.set(figures.last_gap[1] / 1000)
+
+    def _name(self, day: str) -> str:
+        return f"{ledger_prefix(self._label)}{day}"
 
     def _today(self) -> str:
         return self._now()[:10]

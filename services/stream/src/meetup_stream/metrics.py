@@ -9,6 +9,7 @@ from meetupkit.records import Reason
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from meetup_stream.histogram import Histogram
+from meetup_stream.ledger_day import LINES, Verdict
 
 _LAG_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 """From a disk that answers at once to the half hour that a server's backlog was seen to hold."""
@@ -66,6 +67,23 @@ class Metrics:
         self.connects = counter("connects", "Connections that the server answered with 200")
         self.overlaps = counter("overlaps", "Connections whose first record was known: nothing is missing before it")
         self.gaps = counter("gaps", "Connections whose first record was new: the server may have forgotten some before")
+        self.ledger_since = gauge("ledger_since_timestamp_seconds", "Begin of the UTC day that the ledger counts")
+        connections = Gauge(
+            "meetup_stream_ledger_connections",
+            "The day's connections, by whether something may be missing before them",
+            ["feed", "verdict"],
+            registry=self.registry,
+        )
+        self.ledger_connections = {verdict: connections.labels(feed, verdict) for verdict in Verdict}
+        lines = Gauge(
+            "meetup_stream_ledger_lines",
+            "The day's lines: received, and what became of them",
+            ["feed", "state"],
+            registry=self.registry,
+        )
+        self.ledger_lines = {state: lines.labels(feed, state) for state in LINES}
+        self.last_gap_from = gauge("last_gap_from_timestamp_seconds", "Last mtime before the last gap; 0: none")
+        self.last_gap_to = gauge("last_gap_to_timestamp_seconds", "Next mtime after the last gap; 0: none")
         self.connected = gauge("connected", "1 while a connection is open and answered")
         self.waiting = gauge("intake_lines", "Lines read and not yet stored")
         self.last_record = gauge("last_record_timestamp_seconds", "When the last line was read")
@@ -85,7 +103,7 @@ class Metrics:
 
     def totals(self) -> dict[str, int]:
         """What became of this life's records: fields of its last log line, which no scrape comes too late for."""
-        names = ("records_stored", "records_duplicate", "records_rejected")
+        names = ("lines_read", "records_stored", "records_duplicate", "records_rejected")
         return {name: self._total(f"meetup_stream_{name}_total") for name in names}
 
     def _total(self, name: str) -> int:

@@ -1,0 +1,105 @@
+"""A day's object of the ledger: its entries, one a connection, and the figures made of them. No I/O."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Final
+
+
+@dataclass(slots=True)
+class Entry:
+    """One connection. Times in ISO 8601 and UTC; mtimes in milliseconds since the epoch, 0 where there is none.
+
+    ``overlap`` says whether its first record was known before; ``None`` while nothing came, and of the first connection
+    ever, before which nothing was. ``continued``: it was open when the day began, so nothing lies before it.
+    """
+
+    opened_at: str
+    closed_at: str | None = None
+    cause: str | None = None
+    received: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    mtime_before: int = 0
+    first_mtime: int = 0
+    overlap: bool | None = None
+    continued: bool = False
+    shared_by: int = 1
+
+
+_FIELDS: Final = frozenset(field.name for field in fields(Entry))
+
+
+class Verdict(StrEnum):
+    """Whether something may be missing before a connection: a metric's label."""
+
+    OVERLAP = "overlap"
+    """Nothing is."""
+    GAP = "gap"
+    """Something may be: the server's backlog did not reach back to what is stored."""
+    UNPROVEN = "unproven"
+    """Nothing came yet, nothing was stored before, or the connection sent the whole database."""
+
+
+LINES: Final = ("received", "stored", "duplicate", "rejected")
+"""What an entry counts of lines: those that came, and what each has become."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A day's. ``last_gap``: the mtimes at the two ends of the last possible gap, in milliseconds."""
+
+    connections: dict[Verdict, int]
+    lines: dict[str, int]
+    last_gap: tuple[int, int] | None
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry]) -> "Figures":
+        """The figures of the entries, which are in the order in which the connections were opened."""
+        connections = dict.fromkeys(Verdict, 0)
+        lines = dict.fromkeys(LINES, 0)
+        for entry in entries:
+            connections[verdict_of(entry)] += entry.shared_by
+            for name in LINES:
+                lines[name] += getattr(entry, name)
+        gaps = [(entry.mtime_before, entry.first_mtime) for entry in entries if verdict_of(entry) is Verdict.GAP]
+        return cls(connections, lines, gaps[-1] if gaps else None)
+
+
+def ledger_prefix(label: str) -> str:
+    """What the names of the label's days begin with; the date (UTC) follows."""
+    return f"{label}/_ledger/"
+
+
+def verdict_of(entry: Entry) -> Verdict:
+    """What its first record proved."""
+    if entry.overlap is None:
+        return Verdict.UNPROVEN
+    return Verdict.OVERLAP if entry.overlap else Verdict.GAP
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The object: connections in the order in which they were opened, and when it was last written, in ISO 8601."""
+
+    saved_at: str
+    connections: list[Entry]
+
+    @classmethod
+    def from_json(cls, body: bytes) -> "Day":
+        """Raises ``ValueError`` if it is none.
+
+        Fields that a later version wrote are passed over: a release that is taken back still reads its day.
+        """
+        try:
+            day = json.loads(body)
+            entries = [{name: value for name, value in e.items() if name in _FIELDS} for e in day["connections"]]
+            return cls(day["saved_at"], [Entry(**entry) for entry in entries])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a ledger: {type(error).__name__}") from None
+
+    def to_json(self, feed: str) -> bytes:
+        """The body; the feed's name is in it for a person."""
+        return json.dumps({"feed": feed, **asdict(self)}).encode()

@@ -1,0 +1,139 @@
+"""``python -m meetup_stream.missing 2026-11-17``: is anything missing from that day (UTC)?
+
+Reads the ledger where the settings of the feed's own process say (``STREAM_FEED``, ``STREAM_LABEL``,
+``STREAM_OBJECTS``), so it runs in its pod as it is. Exit code 0: nothing is missing; 1: something may be, or it is not
+known yet; 2: a wrong setting or date, or the store refuses or is away.
+
+A gap is found by the connection after it, which may be one of a later day: so all days from the asked one on are read.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from meetupkit.errors import MeetupError
+from meetupkit.settings import exit_with
+from meetupkit.stores.objects import ObjectStore, open_objects
+
+from meetup_stream.ledger_day import Day, Entry, Figures, Verdict, ledger_prefix, verdict_of
+from meetup_stream.settings import StreamSettings
+
+USAGE: Final = "usage: python -m meetup_stream.missing YYYY-MM-DD"
+FRESH_SECONDS: Final = 300.0
+"""A ledger that was saved within this is one of a process that runs: it saves every minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the ledger says of a day. ``gaps``: last mtime before and next mtime after, in milliseconds.
+
+    ``unknown_since``: from when on no connection has brought anything yet that could tell.
+    """
+
+    figures: Figures
+    gaps: list[tuple[int, int]]
+    unknown_since: datetime | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.gaps and self.unknown_since is None
+
+
+def answer(day: date, days: Mapping[date, Day], *, now: datetime) -> Answer:
+    """What the ledger of that day and of the later ones says of it."""
+    begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    end = begin + timedelta(days=1)
+    asked = days.get(day, Day(begin.isoformat(), []))
+    later = [entry for at, found in days.items() if at > day for entry in found.connections]
+    gaps = [
+        (entry.mtime_before, entry.first_mtime)
+        for entry in [*asked.connections, *later]
+        if verdict_of(entry) is Verdict.GAP and _touches(entry, begin, end)
+    ]
+    known = end if any(map(_tells, later)) else _known_until(asked, begin)
+    unknown_since = known if known < min(end, now - timedelta(seconds=FRESH_SECONDS)) else None
+    return Answer(Figures.of(asked.connections), gaps, unknown_since)
+
+
+def _touches(entry: Entry, begin: datetime, end: datetime) -> bool:
+    """Whether the gap before it has a part in the day; it lasts until it was opened or its first record was made."""
+    after, until = _time(entry.mtime_before), max(_time(entry.first_mtime), datetime.fromisoformat(entry.opened_at))
+    return after < end and until >= begin
+
+
+def _tells(entry: Entry) -> bool:
+    """Whether it brought anything, or goes on from the day before."""
+    return entry.received > 0 or verdict_of(entry) is not Verdict.UNPROVEN
+
+
+def _known_until(day: Day, begin: datetime) -> datetime:
+    """The end of the day's last connection that brought anything; while it is open, when the day was last saved."""
+    known = begin
+    for entry in filter(_tells, day.connections):
+        open_still = entry is day.connections[-1] and entry.closed_at is None
+        known = datetime.fromisoformat(day.saved_at if open_still else entry.closed_at or entry.opened_at)
+    return known
+
+
+def told(feed: str, day: date, found: Answer) -> Iterator[str]:
+    """The answer in lines for a person."""
+    yield f"{feed}, {day} (UTC): {'nothing is missing' if found.complete else 'something may be missing'}."
+    for after, before in found.gaps:
+        yield f"  possible gap: after the record of {_iso(_time(after))}, before that of {_iso(_time(before))}"
+    if found.unknown_since:
+        yield f"  not known: nothing came since {_iso(found.unknown_since)}; the next connection will tell"
+    connections, lines = found.figures.connections, found.figures.lines
+    yield (
+        f"  {sum(connections.values())} connections: {connections[Verdict.OVERLAP]} overlapped with what was stored,"
+        f" {connections[Verdict.GAP]} did not, {connections[Verdict.UNPROVEN]} could not tell"
+    )
+    left = 2 * lines["received"] - sum(lines.values())
+    yield (
+        f"  {lines['received']:,} lines: {lines['stored']:,} stored, {lines['duplicate']:,} known before,"
+        f" {lines['rejected']:,} rejected (kept under _rejected/), {left:,} under way"
+    )
+
+
+def _time(mtime: int) -> datetime:
+    return datetime.fromtimestamp(mtime / 1000, UTC)
+
+
+def _iso(time: datetime) -> str:
+    return time.isoformat(timespec="seconds")
+
+
+def read_days(store: ObjectStore, label: str, since: date) -> dict[date, Day]:
+    """The ledger of the label from a day on; raises ``ValueError`` if an object is none, and a store's own errors."""
+    prefix = ledger_prefix(label)
+    names = [name for name in sorted(store.names(prefix)) if name.removeprefix(prefix) >= since.isoformat()]
+    return {
+        date.fromisoformat(name.removeprefix(prefix)): Day.from_json(stored.body)
+        for name in names
+        if (stored := store.read(name))
+    }
+
+
+def main() -> None:
+    """Print the answer."""
+    settings = StreamSettings.or_exit(os.environ)
+    try:
+        (argument,) = sys.argv[1:]
+        day = date.fromisoformat(argument)
+    except ValueError:
+        exit_with(USAGE)
+    try:
+        days = read_days(open_objects(settings.objects), settings.label or settings.feed, day)
+    except (MeetupError, ValueError) as error:
+        exit_with(f"the ledger cannot be read: {error}")
+    found = answer(day, days, now=datetime.now(UTC))
+    for line in told(settings.feed, day, found):
+        sys.stdout.write(f"{line}\n")
+    sys.exit(0 if found.complete else 1)
+
+
+if __name__ == "__main__":
+    main()
