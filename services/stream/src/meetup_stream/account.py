@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from meetupkit.records import Reason, Record
 
@@ -11,8 +12,26 @@ from meetup_stream.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-TimedRecord = tuple[Record, float]
-"""A record and the monotonic time at which its line was read, in seconds."""
+
+@dataclass(slots=True)
+class Tally:
+    """What is counted of some records once they are durable; the records themselves need not be kept for it."""
+
+    mtimes: list[int] = field(default_factory=list)
+    """In milliseconds."""
+    read_at: list[float] = field(default_factory=list)
+    """The monotonic times at which their lines were read, in seconds."""
+    size: int = 0
+    """Of all bodies, in bytes."""
+
+    def add(self, record: Record, read_at: float) -> None:
+        """One more record."""
+        self.mtimes.append(record.mtime)
+        self.read_at.append(read_at)
+        self.size += len(record.body)
+
+    def __len__(self) -> int:
+        return len(self.mtimes)
 
 
 class Account:
@@ -22,16 +41,16 @@ class Account:
         self._metrics = metrics
         self._clock = clock
 
-    def stored(self, records: Sequence[TimedRecord]) -> None:
+    def stored(self, tally: Tally) -> None:
         """The records have become durable now."""
-        if not records:
+        if not tally:
             return
         now, moment = self._clock(), time.monotonic()
-        self._metrics.records_stored.inc(len(records))
-        self._metrics.bytes_stored.inc(sum([len(record.body) for record, _ in records]))
+        self._metrics.records_stored.inc(len(tally))
+        self._metrics.bytes_stored.inc(tally.size)
         self._metrics.last_stored.set(now)
-        self._metrics.durable_seconds.observe_all([moment - read_at for _, read_at in records])
-        self._metrics.lag_seconds.observe_all([max(0.0, now - record.mtime / 1000) for record, _ in records])
+        self._metrics.durable_seconds.observe_all([moment - read_at for read_at in tally.read_at])
+        self._metrics.lag_seconds.observe_all([max(0.0, now - mtime / 1000) for mtime in tally.mtimes])
 
     def collided(self, name: str) -> None:
         """A stored record lies beside another body of its name."""

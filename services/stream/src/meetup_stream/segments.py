@@ -5,32 +5,43 @@ has already are read, so that a record that comes again is known, whenever and b
 a digest of the records. The cursor waits until everything held is stored.
 """
 
-import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import google_crc32c
-from isal import igzip
 from meetupkit.archive import SEGMENT_ENDING, folder_of, hour_of, read_segment
 from meetupkit.feeds import Feed
-from meetupkit.records import Record, read_line
+from meetupkit.records import Record
 from meetupkit.stores.objects import NewObject, ObjectStore
 
-from meetup_stream.account import Account, TimedRecord
+from meetup_stream.account import Account, Tally
 from meetup_stream.creation import Creator
 from meetup_stream.intake import TimedLine
+from meetup_stream.packing import Packer
 from meetup_stream.quarantine import Quarantined, read_or_quarantine
 from meetup_stream.writer import Batch
 
 SEGMENT_BYTES: Final = 16 * 1024 * 1024
-"""Held before compression, of all hours together: 11,000 rsvps, and what a small container can spare."""
-_GZIP_LEVEL: Final = 2
-"""Of Intel's ISA-L, measured on recorded rsvps: 4.7 times smaller in a sixth of the time that zlib's level 3 takes for
-4.8 times. Its level 3 gets 4.9 in twice the time of this one."""
-_KNOWN_KEYS: Final = 200_000
-"""Keys of the hours used last, about 25 MB: 40 hours of rsvps."""
+"""Held, before compression, of all hours together: 11,000 rsvps. Most of it waits compressed, in a fifth of that."""
+_KNOWN_KEYS: Final = 100_000
+"""Of the hours used last, about 10 MB: 20 hours of rsvps, and forty times the half hour that a server was seen to send
+again. An hour beyond is read from the store when a record of it comes."""
+_HOUR_COST: Final = 10
+"""An hour takes the memory of about ten keys, which is what counts where each record has an hour of its own."""
+
+
+@dataclass(slots=True)
+class _Hour:
+    """What is known of the records of one hour of mtimes."""
+
+    known: set[int]
+    """Keys of the records that are stored or held."""
+    untold: set[int]
+    """Those of them that this process has not read from the stream."""
+    held: Packer | None = None
 
 
 class SegmentsWriter:
@@ -54,12 +65,12 @@ class SegmentsWriter:
         self._account = account
         self._max_age = max_age
         self._clock = clock
+        self._hours: OrderedDict[int, _Hour] = OrderedDict()
         self._latest = -1
-        self._held: dict[int, list[TimedRecord]] = {}
-        self._held_bytes = 0
+        self._cost = 0
+        self._held = Tally()
         self._held_since = 0.0
-        self._known: OrderedDict[int, dict[str, bool]] = OrderedDict()
-        self._found = Batch()
+        self._batch = Batch()
         self.news = 0
 
     def write(self, lines: Sequence[TimedLine]) -> Batch:
@@ -71,87 +82,93 @@ class SegmentsWriter:
                     quarantined.append(rejected)
                 case record:
                     self._hold(record, read_at)
-        for rejected, outcome in zip(
-            quarantined, self._creator.create_all([each.new for each in quarantined]), strict=True
-        ):
-            self._account.rejected(rejected.reason, rejected.new.name, outcome)
+        if quarantined:
+            self._quarantine(quarantined)
         return self.idle()
 
     def idle(self) -> Batch:
         """Store what is held if it is large or old enough."""
         self._creator.idle()
-        due = self._held and self._clock() - self._held_since >= self._max_age
-        if due or self._held_bytes >= SEGMENT_BYTES or not self._held:
-            return self.finish()
-        return Batch()
+        if self._held and self._held.size < SEGMENT_BYTES and self._clock() - self._held_since < self._max_age:
+            return Batch()
+        return self.finish()
 
     def finish(self) -> Batch:
         """Store what is held, one segment an hour."""
-        segments = [self._segment(hour, [record.body for record, _ in held]) for hour, held in self._held.items()]
-        self._creator.create_all(segments)
-        batch, self._found = self._found, Batch()
-        for held in self._held.values():
-            for record, _ in held:
-                batch.add(record)
-            self._account.stored(held)
-        self._held, self._held_bytes = {}, 0
+        if self._held:
+            self._creator.create_all(list(self._segments()))
+            self._account.stored(self._held)
+            self._held = Tally()
         self._forget()
+        batch, self._batch = self._batch, Batch()
         return batch
 
+    def _quarantine(self, quarantined: Sequence[Quarantined]) -> None:
+        outcomes = self._creator.create_all([each.new for each in quarantined])
+        for each, outcome in zip(quarantined, outcomes, strict=True):
+            self._account.rejected(each.reason, each.new.name, outcome)
+
     def _hold(self, record: Record, read_at: float) -> None:
-        hour = hour_of(record.mtime)
-        known = self._known_of(hour)
-        key = _key(record)
-        if key in known:
+        hour = self._hour(hour_of(record.mtime))
+        key = _key(record.body)
+        if key in hour.known:
             self._account.repeated()
-            if not known[key]:  # stored, but the process that did so may have died before it told the ids
-                self._found.add(record)
-                known[key] = True
+            if key in hour.untold:  # stored, but the process that did so may have died before it told the ids
+                hour.untold.remove(key)
+                self._batch.add(record)
             return
-        known[key] = True
+        hour.known.add(key)
+        self._cost += 1
         self.news += 1
         if not self._held:
             self._held_since = self._clock()
-        self._held.setdefault(hour, []).append((record, read_at))
-        self._held_bytes += len(record.body)
+        if hour.held is None:
+            hour.held = Packer()
+        hour.held.add(record.body)
+        self._held.add(record, read_at)
+        self._batch.add(record)
 
-    def _known_of(self, hour: int) -> dict[str, bool]:
-        """The keys of the hour's records, stored or held, and whether this process has read them from the stream."""
-        known = self._known.get(hour)
-        if known is None:
-            stored = self._creator.patiently(lambda: self._stored_keys(hour))
-            known = self._known[hour] = dict.fromkeys(stored, False)
-        if hour != self._latest:
-            self._known.move_to_end(hour)
-            self._latest = hour
-        return known
+    def _hour(self, number: int) -> _Hour:
+        hour = self._hours.get(number)
+        if hour is None:
+            stored = self._creator.patiently(lambda: self._stored_keys(number))
+            hour = self._hours[number] = _Hour(stored, stored.copy())
+            self._cost += _HOUR_COST + len(stored)
+        if number != self._latest:
+            self._hours.move_to_end(number)
+            self._latest = number
+        return hour
 
-    def _stored_keys(self, hour: int) -> set[str]:
-        keys = set()
-        for name in self._store.names(folder_of(self._label, hour)):
-            for line in read_segment(self._store, name):
-                record = read_line(self._feed, line)
-                if isinstance(record, Record):
-                    keys.add(_key(record))
-        return keys
+    def _stored_keys(self, hour: int) -> set[int]:
+        names = self._store.names(folder_of(self._label, hour))
+        return {_key(line) for name in names for line in read_segment(self._store, name)}
 
-    def _segment(self, hour: int, bodies: list[bytes]) -> NewObject:
-        lines = b"\n".join(bodies) + b"\n"
-        name = f"{folder_of(self._label, hour)}{hashlib.sha256(lines).hexdigest()[:32]}{SEGMENT_ENDING}"
-        body = igzip.compress(lines, _GZIP_LEVEL, mtime=0)
-        return NewObject(
-            name,
-            body,
-            google_crc32c.value(body),
-            content_type="application/gzip",
-            metadata={"feed": self._feed.name, "records": str(len(bodies))},
-        )
+    def _segments(self) -> Iterator[NewObject]:
+        """What is held, as objects to create."""
+        for number, hour in self._hours.items():
+            if hour.held is None:
+                continue
+            records, (digest, body) = hour.held.records, hour.held.finish()
+            hour.held = None
+            yield NewObject(
+                f"{folder_of(self._label, number)}{digest}{SEGMENT_ENDING}",
+                body,
+                google_crc32c.value(body),
+                content_type="application/gzip",
+                metadata={"feed": self._feed.name, "records": str(records)},
+            )
 
     def _forget(self) -> None:
         """Only when nothing is held: the keys of what is held are all there is to know it by."""
-        while len(self._known) > 1 and sum(map(len, self._known.values())) > _KNOWN_KEYS:
-            self._known.popitem(last=False)
+        while len(self._hours) > 1 and self._cost > _KNOWN_KEYS:
+            _, forgotten = self._hours.popitem(last=False)
+            self._cost -= _HOUR_COST + len(forgotten.known)
 
 
-def _key(record: Record) -> str:
-    return f"{record.data_id}_{record.mtime}_{google_crc32c.value(record.body):08x}"
+def _key(body: bytes) -> int:
+    """96 bits of the body: records of one key have one body, and so one id and mtime, but for odds of one in 10^28.
+
+    Python's own hash of bytes is keyed anew in each process, so nobody can make two bodies of one key.
+    """
+    crc32c: int = google_crc32c.value(body)
+    return hash(body) << 32 | crc32c

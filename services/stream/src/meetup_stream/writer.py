@@ -13,7 +13,7 @@ from meetupkit.feeds import Feed
 from meetupkit.records import Reason, Record
 from meetupkit.stores.objects import NewObject
 
-from meetup_stream.account import Account, TimedRecord
+from meetup_stream.account import Account, Tally
 from meetup_stream.creation import Creator, Outcome
 from meetup_stream.intake import TimedLine
 from meetup_stream.quarantine import Quarantined, read_or_quarantine
@@ -68,7 +68,7 @@ class RecordsWriter:
         """Store the lines; all of them are durable when this returns."""
         unseen = self._unseen(lines)
         batch = Batch()
-        stored: list[TimedRecord] = []
+        stored = Tally()
         outcomes = self._creator.create_all([new for new, _, _ in unseen])
         for (new, of, read_at), outcome in zip(unseen, outcomes, strict=True):
             if isinstance(of, Record):
@@ -76,7 +76,7 @@ class RecordsWriter:
                 if outcome is Outcome.DUPLICATE:
                     self._account.repeated()
                 else:
-                    stored.append((of, read_at))
+                    stored.add(of, read_at)
                 if outcome is Outcome.COLLIDED:
                     self._account.collided(new.name)
             else:
