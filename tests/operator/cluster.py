@@ -180,6 +180,10 @@ class Cluster:
         """``cut``, ``freeze``, ``break`` or ``expire`` all watches of the operator."""
         _json(requests.post(f"{self.proxy}/_watches/{what}", params=self._here(), timeout=10))
 
+    def announce_feeds(self, *, announced: bool) -> None:
+        """Whether discovery names MeetupFeeds to the operator."""
+        _json(requests.post(f"{self.proxy}/_discovery/{'show' if announced else 'hide'}", timeout=10))
+
     def live_watches(self) -> int:
         """How many watches the operator has that are not frozen."""
         return int(_json(requests.get(f"{self.proxy}/_requests", params=self._here(), timeout=10))["watches"])
@@ -282,6 +286,8 @@ def _install(cluster: Cluster) -> None:
         )
     )
     eventually(lambda: admin.get(cluster.path("meetupfeeds")).status_code == 200, "the CRD is served")
+    groups = f"{server}/apis"
+    eventually(lambda: FEED_GROUP in admin.get(groups).text, "the CRD is announced")
     if cluster.server not in _HAS_CONTROLLERS:
         _HAS_CONTROLLERS[cluster.server] = _somebody_makes_the_default_account(cluster)
     cluster.has_controllers = _HAS_CONTROLLERS[cluster.server]

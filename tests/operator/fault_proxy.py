@@ -7,6 +7,7 @@ prints ``{"port": N}`` and hands every request on, credentials and all. Its own 
 - ``POST /_faults``: a list of ``{"verbs", "plurals", "status", "count", "retry_after"}``, or with ``"hang": true``;
 - ``POST /_watches/cut``, ``.../freeze`` (open, but silent for good), ``.../break`` (ends by an error event),
   ``.../expire`` (cut, and the next watch of each is told 410);
+- ``POST /_discovery/hide``, ``.../show``: whether the custom resource is announced (in all namespaces);
 - ``GET /_requests``: how many there were by verb, plural and code, and how many watches live.
 """
 
@@ -23,6 +24,7 @@ import aiohttp
 from aiohttp import web
 
 _PATH = re.compile(r"/apis?/(?:[^/]+/)?[^/]+/namespaces/(?P<namespace>[^/]+)/(?P<plural>[^/]+)(?P<name>/[^/]+)?")
+_GROUP = "meetup-analysis.dev"
 _HOP_BY_HOP = {"host", "connection", "transfer-encoding", "content-length", "content-encoding", "accept-encoding"}
 
 
@@ -41,11 +43,13 @@ class Proxy:
         self._upstream = upstream.rstrip("/")
         self._session = session
         self._namespaces: dict[str, Namespace] = {}
+        self._hidden = False
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=8 * 2**20)
         app.router.add_post("/_faults", self.set_faults)
         app.router.add_post("/_watches/{what}", self.disturb_watches)
+        app.router.add_post("/_discovery/{what}", self.set_discovery)
         app.router.add_get("/_requests", self.count_requests)
         app.router.add_route("*", "/{path:.*}", self.serve)
         return app
@@ -53,7 +57,8 @@ class Proxy:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         found = _PATH.match(request.path)
         if found is None:
-            return await self.forward(request)
+            hidden = self._hidden and request.path.startswith("/apis")
+            return await self.discover(request) if hidden else await self.forward(request)
         here, verb = self.namespace(found["namespace"]), verb_of(request, named=bool(found["name"]))
         code = 0
         try:
@@ -85,6 +90,15 @@ class Proxy:
         async with self.ask(request, await request.read()) as answer:
             headers = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
             return web.Response(status=answer.status, body=await answer.read(), headers=headers)
+
+    async def discover(self, request: web.Request) -> web.Response:
+        """What an API server says before it has taken note of the CRD."""
+        if request.path.startswith(f"/apis/{_GROUP}"):
+            return web.json_response({"kind": "Status", "code": 404, "message": "not found"}, status=404)
+        async with self.ask(request, b"") as answer:
+            body = await answer.json()
+        body["groups"] = [group for group in body.get("groups", []) if group["name"] != _GROUP]
+        return web.json_response(body)
 
     def ask(self, request: web.Request, body: bytes) -> Any:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
@@ -142,6 +156,10 @@ class Proxy:
         for command in list(here.watches):
             del here.watches[command]
             command.set_result(what)
+        return web.json_response({})
+
+    async def set_discovery(self, request: web.Request) -> web.Response:
+        self._hidden = request.match_info["what"] == "hide"
         return web.json_response({})
 
     async def count_requests(self, request: web.Request) -> web.Response:

@@ -157,6 +157,18 @@ def test_an_operator_started_during_an_outage_works_after_it(
     assert faulty_cluster.deployment("rsvps")
 
 
+def test_a_kind_that_is_announced_late_is_watched_all_the_same(
+    faulty_cluster: Cluster, start_operator: StartOperator
+) -> None:
+    faulty_cluster.announce_feeds(announced=False)
+    operator = start_operator(wait="no", **SLOW_RESYNC)
+    eventually(lambda: "does not announce" in operator.page("/readyz").text, "why it is not ready is said")
+    faulty_cluster.announce_feeds(announced=True)
+    eventually(lambda: faulty_cluster.live_watches() >= 5, "the watches are up")
+    faulty_cluster.create_feed("rsvps", feed="rsvps")
+    assert faulty_cluster.deployment("rsvps")
+
+
 def test_an_operator_without_its_rights_says_so(faulty_cluster: Cluster, start_operator: StartOperator) -> None:
     operator = start_operator()
     faulty_cluster.inject({"verbs": ["apply"], "plurals": ["networkpolicies"], "status": 403, "count": 10**6})

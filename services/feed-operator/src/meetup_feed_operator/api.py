@@ -81,6 +81,19 @@ class KubeApi:
         """One object."""
         return await self._call("get", kind, "GET", kind.path(namespace, name), params={})
 
+    async def announces(self, kind: Kind) -> bool:
+        """Whether discovery names the kind; of a new CRD it does so a moment after its objects can be listed."""
+        groups = await self._call("discover", kind, "GET", "/apis", params={})
+        if kind.group not in [group["name"] for group in groups.get("groups", [])]:
+            return False
+        try:
+            found = await self._call("discover", kind, "GET", f"/apis/{kind.api_version}", params={})
+        except ApiRefused as error:
+            if error.status != 404:
+                raise
+            return False
+        return kind.plural in [resource["name"] for resource in found.get("resources", [])]
+
     async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "") -> Manifest:
         """Server-side apply: what the manifest says becomes so and belongs to this operator; returns the object."""
         meta = manifest["metadata"]

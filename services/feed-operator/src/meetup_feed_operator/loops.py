@@ -130,6 +130,10 @@ class Resync:
         try:
             for kind in self._kinds:
                 await self._list(kind)
+            if not self.listed.is_set() and not await self._api.announces(FEED):
+                # kopf looks once, and never watches what it does not find then.
+                self._why_not = f"the API server does not announce {FEED.name}s yet"
+                return False
         except (ApiUnavailable, ApiRefused) as error:
             self._why_not = f"the cluster cannot be listed: {error}"
             log.warning("the cluster cannot be listed: %s", error, extra={"event": "resync_failed"})
