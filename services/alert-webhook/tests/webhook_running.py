@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import requests
-from meetup_alert_webhook.server import ApiServer, listen
 from meetup_alert_webhook.service import Service
 from meetup_alert_webhook.settings import AlertWebhookSettings
 from meetup_simulator.slack_plugin import SlackStandIn
+from meetupkit.api_server import ApiServer
 from meetupkit.stores.documents import open_documents
 
 TOKEN: Final = "a-bearer-token"
@@ -74,9 +74,16 @@ class InProcess(Webhook):
         settings = AlertWebhookSettings.from_environ(variables)
         self.store = open_documents(settings.state)
         self.service = Service(settings, self.store, version="test")
-        listener = listen("127.0.0.1", 0)
-        self._server = ApiServer(self.service.app, listener, header_seconds=settings.body_seconds)
-        super().__init__(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        self._server = ApiServer(
+            self.service.app,
+            host="127.0.0.1",
+            port=0,
+            connections=512,
+            idle_seconds=65,
+            drain_seconds=15,
+            head_seconds=settings.body_seconds,
+        )
+        super().__init__(f"http://127.0.0.1:{self._server.port}")
 
     def __enter__(self) -> Self:
         self.service.start()
@@ -91,6 +98,7 @@ class InProcess(Webhook):
         self._http.close()
         self.service.stopping.set()
         self._server.stop()
+        self._server.join()
         self.service.stop()
         self.store.close()
 

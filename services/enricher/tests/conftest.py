@@ -14,10 +14,10 @@ import hypothesis
 import pytest
 from meetup_enricher.api import create_app
 from meetup_enricher.health import Health, WatchedDocuments
-from meetup_enricher.http_server import HttpServer
 from meetup_enricher.metrics import Metrics
 from meetup_enricher.service import Service
 from meetup_enricher.settings import EnricherSettings
+from meetupkit.api_server import ApiServer
 from meetupkit.ops_server import OpsPages
 from meetupkit.progress import Progress
 from meetupkit.stores.documents_sqlite import SqliteDocuments
@@ -66,7 +66,15 @@ def running(tmp_path: Path, meetup: MeetupApi) -> Callable[..., Any]:
         service = Service(values, store=store, metrics=metrics, progress=progress, stopping=stopping)
         pages = OpsPages(metrics.registry, progress, health.not_ready, service.caveat)
         app = create_app(service.intakes, pages, body_seconds=body_seconds)
-        server = HttpServer(app, host="127.0.0.1", port=0, head_seconds=head_seconds)
+        server = ApiServer(
+            app,
+            host="127.0.0.1",
+            port=0,
+            connections=64,
+            idle_seconds=30,
+            drain_seconds=3,
+            head_seconds=head_seconds,
+        )
         server.start()
         service.start()
         try:

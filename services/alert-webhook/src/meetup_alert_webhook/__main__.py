@@ -3,24 +3,29 @@
 import logging
 import os
 import signal
+import sys
 import threading
 from importlib.metadata import version
 from typing import Final
 
 from meetupkit import logs
+from meetupkit.api_server import ApiServer
 from meetupkit.errors import StoreRefused, StoreUnavailable
 from meetupkit.settings import exit_with
 from meetupkit.stores.documents import DocumentStore, open_documents
 
 from meetup_alert_webhook.routes import RoutesError
-from meetup_alert_webhook.server import ApiServer, listen
 from meetup_alert_webhook.service import Service
 from meetup_alert_webhook.settings import AlertWebhookSettings
 
 log = logging.getLogger(__name__)
 
-_WATCH_SECONDS: Final = 1.0
-"""How often it is seen to that the server still runs."""
+_CONNECTIONS: Final = 512
+"""A burst of Pub/Sub's pushes, far more than an alert storm needs; beyond it both senders try again."""
+_IDLE_SECONDS: Final = 65
+"""Longer than Alertmanager's and a load balancer's idle connections live by default, so that they close first."""
+_DRAIN_SECONDS: Final = 15
+"""For requests under way at SIGTERM: half a pod's default grace period, and more than one alert may take."""
 
 
 def main() -> None:
@@ -34,23 +39,30 @@ def main() -> None:
     store = _open(settings.state)
     try:
         service = Service(settings, store, version=running)
-        listener = listen(settings.host, settings.port)
+        server = ApiServer(
+            service.app,
+            host=settings.host,
+            port=settings.port,
+            connections=_CONNECTIONS,
+            idle_seconds=_IDLE_SECONDS,
+            drain_seconds=_DRAIN_SECONDS,
+            head_seconds=settings.body_seconds,
+        )
     except RoutesError as error:
         exit_with(f"ALERT_WEBHOOK_ROUTES: {error}")
     except OSError as error:
         exit_with(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}")
-    server = ApiServer(service.app, listener, header_seconds=settings.body_seconds)
     service.start()
     server.start()
-    port = listener.getsockname()[1]
-    log.info("listening on %s:%d", settings.host, port, extra={"event": "listening", "port": port})
-    while not stop.wait(_WATCH_SECONDS) and server.running:
-        pass
+    log.info("listening on %s:%d", settings.host, server.port, extra={"event": "listening", "port": server.port})
+    in_order = server.serve_until(stop)
     service.stopping.set()  # /readyz says so while the last requests are answered
     server.stop()
+    server.join()
     service.stop()
     store.close()
     log.info("stopped", extra={"event": "stopped"})
+    sys.exit(not in_order)
 
 
 def _open(url: str) -> DocumentStore:

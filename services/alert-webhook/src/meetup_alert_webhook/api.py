@@ -15,11 +15,11 @@ import anyio
 import anyio.to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from meetupkit.api_body import CutOff, TooLarge, TooSlow, read_body
 from meetupkit.ops_server import OPS_PATHS, OpsPages
 
 from meetup_alert_webhook import alertmanager, log_export
 from meetup_alert_webhook.alerts import Alert, Source
-from meetup_alert_webhook.bodies import TooLarge, TooSlow, read_body
 from meetup_alert_webhook.credentials import CannotCheck, Check, Forbidden, Unauthenticated
 from meetup_alert_webhook.delivery import Later, Outcome, Reason
 from meetup_alert_webhook.heartbeat import Heartbeat
@@ -105,7 +105,7 @@ class Desk:
             return self._later(intake, Later(Reason.CREDENTIALS_UNCHECKED, 5.0))
         except TooLarge:
             return self._refused(intake, 413, "too_large", f"at most {self._limits.body_bytes} bytes are taken")
-        except TooSlow:
+        except (TooSlow, CutOff):
             return self._refused(intake, 408, "too_slow", "the body did not arrive in time")
         except Poison as error:
             return self._poison(intake, error)

@@ -3,12 +3,14 @@
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from types import FrameType
 from typing import Final
 
 from meetupkit import logs
+from meetupkit.api_server import ApiServer
 from meetupkit.errors import MeetupError, StoreRefused, StoreUnavailable
 from meetupkit.ops_server import OpsPages
 from meetupkit.progress import Progress
@@ -18,13 +20,18 @@ from meetupkit.stores.documents import DocumentStore, open_documents
 from meetup_enricher import __version__
 from meetup_enricher.api import create_app
 from meetup_enricher.health import Health, WatchedDocuments
-from meetup_enricher.http_server import DRAIN_SECONDS, HttpServer
 from meetup_enricher.metrics import Metrics
 from meetup_enricher.service import Service
 from meetup_enricher.settings import EnricherSettings
 
 log = logging.getLogger("meetup_enricher")
 
+_CONNECTIONS: Final = 256
+"""Five streams, a few scrapers and people."""
+_IDLE_SECONDS: Final = 30
+"""Longer than a stream's usual gap between two requests, so that it keeps its connection."""
+_DRAIN_SECONDS: Final = 3
+"""What a request under way gets at a stop: it takes about a second at most, and the whole service has ten."""
 _STOP_SECONDS: Final = 6.0
 """What the workers get to end; a call of the API that takes longer is left behind and its ids are given back."""
 
@@ -49,7 +56,14 @@ def main() -> None:
     service = Service(settings, store=store, metrics=metrics, progress=progress, stopping=stopping)
     pages = OpsPages(metrics.registry, progress, health.not_ready, service.caveat)
     try:
-        server = HttpServer(create_app(service.intakes, pages), host=settings.host, port=settings.port)
+        server = ApiServer(
+            create_app(service.intakes, pages),
+            host=settings.host,
+            port=settings.port,
+            connections=_CONNECTIONS,
+            idle_seconds=_IDLE_SECONDS,
+            drain_seconds=_DRAIN_SECONDS,
+        )
     except OSError as error:
         exit_with(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}")
     server.start()
@@ -60,15 +74,17 @@ def main() -> None:
         server.port,
         extra={"event": "listening", "host": settings.host, "port": server.port},
     )
-    stopping.wait()
+    in_order = server.serve_until(stopping)
+    stopping.set()
     log.info("stopping", extra={"event": "stopping"})
     health.stop()
     server.stop()
     until = time.monotonic() + _STOP_SECONDS
-    server.join(DRAIN_SECONDS + 1)
+    server.join(_DRAIN_SECONDS + 1)
     service.stop(until - time.monotonic())
     store.close()
     log.info("stopped", extra={"event": "stopped", **metrics.totals()})
+    sys.exit(not in_order)
 
 
 def _open(url: str, health: Health) -> DocumentStore:

@@ -11,7 +11,7 @@ from meetupkit.ops_server import OPS_PATHS, OpsPages
 from starlette.concurrency import run_in_threadpool
 
 from meetup_enricher import __version__
-from meetup_enricher.body import BODY_SECONDS, BadRequest, read_body, read_ids
+from meetup_enricher.body import BODY_SECONDS, BadRequest, read_ids, read_json_body
 from meetup_enricher.intake import Intake, accept_all
 from meetup_enricher.kinds import MAX_ID, Kind
 from meetup_enricher.schemas import (
@@ -79,7 +79,7 @@ def _add_enrichments(app: FastAPI, intakes: Mapping[str, Intake], body_seconds: 
     )
     async def enrich(request: Request) -> Enrichment:
         """Have profiles looked up. The ids are durable when this is answered with 202."""
-        ids = read_ids(await read_body(request, body_seconds))
+        ids = read_ids(await read_json_body(request, body_seconds))
         accepted = await run_in_threadpool(accept_all, intakes, ids)
         members, groups = (
             Counts(queued=each.queued, already_queued=each.already_queued, fresh=each.fresh, missing=each.missing)

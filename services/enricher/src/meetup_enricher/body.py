@@ -1,11 +1,11 @@
 """Reads the body of a request within a size and a time, and the ids out of it. Bounded before it is parsed."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any, Final
 
+from meetupkit.api_body import CutOff, TooLarge, TooSlow, read_body
 from pydantic_core import from_json
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from meetup_enricher.kinds import KINDS, MAX_ID
 
@@ -27,7 +27,7 @@ class BadRequest(Exception):  # noqa: N818  (named for what it is answered with)
         self.mistakes = mistakes
 
 
-async def read_body(request: Request, seconds: float = BODY_SECONDS) -> bytes:
+async def read_json_body(request: Request, seconds: float = BODY_SECONDS) -> bytes:
     """The whole body. Raises ``BadRequest``: 415 not JSON, 413 too large, 408 too slow, 400 cut off."""
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.strip().lower().replace('"', "")
@@ -35,28 +35,14 @@ async def read_body(request: Request, seconds: float = BODY_SECONDS) -> bytes:
         raise BadRequest(415, "Content-Type must be application/json, in UTF-8")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise BadRequest(415, "Content-Encoding is not supported")
-    if int(request.headers.get("content-length", "0")) > MAX_BODY_BYTES:  # a number: the HTTP parser saw to it
-        raise _too_large()
     try:
-        async with asyncio.timeout(seconds):
-            return await _whole(request)
-    except TimeoutError:
+        return await read_body(request, limit=MAX_BODY_BYTES, seconds=seconds)
+    except TooLarge:
+        raise BadRequest(413, f"the body may have at most {MAX_BODY_BYTES} bytes") from None
+    except TooSlow:
         raise BadRequest(408, f"the body did not arrive within {seconds:g} s") from None
-    except ClientDisconnect:
+    except CutOff:
         raise BadRequest(400, "the body was cut off") from None
-
-
-async def _whole(request: Request) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY_BYTES:
-            raise _too_large()
-    return bytes(body)
-
-
-def _too_large() -> BadRequest:
-    return BadRequest(413, f"the body may have at most {MAX_BODY_BYTES} bytes")
 
 
 def read_ids(body: bytes) -> dict[str, list[int]]:

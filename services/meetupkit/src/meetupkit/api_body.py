@@ -1,20 +1,24 @@
-"""Reads a request's body within bounds: so many bytes, in so many seconds."""
+"""Reads the body of a request to an API within bounds: so many bytes, in so many seconds."""
 
 import asyncio
 
 from starlette.requests import ClientDisconnect, Request
 
 
-class TooLarge(Exception):  # noqa: N818
+class TooLarge(Exception):  # noqa: N818  (named for what the body is)
     """The body is larger than is taken."""
 
 
 class TooSlow(Exception):  # noqa: N818
-    """The sender needs too long, or has gone."""
+    """The body did not arrive in time."""
+
+
+class CutOff(Exception):  # noqa: N818
+    """The sender has gone before its body's end."""
 
 
 async def read_body(request: Request, *, limit: int, seconds: float) -> bytes:
-    """The whole body; never holds more than ``limit`` bytes and one chunk of it."""
+    """The whole body; never holds more than ``limit`` bytes and one chunk. Raises the three above."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit:
         raise TooLarge
@@ -25,6 +29,8 @@ async def read_body(request: Request, *, limit: int, seconds: float) -> bytes:
                 body += chunk
                 if len(body) > limit:
                     raise TooLarge
-    except (TimeoutError, ClientDisconnect):
+    except TimeoutError:
         raise TooSlow from None
+    except ClientDisconnect:
+        raise CutOff from None
     return bytes(body)
