@@ -1,5 +1,7 @@
 """What becomes of a feed: created, changed, paused, deleted; on any API server."""
 
+from typing import Any
+
 from .cluster import Cluster, eventually
 from .conftest import StartOperator
 from .stream_pod import StreamPod
@@ -128,6 +130,37 @@ def test_the_status_tells_rate_last_record_rejected_and_cursor(
     assert status["cursor"] == "2020-09-13T12:26:30Z"
     assert status["objects"] == "gs://records/rsvps/"
     assert status["observedGeneration"] == 1
+
+
+def test_the_status_tells_whether_anything_is_missing_and_keeps_the_last_gap(
+    quiet_cluster: Cluster, start_operator: StartOperator, stream_pod: StreamPod
+) -> None:
+    start_operator()
+    quiet_cluster.create_feed("rsvps", feed="rsvps")
+    stream_pod.metrics = {
+        "meetup_stream_connected": 1,
+        "meetup_stream_ledger_since_timestamp_seconds": 1_600_000_000,
+        'meetup_stream_ledger_connections{verdict="gap"}': 1,
+        'meetup_stream_ledger_connections{verdict="overlap"}': 2,
+        'meetup_stream_ledger_lines{state="received"}': 50,
+        "meetup_stream_last_gap_from_timestamp_seconds": 1_599_990_000,
+        "meetup_stream_last_gap_to_timestamp_seconds": 1_600_000_000,
+    }
+    quiet_cluster.run_pod("rsvps", "rsvps-stream-1", stream_pod.port)
+    quiet_cluster.roll_out("rsvps")
+
+    def ledger() -> dict[str, Any]:
+        return dict((quiet_cluster.get("meetupfeeds", "rsvps") or {}).get("status", {}).get("ledger", {}))
+
+    eventually(lambda: ledger().get("gaps") == 1, "a gap in the status")
+    gap = {"from": "2020-09-13T09:40:00Z", "to": "2020-09-13T12:26:40Z"}
+    assert ledger()["lastGap"] == gap
+    assert (ledger()["since"], ledger()["connects"], ledger()["received"]) == ("2020-09-13T12:26:40Z", 3, 50)
+    for name in ("from", "to"):  # the next day, of another life of the pod
+        stream_pod.metrics[f"meetup_stream_last_gap_{name}_timestamp_seconds"] = 0
+    stream_pod.metrics['meetup_stream_ledger_connections{verdict="gap"}'] = 0
+    eventually(lambda: ledger().get("gaps") == 0, "a day without a gap")
+    assert ledger()["lastGap"] == gap
 
 
 def test_a_stream_that_is_not_ready_says_why_in_the_feeds_status(

@@ -1,6 +1,7 @@
 """The CRD's schema, its CEL rules in Google's own evaluator, and its agreement with the feed table and the operator."""
 
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 from cel_expr_python import cel  # type: ignore[import-untyped]
+from meetup_feed_operator.reading import Ledger, Reading
 from meetup_feed_operator.resource import GROUP, KIND, PLURAL, VERSION, FeedSpec
 from meetup_feed_operator.settings import BUCKET_PATTERN
+from meetup_feed_operator.status import Observation, derive
 from meetupkit.feeds import FEEDS
 
 CRD = yaml.safe_load((Path(__file__).parents[3] / "charts/meetup-analysis/crds/meetupfeeds.yaml").read_text())
@@ -149,3 +152,47 @@ def test_the_columns_of_kubectl_get_are_those_a_person_asks_for() -> None:
     columns = CRD["spec"]["versions"][0]["additionalPrinterColumns"]
     shown = [column["name"].upper() for column in columns if not column.get("priority")]
     assert shown == ["FEED", "READY", "RATE", "LAST RECORD", "AGE"]
+    wide = [column["name"].upper() for column in columns if column.get("priority") == 1]
+    assert wide == ["REASON", "REJECTED", "GAPS", "LAST GAP", "OBJECTS"]
+
+
+def test_every_column_shows_a_field_of_the_schema() -> None:
+    for column in CRD["spec"]["versions"][0]["additionalPrinterColumns"]:
+        first, *path = column["jsonPath"].removeprefix(".").partition("[")[0].split(".")
+        at = SCHEMA["properties"][first]
+        for name in path if first != "metadata" else ():
+            assert name in at["properties"], column["name"]
+            at = at["properties"][name]
+
+
+def test_the_schema_has_every_figure_that_the_operator_writes() -> None:
+    """A field that the schema does not have is dropped by the API server without a word."""
+    now = 1_700_000_000.0
+    reading = Reading(
+        pod_uid="p",
+        at=now,
+        connected=True,
+        stored=90,
+        rejected=1,
+        last_record=now,
+        cursor=now,
+        ledger=Ledger(now, {"gap": 1}, {"stored": 2}, (1.0, 2.0)),
+    )
+    status = derive(
+        Observation(
+            generation=1,
+            paused=False,
+            objects="gs://b/rsvps/",
+            problem=None,
+            deployment=None,
+            pods=[],
+            reading=reading,
+            earlier=replace(reading, at=now - 60, stored=1),
+            previous={},
+            now=now,
+        )
+    )
+    properties = SCHEMA["properties"]["status"]["properties"]
+    assert status.keys() == properties.keys()
+    assert status["ledger"].keys() == properties["ledger"]["properties"].keys()
+    jsonschema.Draft7Validator(SCHEMA["properties"]["status"]).validate(status)

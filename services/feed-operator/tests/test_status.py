@@ -1,17 +1,11 @@
 """What the conditions and figures say of what was observed."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from meetup_feed_operator.status import (
-    Observation,
-    Problem,
-    Reading,
-    condition_of,
-    derive,
-    read_metrics,
-    worth_writing,
-)
+from meetup_feed_operator.reading import Ledger, Reading
+from meetup_feed_operator.status import Observation, Problem, condition_of, derive, worth_writing
 
 NOW = 1_700_000_000.0
 AT = "2023-11-14T22:13:20Z"
@@ -167,19 +161,36 @@ def test_figures_are_written_only_with_a_reading_of_ones_own() -> None:
     assert not worth_writing(before, dict(before), fresh=True)
 
 
-def test_counters_are_summed_over_their_labels() -> None:
-    page = (
-        '# TYPE meetup_stream_records_rejected_total counter\nmeetup_stream_records_rejected_total{reason="a"} 2\n'
-        'meetup_stream_records_rejected_total{reason="b"} 3\nmeetup_stream_last_record_timestamp_seconds 0\n'
-        "meetup_stream_connected 1\nother_metric 9\n"
-    )
-    reading = read_metrics(page, pod_uid="p", at=NOW, not_ready=None)
-    assert reading.rejected == 5
-    assert reading.connected is True
-    assert reading.last_record is None
-    assert reading.stored is None
+LEDGER = Ledger(
+    since=NOW - 3600,
+    connections={"overlap": 4, "gap": 1, "unproven": 1},
+    lines={"received": 100, "stored": 90, "duplicate": 8, "rejected": 2},
+    last_gap=(NOW - 600, NOW - 60),
+)
 
 
-def test_a_page_that_is_no_metrics_is_refused() -> None:
-    with pytest.raises(ValueError, match="could not convert"):
-        read_metrics("<html>not metrics</html> {{{", pod_uid="p", at=NOW, not_ready=None)
+def test_the_ledger_is_told_with_both_ends_of_its_last_gap() -> None:
+    assert observed(reading=a_reading(ledger=LEDGER))["ledger"] == {
+        "since": "2023-11-14T21:13:20Z",
+        "connects": 6,
+        "gaps": 1,
+        "overlaps": 4,
+        "received": 100,
+        "stored": 90,
+        "duplicate": 8,
+        "rejected": 2,
+        "lastGap": {"from": "2023-11-14T22:03:20Z", "to": "2023-11-14T22:12:20Z"},
+    }
+
+
+def test_the_last_gap_stays_when_the_ledgers_day_is_over() -> None:
+    before = observed(reading=a_reading(ledger=LEDGER))
+    after = observed(previous=before, reading=a_reading(ledger=replace(LEDGER, last_gap=None, connections={})))
+    assert after["ledger"]["gaps"] == 0
+    assert after["ledger"]["lastGap"] == before["ledger"]["lastGap"]
+
+
+def test_a_pod_that_has_not_read_its_ledger_yet_leaves_the_figures_as_they_were() -> None:
+    before = observed(reading=a_reading(ledger=LEDGER))
+    assert observed(previous=before, reading=a_reading(ledger=None))["ledger"] == before["ledger"]
+    assert "ledger" not in observed(reading=a_reading(ledger=None))

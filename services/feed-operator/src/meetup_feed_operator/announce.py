@@ -14,8 +14,9 @@ from meetup_feed_operator.api import ApiRefused, ApiUnavailable, KubeApi
 from meetup_feed_operator.kinds import EVENT
 from meetup_feed_operator.metrics import Metrics
 from meetup_feed_operator.names import OPERATOR
+from meetup_feed_operator.reading import rfc3339
 from meetup_feed_operator.resource import API_VERSION, KIND, Manifest
-from meetup_feed_operator.status import condition_of, rfc3339
+from meetup_feed_operator.status import condition_of
 
 log = logging.getLogger(__name__)
 

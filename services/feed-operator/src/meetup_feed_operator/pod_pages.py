@@ -8,8 +8,8 @@ from typing import Final
 import aiohttp
 
 from meetup_feed_operator.metrics import Metrics
+from meetup_feed_operator.reading import Reading, read_metrics
 from meetup_feed_operator.resource import Manifest
-from meetup_feed_operator.status import Reading, read_metrics
 
 _SECONDS: Final = 3.0
 """A pod answers in milliseconds; one that takes longer is not well, and the next feed waits."""

@@ -14,10 +14,11 @@ from meetup_feed_operator.desired import desired
 from meetup_feed_operator.kinds import DEPLOYMENT, FEED
 from meetup_feed_operator.names import stream_name
 from meetup_feed_operator.pod_pages import PodPages
+from meetup_feed_operator.reading import Reading
 from meetup_feed_operator.resource import API_VERSION, KIND, FeedKey, InvalidFeed, Manifest, MeetupFeed, read_feed
 from meetup_feed_operator.rivals import LabelTaken, refuse_rival
 from meetup_feed_operator.settings import OperatorSettings
-from meetup_feed_operator.status import Observation, Problem, Reading, derive, worth_writing
+from meetup_feed_operator.status import Observation, Problem, derive, worth_writing
 
 log = logging.getLogger(__name__)
 

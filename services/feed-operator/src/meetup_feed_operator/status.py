@@ -6,33 +6,16 @@ message for people; ``lastTransitionTime`` moves only when the status does. The 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from meetup_feed_operator.pod_trouble import trouble_of
+from meetup_feed_operator.reading import Ledger, Reading, rfc3339
 from meetup_feed_operator.resource import Manifest
 
 _MESSAGE_CHARS: Final = 1024
 """Far below the 32,768 the API conventions allow: a sentence."""
 _MIN_RATE_SECONDS: Final = 0.5
 """Two readings closer than this (after a burst of events) say nothing of a rate."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a stream pod's pages said at ``at`` (seconds since the epoch), or why they could not be read."""
-
-    pod_uid: str
-    at: float
-    unreadable: str | None = None
-    not_ready: str | None = None
-    connected: bool | None = None
-    stored: float | None = None
-    rejected: float | None = None
-    last_record: float | None = None
-    cursor: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +47,6 @@ class _State:
     status: str
     reason: str
     message: str
-
-
-def read_metrics(page: str, *, pod_uid: str, at: float, not_ready: str | None) -> Reading:
-    """The figures on a stream's ``/metrics``; raises ``ValueError`` if the page is not Prometheus' text."""
-    sums: dict[str, float] = {}
-    for family in text_string_to_metric_families(page):
-        for sample in family.samples:
-            if sample.name.startswith("meetup_stream_"):
-                sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
-    connected = sums.get("meetup_stream_connected")
-    return Reading(
-        pod_uid=pod_uid,
-        at=at,
-        not_ready=not_ready,
-        connected=None if connected is None else connected > 0,
-        stored=sums.get("meetup_stream_records_stored_total"),
-        rejected=sums.get("meetup_stream_records_rejected_total"),
-        last_record=sums.get("meetup_stream_last_record_timestamp_seconds") or None,  # 0: none yet
-        cursor=sums.get("meetup_stream_cursor_timestamp_seconds") or None,
-    )
 
 
 def derive(seen: Observation) -> dict[str, Any]:
@@ -204,7 +167,7 @@ def _condition(kind: str, state: _State, seen: Observation) -> dict[str, Any]:
 
 def _figures(seen: Observation) -> dict[str, Any]:
     """What the pod says; what it does not say stays as it was, but for the rate, which is of now or of nothing."""
-    kept = ("lastRecordTime", "cursor", "rejected")
+    kept = ("lastRecordTime", "cursor", "rejected", "ledger")
     figures = {name: seen.previous[name] for name in kept if name in seen.previous}
     reading = seen.reading
     if seen.paused:
@@ -217,12 +180,30 @@ def _figures(seen: Observation) -> dict[str, Any]:
         figures["cursor"] = rfc3339(reading.cursor)
     if reading.rejected is not None:
         figures["rejected"] = int(reading.rejected)
+    if reading.ledger is not None:
+        figures["ledger"] = _ledger(reading.ledger, seen.previous.get("ledger", {}))
     rate = _per_minute(seen.earlier, reading)
     if rate is not None:
         figures["recordsPerMinute"] = rate
     elif "recordsPerMinute" in seen.previous:
         figures["recordsPerMinute"] = seen.previous["recordsPerMinute"]
     return figures
+
+
+def _ledger(ledger: Ledger, previous: Mapping[str, Any]) -> dict[str, Any]:
+    """The day's figures; the last gap stays when its day is over, until there is another."""
+    told: dict[str, Any] = {
+        "since": rfc3339(ledger.since),
+        "connects": sum(ledger.connections.values()),
+        "gaps": ledger.connections.get("gap", 0),
+        "overlaps": ledger.connections.get("overlap", 0),
+        **{name: ledger.lines.get(name, 0) for name in ("received", "stored", "duplicate", "rejected")},
+    }
+    if ledger.last_gap:
+        told["lastGap"] = {"from": rfc3339(ledger.last_gap[0]), "to": rfc3339(ledger.last_gap[1])}
+    elif "lastGap" in previous:
+        told["lastGap"] = previous["lastGap"]
+    return told
 
 
 def _per_minute(earlier: Reading | None, later: Reading) -> int | None:
@@ -233,8 +214,3 @@ def _per_minute(earlier: Reading | None, later: Reading) -> int | None:
     if seconds < _MIN_RATE_SECONDS or later.stored < earlier.stored:
         return None
     return round((later.stored - earlier.stored) * 60 / seconds)
-
-
-def rfc3339(seconds: float) -> str:
-    """A time as the API server writes it: whole seconds, in UTC."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,61 @@
+"""What the operator reads from a stream's page."""
+
+from typing import Final
+
+import pytest
+from meetup_feed_operator.reading import Ledger, Reading, read_metrics
+
+NOW: Final = 1_700_000_000.0
+
+
+def read(page: str) -> Reading:
+    return read_metrics(page, pod_uid="p", at=NOW, not_ready=None)
+
+
+def test_counters_are_summed_over_their_labels() -> None:
+    reading = read(
+        '# TYPE meetup_stream_records_rejected_total counter\nmeetup_stream_records_rejected_total{reason="a"} 2\n'
+        'meetup_stream_records_rejected_total{reason="b"} 3\nmeetup_stream_last_record_timestamp_seconds 0\n'
+        "meetup_stream_connected 1\nother_metric 9\n"
+    )
+    assert reading.rejected == 5
+    assert reading.connected is True
+    assert reading.last_record is None
+    assert reading.stored is None
+    assert reading.ledger is None
+
+
+def test_a_page_that_is_no_metrics_is_refused() -> None:
+    with pytest.raises(ValueError, match="could not convert"):
+        read("<html>not metrics</html> {{{")
+
+
+def test_the_ledger_is_read_by_verdict_and_by_state() -> None:
+    reading = read(
+        'meetup_stream_ledger_since_timestamp_seconds{feed="rsvps"} 1.7e9\n'
+        'meetup_stream_ledger_connections{feed="rsvps",verdict="gap"} 2\n'
+        'meetup_stream_ledger_connections{feed="rsvps",verdict="overlap"} 7\n'
+        'meetup_stream_ledger_lines{feed="rsvps",state="stored"} 90\n'
+        'meetup_stream_last_gap_from_timestamp_seconds{feed="rsvps"} 1.5e9\n'
+        'meetup_stream_last_gap_to_timestamp_seconds{feed="rsvps"} 1.6e9\n'
+    )
+    assert reading.ledger == Ledger(1.7e9, {"gap": 2, "overlap": 7}, {"stored": 90}, (1.5e9, 1.6e9))
+
+
+def test_a_stream_that_has_not_read_its_day_yet_tells_no_ledger() -> None:
+    """Its figures would be too low."""
+    assert (
+        read('meetup_stream_ledger_since_timestamp_seconds 0\nmeetup_stream_ledger_lines{state="a"} 0\n').ledger is None
+    )
+
+
+@pytest.mark.parametrize("odd", ["NaN", "+Inf", "-Inf", "1e300", "-5"])
+def test_a_time_that_no_calendar_has_is_not_told(odd: str) -> None:
+    page = f"meetup_stream_cursor_timestamp_seconds {odd}\nmeetup_stream_ledger_since_timestamp_seconds {odd}\n"
+    assert read(page).cursor is None
+    assert read(page).ledger is None
+
+
+def test_a_figure_that_is_no_number_does_not_stop_the_reading() -> None:
+    page = 'meetup_stream_ledger_since_timestamp_seconds 5\nmeetup_stream_ledger_lines{state="stored"} +Inf\n'
+    assert read(page).ledger == Ledger(5, {}, {}, None)
