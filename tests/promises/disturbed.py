@@ -204,10 +204,9 @@ def go_through(site: Site, outage: Outage) -> None:
     outage.end()
     ended = time.monotonic()
     flowed = site.flowed()
-    if site.whole():  # nothing is left to flow: it did, in spite of all
-        return
+    # A mild fault lets everything through: then nothing is left to flow, though profiles may still be on their way.
     until(
-        lambda: alive_and(lambda: site.flowed() > flowed),
+        lambda: alive_and(lambda: site.flowed() > flowed or site.whole()),
         f"records to flow again after {ended - began:.1f} s without",
         ended + (ended - began) + ALLOWANCE_SECONDS - time.monotonic(),
         poll=_POLL_SECONDS,
