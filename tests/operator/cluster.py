@@ -200,11 +200,11 @@ def _json(response: requests.Response) -> Body:
 
 
 @contextmanager
-def a_test_server() -> Iterator[str]:
-    """``kube_api`` as a process of its own; yields its address."""
+def a_test_server(certificate: Path | None = None) -> Iterator[str]:
+    """``kube_api`` as a process of its own, with TLS if there is a certificate (and key); yields its address."""
     command = [sys.executable, str(ROOT / "tests/operator/kube_api"), "--crd", str(CRD), "--rbac", str(RBAC)]
-    with _listening(command) as address:
-        yield address
+    with _listening([*command, *(["--certificate", str(certificate)] if certificate else [])]) as address:
+        yield address.replace("http://", "https://") if certificate else address
 
 
 @contextmanager
@@ -250,11 +250,15 @@ def a_real_cluster(kubeconfig: Path) -> Iterator[Cluster]:
     )
     stack = ExitStack()
     admin = stack.enter_context(requests.Session())
+    admin.trust_env = False  # REQUESTS_CA_BUNDLE would win over the cluster's own authority
     files = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     admin.verify = _file(target, "certificate-authority", files) or not target.get("insecure-skip-tls-verify", False)
     certificate, key = _file(user, "client-certificate", files), _file(user, "client-key", files)
     if certificate and key:
         admin.cert = (certificate, key)
+    assert admin.cert or "token" in user, (
+        f"{kubeconfig}: the user needs a token or a client certificate, and no plug-in"
+    )
     if "token" in user:
         admin.headers["Authorization"] = f"Bearer {user['token']}"
     with stack:

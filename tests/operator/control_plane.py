@@ -1,6 +1,5 @@
 """etcd and kube-apiserver from ``KUBEBUILDER_ASSETS``, as envtest starts them: real, but without controllers."""
 
-import os
 import shutil
 import socket
 import subprocess
@@ -14,7 +13,7 @@ import yaml
 from .cluster import eventually
 
 _TOKEN = "tests-are-the-administrators"
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 
 
 @contextmanager
@@ -48,14 +47,22 @@ def a_control_plane(assets: Path, directory: Path) -> Iterator[Path]:
         "--disable-admission-plugins=ServiceAccount",  # no controller makes the default account
         "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
     ]
+    processes: dict[str, subprocess.Popen[bytes]] = {}
     with ExitStack() as stack:
         for name, options in (("etcd", etcd), ("kube-apiserver", apiserver)):
             log = stack.enter_context((directory / f"{name}.log").open("wb"))
-            process = subprocess.Popen([str(assets / name), *options], stdout=log, stderr=log, env=dict(os.environ))
-            stack.callback(process.wait)
-            stack.callback(process.terminate)
+            processes[name] = subprocess.Popen([str(assets / name), *options], stdout=log, stderr=log)
+            stack.callback(processes[name].wait)
+            stack.callback(processes[name].terminate)
         authority = directory / "certificates/apiserver.crt"  # made by the server; it holds its own authority
-        eventually(lambda: _is_ready(server, authority), "kube-apiserver is ready", seconds=_START_SECONDS)
+
+        def ready() -> bool:
+            for name, process in processes.items():
+                said = (directory / f"{name}.log").read_text(errors="replace")[-3000:]
+                assert process.poll() is None, f"{name} ended with {process.returncode}:\n{said}"
+            return _is_ready(server, authority)
+
+        eventually(ready, "kube-apiserver is ready", seconds=_START_SECONDS)
         config = {
             "current-context": "test",
             "clusters": [{"name": "test", "cluster": {"server": server, "certificate-authority": str(authority)}}],

@@ -1,6 +1,6 @@
 """A Kubernetes API server for tests: real HTTP, in memory, no controllers.
 
-    python tests/operator/kube_api --crd FILE --rbac FILE [--port 0]
+    python tests/operator/kube_api --crd FILE --rbac FILE [--port 0] [--certificate FILE]
 
 prints ``{"port": N}``. ``Bearer admin`` may do everything, ``Bearer operator`` what the rules of the RBAC file say, in
 namespaces. Faults are ``fault_proxy``'s.
@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -264,13 +265,18 @@ async def main() -> None:
     parser.add_argument("--crd", type=Path, required=True)
     parser.add_argument("--rbac", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--certificate", type=Path, help="PEM with certificate and key, for TLS")
     options = parser.parse_args()
     crd = yaml.safe_load(options.crd.read_text())
     schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     server = Server(Objects(schemas={"meetupfeeds": schema}), yaml.safe_load(options.rbac.read_text())["rules"])
     runner = web.AppRunner(server.app(), shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", options.port).start()
+    trust = None
+    if options.certificate:
+        trust = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        trust.load_cert_chain(options.certificate)
+    await web.TCPSite(runner, "127.0.0.1", options.port, ssl_context=trust).start()
     print(json.dumps({"port": runner.addresses[0][1]}), flush=True)
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.Event().wait()
