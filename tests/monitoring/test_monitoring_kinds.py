@@ -1,0 +1,90 @@
+"""What announces pods and rules to Prometheus has the fields of its kind, as chart and operator write it."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import jsonschema
+import pytest
+import yaml
+
+from ..chart.helm import Helm
+from ..chart.tools import KUBECTL_37, program
+from . import shipped
+
+SCHEMAS: Final[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("monitoring_kinds.yaml").read_text())
+KINDS: Final = SCHEMAS.keys() - {"$defs"}
+GOLDEN: Final = sorted((shipped.REPOSITORY / "services/feed-operator/tests/golden").glob("*.output.yaml"))
+DURATIONS: Final = {"5m": True, "1h30m": True, "0s": True, "5 minutes": False, "": False, "m5": False, "90": False}
+
+
+def refusals(manifest: dict[str, Any]) -> list[str]:
+    """What its schema says against it."""
+    schema = {**SCHEMAS[manifest["kind"]], "$defs": SCHEMAS["$defs"]}
+    return [f"{e.json_path}: {e.message}" for e in jsonschema.Draft202012Validator(schema).iter_errors(manifest)]
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+    """What the chart makes of these kinds, by the value of ``monitoring.prometheus``."""
+    helm = Helm(program(KUBECTL_37, "helm"), tmp_path_factory.mktemp("helm"))
+    return {
+        prometheus: [
+            manifest
+            for manifest in helm.template({"monitoring": {"prometheus": prometheus, "rules": {"enabled": True}}})
+            if manifest["kind"] in KINDS
+        ]
+        for prometheus in ("operator", "managed")
+    }
+
+
+@pytest.mark.parametrize(
+    ("prometheus", "kinds"), [("operator", {"PodMonitor", "PrometheusRule"}), ("managed", {"PodMonitoring", "Rules"})]
+)
+def test_what_the_chart_renders_is_valid(
+    rendered: dict[str, list[dict[str, Any]]], prometheus: str, kinds: set[str]
+) -> None:
+    assert {manifest["kind"] for manifest in rendered[prometheus]} == kinds
+    assert {m["metadata"]["name"]: refusals(m) for m in rendered[prometheus] if refusals(m)} == {}
+
+
+@pytest.mark.parametrize("prometheus", ["operator", "managed"])
+def test_the_rules_arrive_as_they_are_written(rendered: dict[str, list[dict[str, Any]]], prometheus: str) -> None:
+    """Go's templates and Prometheus's have the same braces; Helm must not have filled in any."""
+    groups = [group for m in rendered[prometheus] for group in m["spec"].get("groups", [])]
+    written = [group for file in shipped.RULE_FILES for group in yaml.safe_load(file.read_text())["groups"]]
+    assert groups == written
+
+
+def test_what_the_operator_makes_is_valid() -> None:
+    made = [m for file in GOLDEN for m in yaml.safe_load_all(file.read_text()) if m["kind"] in KINDS]
+    assert {manifest["kind"] for manifest in made} == {"PodMonitor", "PodMonitoring"}
+    assert [refusal for manifest in made for refusal in refusals(manifest)] == []
+
+
+RULE: Final = {"alert": "A", "expr": "up", "for": "5m", "labels": {}, "annotations": {}}
+
+
+def a_rule_object(kind: str, **rule: Any) -> dict[str, Any]:
+    group = "googleapis" if kind == "Rules" else "coreos"
+    return {
+        "apiVersion": f"monitoring.{group}.com/v1",
+        "kind": kind,
+        "metadata": {"name": "a", "namespace": "b", "labels": {}},
+        "spec": {"groups": [{"name": "g", "interval": "30s", "rules": [RULE | rule]}]},
+    }
+
+
+@pytest.mark.parametrize("kind", ["PrometheusRule", "Rules"])
+def test_the_schemas_refuse_what_an_api_server_would_drop_or_refuse(kind: str) -> None:
+    assert refusals(a_rule_object(kind)) == []
+    for wrong in ({"fro": "5m"}, {"expr": 1}, {"record": "a:b"}, {"labels": {"severity": 1}}):
+        assert refusals(a_rule_object(kind, **wrong)), wrong
+    for duration, good in DURATIONS.items():
+        assert (refusals(a_rule_object(kind, **{"for": duration})) == []) is good, duration
+
+
+def test_googles_rules_need_an_interval() -> None:
+    for kind, good in {"Rules": False, "PrometheusRule": True}.items():
+        manifest = a_rule_object(kind)
+        del manifest["spec"]["groups"][0]["interval"]
+        assert (refusals(manifest) == []) is good, kind
