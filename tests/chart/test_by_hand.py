@@ -14,8 +14,8 @@ from .helm import CHART, NAMESPACE, RELEASE, Helm, Manifest, UniqueKeys, of_kind
 from .pod_security import violations
 from .tools import REPOSITORY
 
-_K8S: Final = REPOSITORY / "k8s"
-_DEV: Final = sorted((_K8S / "dev").glob("*.yaml"))
+K8S: Final = REPOSITORY / "k8s"
+_DEV: Final = sorted((K8S / "dev").glob("*.yaml"))
 _SERVICES: Final = {"stream", "enricher", "alert-webhook", "feed-operator"}
 
 
@@ -24,7 +24,7 @@ def documents(path: Path) -> list[Manifest]:
 
 
 def values(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((_K8S / name).read_text())
+    loaded: dict[str, Any] = yaml.safe_load((K8S / name).read_text())
     return loaded
 
 
@@ -35,14 +35,14 @@ def skaffold() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", ["1.33", "1.34", "1.35", "1.36", "1.37"])
-@pytest.mark.parametrize("path", [_K8S / "namespace.yaml", *_DEV], ids=lambda value: getattr(value, "name", value))
+@pytest.mark.parametrize("path", [K8S / "namespace.yaml", *_DEV], ids=lambda value: getattr(value, "name", value))
 def test_every_manifest_is_valid(path: Path, version: str) -> None:
     for document in documents(path):
         kubernetes_validate.validate(document, version, strict=True)
 
 
 def test_every_stand_in_passes_the_restricted_standard_that_its_namespace_asks_for() -> None:
-    (namespace,) = documents(_K8S / "namespace.yaml")
+    (namespace,) = documents(K8S / "namespace.yaml")
     assert namespace["metadata"]["name"] == NAMESPACE
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     found = {name: list(violations(pod["spec"])) for path in _DEV for name, pod in pods(documents(path))}
@@ -76,7 +76,7 @@ def test_the_development_values_lead_to_stand_ins_that_exist_and_may_be_reached(
         for service in of_kind(documents(path), "Service")
         for port in service["spec"]["ports"]
     }
-    text = (_K8S / "dev-values.yaml").read_text() + (_K8S / "dev" / "secrets.yaml").read_text()
+    text = (K8S / "dev-values.yaml").read_text() + (K8S / "dev" / "secrets.yaml").read_text()
     named = {(host, int(port)) for host, port in re.findall(r"\b([a-z-]+):([0-9]{4})\b", text)}
     assert named == ports
     assert set(dev["networkPolicy"]["extraPorts"]) == {port for _, port in ports}
@@ -85,7 +85,7 @@ def test_the_development_values_lead_to_stand_ins_that_exist_and_may_be_reached(
 def test_the_development_secrets_are_those_that_the_values_name() -> None:
     dev = values("dev-values.yaml")
     secrets = {
-        secret["metadata"]["name"]: set(secret["stringData"]) for secret in documents(_K8S / "dev" / "secrets.yaml")
+        secret["metadata"]["name"]: set(secret["stringData"]) for secret in documents(K8S / "dev" / "secrets.yaml")
     }
     assert secrets == {
         dev["enricher"]["apiKey"]["existingSecret"]: {"api-key"},
@@ -137,7 +137,7 @@ def test_every_file_and_service_that_skaffold_names_exists(skaffold: dict[str, A
 
 
 def test_google_knows_the_bucket_and_the_identities_that_the_chart_uses(helm: Helm, tmp_path: Path) -> None:
-    resources = documents(_K8S / "gcp" / "meetup.yaml")
+    resources = documents(K8S / "gcp" / "meetup.yaml")
     gke = values("gke-values.yaml")
     (bucket,) = of_kind(resources, "StorageBucket")
     assert bucket["metadata"]["name"] == gke["bucket"]
@@ -147,14 +147,14 @@ def test_google_knows_the_bucket_and_the_identities_that_the_chart_uses(helm: He
 
 
 def test_records_of_every_feed_move_to_the_cheaper_class_and_none_is_deleted() -> None:
-    (bucket,) = of_kind(documents(_K8S / "gcp" / "meetup.yaml"), "StorageBucket")
+    (bucket,) = of_kind(documents(K8S / "gcp" / "meetup.yaml"), "StorageBucket")
     moving = [rule for rule in bucket["spec"]["lifecycleRule"] if rule["action"]["type"] == "SetStorageClass"]
     assert [sorted(rule["condition"]["matchesPrefix"]) for rule in moving] == [sorted(f"{name}/" for name in FEEDS)]
     assert not [r for r in bucket["spec"]["lifecycleRule"] if r["action"]["type"] == "Delete"]
 
 
 def test_config_connector_makes_the_indexes_that_the_enricher_names() -> None:
-    wanted = json.loads((_K8S / "gcp" / "firestore.indexes.json").read_text())["indexes"]
-    made = [index["spec"] for index in of_kind(documents(_K8S / "gcp" / "meetup.yaml"), "FirestoreIndex")]
+    wanted = json.loads((K8S / "gcp" / "firestore.indexes.json").read_text())["indexes"]
+    made = [index["spec"] for index in of_kind(documents(K8S / "gcp" / "meetup.yaml"), "FirestoreIndex")]
     named = [{("collectionGroup" if key == "collection" else key): value for key, value in m.items()} for m in made]
     assert named == wanted

