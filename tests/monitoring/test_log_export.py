@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,13 +14,16 @@ from meetup_alert_webhook.log_export import parse
 from meetup_simulator.process import SimulatorProcess
 from meetup_simulator.service_process import ServiceProcess, until
 
+from ..operator.cluster import a_faulty_connection, a_test_cluster, a_test_server
+from ..operator.cluster import eventually as operator_until
+from ..operator.operator_process import an_operator
 from . import shipped
 from .log_export_forms import FOLDER, SCRIPT, VALUES, from_manifests, from_script, from_terraform, script
-from .log_filter import compiled
+from .log_filter import LEVELS, compiled
 
 TO_SLACK: Final = "meetup-errors-to-slack"
 TO_STORAGE: Final = "meetup-errors-to-storage"
-SERVICES: Final = {"stream": "stream", "enricher": "enricher", "webhook": "alert-webhook"}
+SERVICES: Final = {"stream": "stream", "enricher": "enricher", "webhook": "alert-webhook", "operator": "feed-operator"}
 """Name here to the name of the container in its pod."""
 NOT_PAYLOAD: Final = ("severity", "time", "logging.googleapis.com/labels", "logging.googleapis.com/sourceLocation")
 """What GKE's agent moves out of a JSON line into the entry around it."""
@@ -103,7 +107,7 @@ def test_the_terraform_file_is_formatted() -> None:
 
 
 @pytest.fixture(scope="module")
-def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+def errors(tmp_path_factory: pytest.TempPathFactory, operator_lines: list[str]) -> dict[str, list[dict[str, Any]]]:
     """All that each service logged while Meetup refused it, or somebody sent it nonsense."""
     folder = tmp_path_factory.mktemp("errors")
     with SimulatorProcess("--rate", "50") as meetup:
@@ -136,7 +140,8 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str,
             started = {"stream": s, "enricher": e, "webhook": w}
             for name, process in started.items():
                 until(lambda p=process: _severe(p), f"an error of {name}")  # type: ignore[misc]
-            return {name: process.events() for name, process in started.items()}
+            said = {name: process.events() for name, process in started.items()}
+    return {**said, "operator": [json.loads(line) for line in operator_lines]}
 
 
 def _severe(process: ServiceProcess) -> list[dict[str, Any]]:
@@ -149,7 +154,43 @@ def _post(url: str, body: object) -> None:
         session.post(url, json=body, timeout=30)
 
 
-@pytest.mark.parametrize("service", ["stream", "enricher"])
+@pytest.fixture(scope="module")
+def operator_lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """All that the operator wrote, kopf's lines too, while its watches were broken and its rights taken away."""
+    with a_test_server() as server, a_test_cluster(server) as cluster, a_faulty_connection(cluster):
+        with an_operator(cluster, tmp_path_factory.mktemp("operator")) as operator:
+            operator_until(lambda: cluster.live_watches() >= 5, "the watches are up")
+            cluster.inject({"verbs": ["apply"], "plurals": ["networkpolicies"], "status": 403, "count": 10**6})
+            cluster.create_feed("rsvps", feed="rsvps")
+            cluster.wait_for_condition("rsvps", "Degraded", "True", "Forbidden")
+            cluster.disturb_watches("break")
+            operator_until(lambda: operator.logged("watches_ended"), "the watches have ended")
+            assert operator.stop() == 0
+        return operator.log.read_text().splitlines()
+
+
+def test_every_line_of_the_operator_is_json_of_cloud_logging(operator_lines: list[str]) -> None:
+    lines = [json.loads(line) for line in operator_lines]
+    assert {"kopf._core.reactor.orchestration", "meetup_feed_operator.reconcile"} <= {line["logger"] for line in lines}
+    for line in lines:
+        assert line["severity"] in LEVELS
+        assert datetime.fromisoformat(line["time"]).tzinfo
+        assert line["message"]
+        assert line["serviceContext"]["service"] == "feed-operator"
+        assert not line.keys() & {"settings", "k8s_skip", "exc_info"}, line
+
+
+def test_a_trouble_of_the_operators_watches_is_one_error_with_its_traceback(operator_lines: list[str]) -> None:
+    """kopf says it once a watch and more; a person reads it once."""
+    severe = [
+        line for line in map(json.loads, operator_lines) if LEVELS.index(line["severity"]) >= LEVELS.index("ERROR")
+    ]
+    assert [line["event"] for line in severe] == ["watches_ended"]
+    assert "Traceback (most recent call last)" in severe[0]["message"]
+    assert severe[0]["@type"].endswith("ReportedErrorEvent")
+
+
+@pytest.mark.parametrize("service", ["stream", "enricher", "operator"])
 def test_an_error_of_a_service_goes_to_storage_and_to_slack(
     errors: dict[str, list[dict[str, Any]]], service: str
 ) -> None:
@@ -184,8 +225,13 @@ def test_what_others_log_is_not_exported(
 
 def test_the_containers_are_called_as_the_filters_say() -> None:
     """The exclusion of the webhook depends on the name that the chart gives its container."""
-    template = (shipped.CHART / "templates" / "alert-webhook" / "deployment.yaml").read_text()
-    assert "- name: alert-webhook\n" in template
+    for folder, container in (
+        ("alert-webhook", "alert-webhook"),
+        ("operator", "feed-operator"),
+        ("enricher", "enricher"),
+    ):
+        template = (shipped.CHART / "templates" / folder / "deployment.yaml").read_text()
+        assert f"- name: {container}\n" in template
 
 
 @pytest.mark.parametrize(

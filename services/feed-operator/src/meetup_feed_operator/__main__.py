@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import Final
@@ -15,6 +16,7 @@ from meetupkit import logs
 from meetupkit.ops_server import OpsPages, OpsServer
 from meetupkit.progress import Progress
 
+from meetup_feed_operator import kopf_logs
 from meetup_feed_operator.announce import Announcer
 from meetup_feed_operator.api import KubeApi
 from meetup_feed_operator.apply import Applier
@@ -32,11 +34,14 @@ log = logging.getLogger(__name__)
 
 _WATCH_AGAIN_SECONDS: Final = 5.0
 """Between two set-ups of the watches; the resync works meanwhile."""
+_HEALED_SECONDS: Final = 300.0
+"""Watches that lived longer than this ended by an accident, which setting up anew mends; others need a person."""
 
 
 def main() -> None:
     settings = OperatorSettings.or_exit(os.environ)
     logs.configure("feed-operator", version=version("meetup-feed-operator"), level=settings.log_level)
+    kopf_logs.tame()
     asyncio.run(operate(settings))
 
 
@@ -88,11 +93,17 @@ async def operate(settings: OperatorSettings) -> None:
 async def _watch_until(stopping: asyncio.Event, watch: Callable[[], Awaitable[None]], metrics: Metrics) -> None:
     """kopf's watches until a signal, which kopf then takes; set up anew if they end by an error."""
     while not stopping.is_set():
+        since = time.monotonic()
         try:
             await watch()
         except Exception:  # what a watch can die of is kopf's own and has no common type
             metrics.watch_failures.inc()
-            log.exception("the watches ended and are set up anew", extra={"event": "watches_ended"})
+            log.log(
+                logging.WARNING if time.monotonic() - since > _HEALED_SECONDS else logging.ERROR,
+                "the watches ended and are set up anew",
+                exc_info=True,
+                extra={"event": "watches_ended"},
+            )
             _stop_on_signals(stopping)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), _WATCH_AGAIN_SECONDS)
