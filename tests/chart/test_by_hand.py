@@ -15,7 +15,7 @@ from .pod_security import violations
 from .tools import REPOSITORY
 
 K8S: Final = REPOSITORY / "k8s"
-_DEV: Final = sorted((K8S / "dev").glob("*.yaml"))
+DEV: Final = sorted((K8S / "dev").glob("*.yaml"))
 _SERVICES: Final = {"stream", "enricher", "alert-webhook", "feed-operator"}
 
 
@@ -35,7 +35,7 @@ def skaffold() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", ["1.33", "1.34", "1.35", "1.36", "1.37"])
-@pytest.mark.parametrize("path", [K8S / "namespace.yaml", *_DEV], ids=lambda value: getattr(value, "name", value))
+@pytest.mark.parametrize("path", [K8S / "namespace.yaml", *DEV], ids=lambda value: getattr(value, "name", value))
 def test_every_manifest_is_valid(path: Path, version: str) -> None:
     for document in documents(path):
         kubernetes_validate.validate(document, version, strict=True)
@@ -45,12 +45,12 @@ def test_every_stand_in_passes_the_restricted_standard_that_its_namespace_asks_f
     (namespace,) = documents(K8S / "namespace.yaml")
     assert namespace["metadata"]["name"] == NAMESPACE
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
-    found = {name: list(violations(pod["spec"])) for path in _DEV for name, pod in pods(documents(path))}
+    found = {name: list(violations(pod["spec"])) for path in DEV for name, pod in pods(documents(path))}
     assert len(found) == 4
     assert not any(found.values()), found
 
 
-@pytest.mark.parametrize("path", _DEV, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DEV, ids=lambda path: path.name)
 def test_every_stand_ins_service_finds_its_pod_and_its_port(path: Path) -> None:
     manifests = documents(path)
     for service in of_kind(manifests, "Service"):
@@ -72,7 +72,7 @@ def test_the_development_values_lead_to_stand_ins_that_exist_and_may_be_reached(
     dev = values("dev-values.yaml")
     ports = {
         (service["metadata"]["name"], port["port"])
-        for path in _DEV
+        for path in DEV
         for service in of_kind(documents(path), "Service")
         for port in service["spec"]["ports"]
     }
@@ -123,7 +123,7 @@ def test_every_file_and_service_that_skaffold_names_exists(skaffold: dict[str, A
     for path in re.findall(r"\bk8s/[\w./-]+\.yaml", text):
         assert (REPOSITORY / path).is_file(), path
     rendered = helm.run("template", RELEASE, str(CHART), values=values("dev-values.yaml"))
-    manifests = [m for m in yaml.safe_load_all(rendered) if m] + [m for path in _DEV for m in documents(path)]
+    manifests = [m for m in yaml.safe_load_all(rendered) if m] + [m for path in DEV for m in documents(path)]
     services = {(s["metadata"]["name"], p["port"]) for s in of_kind(manifests, "Service") for p in s["spec"]["ports"]}
     (dev,) = (profile for profile in skaffold["profiles"] if profile["name"] == "dev")
     forwards = dev["portForward"]
@@ -132,7 +132,7 @@ def test_every_file_and_service_that_skaffold_names_exists(skaffold: dict[str, A
     assert len(locals_) == len(set(locals_))
     assert set(dev["manifests"]["rawYaml"]) == {
         "k8s/namespace.yaml",
-        *(str(path.relative_to(REPOSITORY)) for path in _DEV),
+        *(str(path.relative_to(REPOSITORY)) for path in DEV),
     }
 
 

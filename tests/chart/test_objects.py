@@ -2,10 +2,17 @@
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from meetup_feed_operator.deployment import OPS_PORT
+from meetup_feed_operator.deployment import environment as stream_environment
+from meetup_feed_operator.desired import desired
+from meetup_feed_operator.names import selector_of
+from meetup_feed_operator.resource import read_feed
+from meetup_feed_operator.settings import OperatorSettings
 
-from .helm import CHART, NAMESPACE, RELEASE, Helm, Manifest, Values, merged, named, of_kind, pods
+from .helm import CHART, NAMESPACE, RELEASE, Helm, Manifest, Values, environment, merged, named, of_kind, pods
 from .variants import EVERYTHING, VARIANTS
 
 _WITH_PODS = ("alert-webhook", "enricher", "feed-operator")
@@ -101,6 +108,33 @@ def test_pods_reach_names_the_metadata_server_and_https_and_what_is_named(helm: 
     assert ports({}, "meetup-enricher") == {53, 80, 988, 443}
     assert ports(EVERYTHING, "collector-enricher") == {53, 80, 988, 443, 8443}
     assert ports({}, "meetup-feed-operator") == {53, 443, 6443, 8080}
+
+
+def test_network_policies_see_the_port_that_streams_are_told(manifests: list[Manifest]) -> None:
+    """A policy sees the port of the pod behind a Service, so the Service's must be the same one."""
+    (container,) = named(manifests, "Deployment", "meetup-enricher")["spec"]["template"]["spec"]["containers"]
+    (listens,) = container["ports"]
+    (service,) = named(manifests, "Service", "meetup-enricher")["spec"]["ports"]
+    assert (service["targetPort"], service["port"]) == (listens["name"], listens["containerPort"])
+    assert environment(container)["ENRICHER_PORT"] == str(listens["containerPort"])
+    ingress = named(manifests, "NetworkPolicy", "meetup-enricher")["spec"]["ingress"]
+    assert [rule["ports"] for rule in ingress] == [[{"protocol": "TCP", "port": listens["name"]}]]
+
+    (operator,) = named(manifests, "Deployment", "meetup-feed-operator")["spec"]["template"]["spec"]["containers"]
+    settings = OperatorSettings.from_environ(environment(operator))
+    assert urlsplit(settings.enricher_url).port == listens["containerPort"]
+    for body in of_kind(manifests, "MeetupFeed"):
+        feed = read_feed({**body, "metadata": {**body["metadata"], "uid": "0"}})
+        (policy,) = of_kind(desired(feed, settings), "NetworkPolicy")
+        reached = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+        told = "STREAM_ENRICHER_URL" in stream_environment(feed, settings)  # venues name nobody
+        assert (listens["containerPort"] in reached) is told, feed.name
+
+
+def test_the_operator_reaches_the_pages_of_the_pods_it_makes(manifests: list[Manifest]) -> None:
+    *_, pages = named(manifests, "NetworkPolicy", "meetup-feed-operator")["spec"]["egress"]
+    assert pages["ports"] == [{"protocol": "TCP", "port": OPS_PORT}]
+    assert pages["to"][0]["podSelector"]["matchLabels"].items() <= selector_of("rsvps").items()
 
 
 def test_the_ingress_shows_the_path_of_pub_sub_and_nothing_else(helm: Helm) -> None:

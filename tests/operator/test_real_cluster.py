@@ -1,38 +1,24 @@
 """How the tests come to a real API server, practised without one."""
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
+from .certificate import a_certificate
 from .cluster import a_real_cluster, a_test_server
 from .control_plane import a_control_plane
 from .operator_process import an_operator
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A certificate of this machine's loopback, that is its own authority, and its key."""
-    openssl, made = shutil.which("openssl"), tmp_path / "server.pem"
-    if openssl is None:
-        pytest.skip("part absent: openssl: apt-get install openssl")
-    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    command += ["-subj", "/CN=kube-apiserver", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command += ["-keyout", str(made), "-out", str(tmp_path / "certificate.pem")]
-    subprocess.run(command, check=True, capture_output=True)
-    made.write_text(made.read_text() + (tmp_path / "certificate.pem").read_text())
-    return made
-
-
 def test_a_kubeconfig_of_an_administrator_is_all_that_the_tests_need_of_a_real_server(
-    certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nonexistent")  # what a machine behind a proxy has: another authority
-    with a_test_server(certificate) as address:
+    certificate = a_certificate(tmp_path)
+    with a_test_server(certificate.server) as address:
         kubeconfig = tmp_path / "admin.kubeconfig"
-        cluster = {"server": address, "certificate-authority": str(tmp_path / "certificate.pem")}
+        cluster = {"server": address, "certificate-authority": str(certificate.authority)}
         config = {
             "current-context": "test",
             "clusters": [{"name": "test", "cluster": cluster}],

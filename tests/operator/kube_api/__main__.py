@@ -20,7 +20,9 @@ from objects import Body, Changed, Objects, Refused, Resource, json_patch, merge
 
 RESOURCES = (
     Resource("", "v1", "pods", "Pod", status=True, generations=False),
+    Resource("", "v1", "secrets", "Secret", generations=False),
     Resource("", "v1", "serviceaccounts", "ServiceAccount", generations=False),
+    Resource("", "v1", "services", "Service", generations=False),
     Resource("", "v1", "events", "Event", generations=False),
     Resource("apps", "v1", "deployments", "Deployment", status=True),
     Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
