@@ -10,6 +10,7 @@ from bench.measurements.batch import batch
 from bench.measurements.cloud_storage import cloud_storage
 from bench.measurements.enricher import enricher
 from bench.measurements.files import files
+from bench.measurements.images import images
 from bench.measurements.lag import lag
 from bench.measurements.memory import memory
 from bench.measurements.operator import operator
@@ -20,6 +21,7 @@ MEASUREMENTS: Final[Mapping[str, Measurement]] = MappingProxyType(
         "files": files,
         "memory": memory,
         "start": start,
+        "images": images,
         "lag": lag,
         "enricher": enricher,
         "cloud_storage": cloud_storage,

@@ -1,32 +1,29 @@
-"""Layout ``batch`` into a stub of Cloud Storage, beside Redpanda Connect where it is installed."""
+"""Layout ``batch`` into a stub of Cloud Storage, beside Redpanda Connect where it can be had."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from bench.measurement import Row, spread
+from bench.peer_environment import NotHere, connect_python
 from bench.program import server
 from bench.redpanda_connect import run_connect
 from bench.stream_run import MIB, run_stream
 from bench.workbench import Workbench
-
-PEER = "BENCH_CONNECT_PYTHON"
-"""Names the Python of an environment that holds mq-bridge-connect."""
 
 
 def batch(bench: Workbench) -> Iterable[Row]:
     """Records a second of processor time; runs of the two take turns."""
     count = bench.scaled(100_000)
     replay = bench.rsvps(count)
-    peer = os.environ.get(PEER)
+    peer = _peer()
     ours, theirs = [], []
     for _ in range(bench.runs):
         with server("cloud_storage_stub.py") as storage:
             environ = {"STORAGE_EMULATOR_HOST": storage, "STREAM_LAYOUT": "batch", "STREAM_SEGMENT_SECONDS": "1"}
             ours.append(run_stream(bench, replay, count, "gs://bench", environ))
-        if peer:
+        if isinstance(peer, Path):
             with server("cloud_storage_stub.py") as storage:
-                theirs.append(run_connect(Path(peer), bench, replay, count, storage))
+                theirs.append(run_connect(peer, bench, replay, count, storage))
     yield Row(
         "layout `batch`, `gs://`: records/s per core",
         "50,000",
@@ -34,8 +31,8 @@ def batch(bench: Workbench) -> Iterable[Row]:
         f"{spread([run.resident / MIB for run in ours])} MiB resident",
         "Reading the row's fields from the JSON (7 µs a record of 20); then keys and hours, the socket, gzip.",
     )
-    if not theirs:
-        yield Row("the same by Redpanda Connect", "", "not measured", f"`{PEER}` names no environment that holds it.")
+    if isinstance(peer, NotHere):
+        yield Row("the same by Redpanda Connect", "", f"not measured: {peer}", "")
         return
     yield Row(
         "the same by Redpanda Connect (mq-bridge-connect): HTTP lines, gzip, same stub",
@@ -44,3 +41,11 @@ def batch(bench: Workbench) -> Iterable[Row]:
         f"{spread([run.resident / MIB for run in theirs])} MiB resident",
         "It neither parses nor deduplicates; no cursor, no deterministic names.",
     )
+
+
+def _peer() -> Path | NotHere:
+    """The Python that has it, or why there is none."""
+    try:
+        return connect_python()
+    except NotHere as why:
+        return why

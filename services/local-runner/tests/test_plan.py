@@ -50,6 +50,7 @@ def test_the_enricher_is_told_what_a_pod_is_told() -> None:
         "ENRICHER_API_URL": "http://127.0.0.1:1111",
         "ENRICHER_API_KEY": KEY,
         "ENRICHER_DOCUMENTS": "sqlite:////data/documents.sqlite",
+        "ENRICHER_LINGER_SECONDS": "2",
         "ENRICHER_PORT": "0",
     }
 

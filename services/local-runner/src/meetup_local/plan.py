@@ -31,6 +31,9 @@ _LOOPBACK: Final = "127.0.0.1,localhost"
 _SLACK_TOKEN: Final = "xoxb-slack-stand-in"  # noqa: S105  (it opens nothing but the stand-in)
 _SLACK_CHANNEL: Final = "#meetup-alerts"  # one of those the stand-in has
 
+_LINGER_SECONDS: Final = "2"
+"""Who watches the table wants to see profiles at once, and the stand-in's calls cost nothing."""
+
 SIMULATOR: Final = "simulator"
 ENRICHER: Final = "enricher"
 SLACK: Final = "slack"
@@ -190,6 +193,7 @@ def _enricher(options: Options, key: SecretStr) -> Process:
             "ENRICHER_API_URL": Address(SIMULATOR),
             "ENRICHER_API_KEY": key,
             "ENRICHER_DOCUMENTS": options.documents,
+            "ENRICHER_LINGER_SECONDS": _LINGER_SECONDS,
             "ENRICHER_PORT": OwnPort(),
         },
     )
