@@ -1,12 +1,10 @@
 """Real parts: a SQLite file, an HTTP server that answers as Meetup does, the service in this process or in its own."""
 
-import json
-import os
-import subprocess
+import itertools
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +15,14 @@ from meetup_enricher.health import Health, WatchedDocuments
 from meetup_enricher.metrics import Metrics
 from meetup_enricher.service import Service
 from meetup_enricher.settings import EnricherSettings
+from meetup_simulator.service_process import ServiceProcess
 from meetupkit.api_server import ApiServer
 from meetupkit.ops_server import OpsPages
 from meetupkit.progress import Progress
 from meetupkit.stores.documents_sqlite import SqliteDocuments
 
 sys.path.append(str(Path(__file__).parents[3]))  # the root of the repository: enricher_doubles is imported from there
-from services.enricher.tests.enricher_doubles import KEY, EnricherProcess, MeetupApi, Running, until
+from services.enricher.tests.enricher_doubles import KEY, MeetupApi, Running
 
 hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is not a mistake
 hypothesis.settings.load_profile("untimed")
@@ -90,35 +89,19 @@ def running(tmp_path: Path, meetup: MeetupApi) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def enricher(tmp_path: Path) -> Iterator[Callable[[Mapping[str, str]], EnricherProcess]]:
+def enricher(tmp_path: Path) -> Iterator[Callable[[Mapping[str, str]], ServiceProcess]]:
     """Starts the real command with these settings beside those every one needs."""
-    started: list[subprocess.Popen[bytes]] = []
+    with ExitStack() as started:
+        count = itertools.count()
 
-    def start(settings: Mapping[str, str]) -> EnricherProcess:
-        log = tmp_path / f"enricher-{len(started)}.log"
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("ENRICHER_")}
-        environ |= {
-            "ENRICHER_API_KEY": KEY,
-            "ENRICHER_DOCUMENTS": f"sqlite:///{tmp_path}/documents.db",
-            "ENRICHER_PORT": "0",
-            **settings,
-        }
-        with log.open("wb") as sink:
-            process = subprocess.Popen([sys.executable, "-m", "meetup_enricher"], env=environ, stderr=sink)
-        started.append(process)
-        running = EnricherProcess(process, log, "")
+        def start(settings: Mapping[str, str]) -> ServiceProcess:
+            environ = {
+                "ENRICHER_API_KEY": KEY,
+                "ENRICHER_DOCUMENTS": f"sqlite:///{tmp_path}/documents.db",
+                "ENRICHER_PORT": "0",
+                **settings,
+            }
+            log = tmp_path / f"enricher-{next(count)}.log"
+            return started.enter_context(ServiceProcess("meetup_enricher", environ, log))
 
-        def port() -> int:
-            assert process.poll() is None, log.read_text()
-            whole = log.read_text().rpartition("\n")[0].splitlines()
-            events = [json.loads(line) for line in whole if line.startswith("{")]
-            return next((event["port"] for event in events if event.get("event") == "listening"), 0)
-
-        running.url = f"http://127.0.0.1:{until(port, 'the port')}"
-        return running
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
+        yield start

@@ -4,13 +4,11 @@
 """
 
 import json
-import subprocess
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,18 +16,10 @@ import requests
 from meetup_enricher.health import Health
 from meetup_enricher.metrics import Metrics
 from meetup_enricher.service import Service
+from meetup_simulator.service_process import until
 from meetupkit.stores.documents_sqlite import SqliteDocuments
 
 KEY = "0123abcd4567ef89deadbeefcafe"
-
-
-def until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
-    """The condition's value as soon as it is true; fails, saying for what it waited, after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain for: {what}"
-        time.sleep(0.01)
-    return value
 
 
 @dataclass
@@ -163,25 +153,3 @@ class Running:
             "an empty queue",
             seconds,
         )
-
-
-@dataclass
-class EnricherProcess:
-    """``meetup-enricher`` as its own process."""
-
-    process: "subprocess.Popen[bytes]"
-    log: Path
-    url: str
-
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-
-    def await_ready(self) -> None:
-        def ready() -> bool:
-            assert self.process.poll() is None, self.log.read_text()
-            try:
-                return requests.get(f"{self.url}/readyz", timeout=5).status_code == 200
-            except requests.ConnectionError:
-                return False
-
-        until(ready, "readiness")

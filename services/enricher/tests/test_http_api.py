@@ -13,8 +13,9 @@ import pytest
 import requests
 from meetup_enricher.body import MAX_BODY_BYTES
 from meetup_enricher.kinds import MAX_ID
+from meetup_simulator.service_process import until
 
-from services.enricher.tests.enricher_doubles import MeetupApi, Reply, Running, until
+from services.enricher.tests.enricher_doubles import MeetupApi, Reply, Running
 
 Run = Callable[..., Any]
 NOTHING = {"queued": 0, "already_queued": 0, "fresh": 0, "missing": 0}

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 import requests
+from meetup_simulator.service_process import ServiceProcess, until
 from meetupkit.stores.documents_sqlite import SqliteDocuments
 
-from services.enricher.tests.enricher_doubles import KEY, Call, EnricherProcess, MeetupApi, Reply, until
+from services.enricher.tests.enricher_doubles import KEY, Call, MeetupApi, Reply
 
-Start = Callable[[Mapping[str, str]], EnricherProcess]
+Start = Callable[[Mapping[str, str]], ServiceProcess]
 KILLS = 20
 PER_POST = 150
 
 
-def queued(enricher: EnricherProcess) -> int:
+def queued(enricher: ServiceProcess) -> int:
     queue = requests.get(f"{enricher.url}/v1/queue", timeout=30).json()
     return int(queue["members"]["depth"]) + int(queue["groups"]["depth"])
 
@@ -112,8 +113,7 @@ def test_twenty_kills_lose_double_and_invent_nothing(
 def test_a_restart_keeps_the_queue(enricher: Start, meetup: MeetupApi, documents: SqliteDocuments) -> None:
     first = enricher({"ENRICHER_API_URL": "http://127.0.0.1:9"})
     requests.post(f"{first.url}/v1/enrichments", json={"members": [1, 2, 3]}, timeout=30)
-    first.process.kill()
-    first.process.wait()
+    first.kill()
     assert documents.count("members_queue") == 3
     second = enricher({"ENRICHER_API_URL": meetup.url, "ENRICHER_LINGER_SECONDS": "0"})
     until(lambda: queued(second) == 0, "an empty queue")
@@ -145,10 +145,10 @@ def test_a_stop_while_the_api_hangs_exits_in_time_and_gives_the_ids_back(
 
 def test_the_start_says_where_it_listens_and_the_stop_that_it_stopped(enricher: Start, meetup: MeetupApi) -> None:
     process = enricher({"ENRICHER_API_URL": meetup.url})
-    process.await_ready()
+    process.wait_ready()
     process.process.send_signal(signal.SIGINT)
     assert process.process.wait(10) == 0
-    events = [line["event"] for line in process.lines()]
+    events = [entry["event"] for entry in process.events()]
     assert [event for event in events if event != "store_available"] == ["listening", "stopping", "stopped"]
 
 
@@ -184,7 +184,7 @@ def test_a_store_that_cannot_be_used_is_one_line_and_exit_code_2(url: str) -> No
 
 def test_a_taken_port_is_one_line_and_exit_code_2(enricher: Start, meetup: MeetupApi, tmp_path: Path) -> None:
     first = enricher({"ENRICHER_API_URL": meetup.url})
-    port = first.url.rpartition(":")[2]
+    port = str(first.port)
     ended = run(
         {"ENRICHER_API_KEY": KEY, "ENRICHER_DOCUMENTS": f"sqlite:///{tmp_path}/other.db", "ENRICHER_PORT": port}
     )

@@ -10,12 +10,11 @@ from meetup_simulator.client import ArmedFault, Faults
 from meetup_simulator.faults import Ending
 from meetup_simulator.process import SimulatorProcess
 from meetup_simulator.pytest_plugin import StartSimulator
+from meetup_simulator.service_process import ServiceProcess, until
 from meetupkit.stores.documents_sqlite import SqliteDocuments
 
-from services.enricher.tests.enricher_doubles import EnricherProcess, until
-
 pytestmark = pytest.mark.faults
-Start = Callable[[Mapping[str, str]], EnricherProcess]
+Start = Callable[[Mapping[str, str]], ServiceProcess]
 Arm = Callable[[Faults], ArmedFault]
 
 KEY = "simulated-key-0123456789abcdef"
@@ -46,12 +45,12 @@ FAULTS: dict[str, Arm] = {
 }
 
 
-def post(enricher: EnricherProcess) -> None:
+def post(enricher: ServiceProcess) -> None:
     answer = requests.post(f"{enricher.url}/v1/enrichments", json={"members": MEMBERS, "groups": GROUPS}, timeout=30)
     assert answer.status_code == 202, answer.text
 
 
-def settled(enricher: EnricherProcess) -> bool:
+def settled(enricher: ServiceProcess) -> bool:
     queue = requests.get(f"{enricher.url}/v1/queue", timeout=30).json()
     return not queue["members"]["depth"] and not queue["groups"]["depth"]
 
@@ -72,8 +71,8 @@ def assert_conserved(store: SqliteDocuments, meetup: SimulatorProcess) -> None:
 
 
 @pytest.fixture
-def start(simulator: StartSimulator, enricher: Start) -> Callable[[], tuple[SimulatorProcess, EnricherProcess]]:
-    def started() -> tuple[SimulatorProcess, EnricherProcess]:
+def start(simulator: StartSimulator, enricher: Start) -> Callable[[], tuple[SimulatorProcess, ServiceProcess]]:
+    def started() -> tuple[SimulatorProcess, ServiceProcess]:
         meetup = simulator("--rate-limit", "0/1", "--unknown-share", "0.1", api_key=KEY)
         settings = {
             "ENRICHER_API_URL": meetup.base_url,
@@ -91,7 +90,7 @@ def start(simulator: StartSimulator, enricher: Start) -> Callable[[], tuple[Simu
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_of_the_api_loses_doubles_and_invents_nothing(
-    start: Callable[[], tuple[SimulatorProcess, EnricherProcess]], documents: SqliteDocuments, name: str
+    start: Callable[[], tuple[SimulatorProcess, ServiceProcess]], documents: SqliteDocuments, name: str
 ) -> None:
     meetup, enricher = start()
     fault = FAULTS[name](meetup.faults)
@@ -117,7 +116,7 @@ def test_a_rate_limit_that_is_told_is_kept_by_both_workers(
 
 
 def test_no_wait_in_an_outage_exceeds_the_ceiling_so_that_recovery_is_prompt(
-    start: Callable[[], tuple[SimulatorProcess, EnricherProcess]], documents: SqliteDocuments
+    start: Callable[[], tuple[SimulatorProcess, ServiceProcess]], documents: SqliteDocuments
 ) -> None:
     meetup, enricher = start()
     outage = meetup.faults.status(500, times=None)
@@ -125,7 +124,7 @@ def test_no_wait_in_an_outage_exceeds_the_ceiling_so_that_recovery_is_prompt(
     outage.wait_until_fired(7)
     outage.disarm()
     until(lambda: settled(enricher), "an empty queue")
-    waits = [line["wait_seconds"] for line in enricher.lines() if line.get("event") == "retry"]
+    waits = [entry["wait_seconds"] for entry in enricher.events("retry")]
     assert len(waits) >= 7
     assert max(waits) <= RETRY_CEILING_SECONDS
     assert_conserved(documents, meetup)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from meetup_simulator.service_process import until
 
-from services.enricher.tests.enricher_doubles import KEY, Call, MeetupApi, Reply, until
+from services.enricher.tests.enricher_doubles import KEY, Call, MeetupApi, Reply
 
 Run = Callable[..., Any]
 
@@ -100,7 +101,8 @@ def test_a_refused_key_keeps_ids_queued_says_so_once_and_is_left_alone(
     meetup.override = lambda call: Reply(401, b'{"code":"not_authorized"}')
     with running() as api:
         api.post(members=[1], groups=[2])
-        text = until(lambda: "refuses" in api.get("/readyz").text and api.get("/readyz").text, "the reason")
+        until(lambda: "refuses" in api.get("/readyz").text, "the reason")
+        text = api.get("/readyz").text
         assert api.get("/readyz").status_code == 200
         assert "ENRICHER_API_KEY" in text
         assert api.post(members=[3])["members"]["queued"] == 1
