@@ -94,31 +94,37 @@ def filled(expression: str) -> str:
 
 def metric_names(expression: str) -> set[str]:
     """The names of all series that a PromQL expression reads; raises ``ValueError`` if it is none."""
-    found: set[str] = set()
+    return {
+        node.name or next(m.value for m in node.matchers.matchers if m.name == "__name__")
+        for node in _selectors(promql_parser.parse(expression))
+    }
 
-    def visit(node: Any) -> None:
-        match node:
-            case promql_parser.VectorSelector():
-                found.add(node.name or next(m.value for m in node.matchers.matchers if m.name == "__name__"))
-            case promql_parser.MatrixSelector():
-                visit(node.vector_selector)
-            case promql_parser.Call():
-                for argument in node.args:
-                    visit(argument)
-            case promql_parser.BinaryExpr():
-                visit(node.lhs)
-                visit(node.rhs)
-            case promql_parser.AggregateExpr() | promql_parser.UnaryExpr() | promql_parser.ParenExpr() as inner:
-                visit(inner.expr)
-            case promql_parser.SubqueryExpr():
-                visit(node.expr)
-            case promql_parser.NumberLiteral() | promql_parser.StringLiteral():
-                pass
-            case _:
-                raise TypeError(f"a part of PromQL that is not known here: {node!r}")
 
-    visit(promql_parser.parse(expression))
-    return found
+def selectors(expression: str) -> set[str]:
+    """What a PromQL expression reads: names with the labels that are asked for, as expressions of their own."""
+    return {str(node).partition(" offset ")[0] for node in _selectors(promql_parser.parse(expression))}
+
+
+def _selectors(node: Any) -> Iterator[promql_parser.VectorSelector]:
+    match node:
+        case promql_parser.VectorSelector():
+            yield node
+        case promql_parser.MatrixSelector():
+            yield node.vector_selector
+        case promql_parser.Call():
+            for argument in node.args:
+                yield from _selectors(argument)
+        case promql_parser.BinaryExpr():
+            yield from _selectors(node.lhs)
+            yield from _selectors(node.rhs)
+        case promql_parser.AggregateExpr() | promql_parser.UnaryExpr() | promql_parser.ParenExpr() as inner:
+            yield from _selectors(inner.expr)
+        case promql_parser.SubqueryExpr():
+            yield from _selectors(node.expr)
+        case promql_parser.NumberLiteral() | promql_parser.StringLiteral():
+            pass
+        case _:
+            raise TypeError(f"a part of PromQL that is not known here: {node!r}")
 
 
 def registries() -> dict[str, CollectorRegistry]:

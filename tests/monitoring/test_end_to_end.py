@@ -105,6 +105,16 @@ def test_every_metric_that_a_dashboard_or_a_rule_names_is_there(site: WatchedSit
     assert wait_until_empty(absent) == set()
 
 
+def test_every_selector_of_a_rule_finds_a_series(site: WatchedSite, trouble: None) -> None:
+    """A metric may be there and the label that a rule asks for not: then the rule never fires."""
+    asked = {selector for rule in shipped.rules() for selector in shipped.selectors(rule["expr"])}
+
+    def without() -> set[str]:
+        return {text for text in asked if not site.ask("query", query=f"max_over_time({text}[10m])")["result"]}
+
+    assert wait_until_empty(without) == set()
+
+
 def test_every_panel_shows_something(site: WatchedSite, trouble: None) -> None:
     def empty() -> set[str]:
         now = float(site.ask("query", query="time()")["result"][1])
