@@ -394,5 +394,6 @@ class TestWithAnIdentity:
         (tmp_path / "key.json").unlink()
         if content:
             (tmp_path / "key.json").write_text(content)
-        with pytest.raises(StoreRefused, match="gs://bucket: no usable Google credentials: run gcloud auth"):
+        with pytest.raises(StoreRefused, match="gs://bucket: no usable Google credentials: run gcloud auth") as refused:
             open_objects("gs://bucket")
+        assert f"{tmp_path / 'key.json'} is none that can be read" in str(refused.value)

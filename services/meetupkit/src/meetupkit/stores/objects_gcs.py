@@ -42,6 +42,7 @@ _MESSAGE_CHARACTERS: Final = 300
 _NO_LOOKUPS: Final = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
 """Unset, the client (3.17) reads the bucket in the background, for traces that nobody records: one more permission to
 grant, and retries of its own through every outage."""
+_KEY_FILE: Final = "GOOGLE_APPLICATION_CREDENTIALS"
 _is_bucket: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]").fullmatch
 
 
@@ -257,9 +258,11 @@ def _retry_after(error: GoogleAPICallError) -> float | None:
 def _unauthenticated(error: GoogleAuthError, bucket: str) -> StoreUnavailable | StoreRefused:
     """The client's texts are left out: some quote the answer of the token service."""
     if isinstance(error, DefaultCredentialsError):
+        named = os.environ.get(_KEY_FILE)
         return StoreRefused(
             f"gs://{bucket}: no usable Google credentials: run gcloud auth application-default login, "
-            "give the pod's service account a Google identity, or name a key file in GOOGLE_APPLICATION_CREDENTIALS"
+            f"give the pod's service account a Google identity, or name a key file in {_KEY_FILE}"
+            + (f" ({named} is none that can be read)" if named else "")
         )
     if error.retryable or isinstance(error, TransportError) or isinstance(error.__cause__, TransportError):
         return StoreUnavailable(f"gs://{bucket}: no access token could be had now ({type(error).__name__})")
