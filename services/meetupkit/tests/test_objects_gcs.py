@@ -59,6 +59,12 @@ class Answer:
         return cls(status, json.dumps(value).encode(), named)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    """Of five, which is the default, the kernel drops the rest of 32 connections made at once, for seconds each."""
+
+
 class CannedServer:
     """Answers what the test tells it to, and keeps what it was asked.
 
@@ -70,8 +76,7 @@ class CannedServer:
         self.asked: list[Asked] = []
         self.connections = 0
         self._closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
