@@ -91,6 +91,18 @@ def test_a_day_without_a_ledger_is_not_known() -> None:
     assert not asked(Day(at(17, 0), [])).complete
 
 
+def test_of_a_day_before_the_feed_was_first_read_nothing_is_known() -> None:
+    found = answer(TUESDAY, {date(2026, 11, 19): Day(at(19, 23), [Entry(at(19, 8), received=9)])}, now=LATER)
+    assert not found.complete
+    assert found.first_read == datetime(2026, 11, 19, 8, tzinfo=UTC)
+
+
+def test_the_day_on_which_a_feed_was_first_read_misses_nothing_since() -> None:
+    found = asked(Day(at(17, 23, 59), [Entry(at(17, 8), received=9)]), through(18))
+    assert found.complete
+    assert found.first_read == datetime(2026, 11, 17, 8, tzinfo=UTC)
+
+
 def test_of_today_only_what_has_passed_is_asked() -> None:
     running = Entry(at(16, 5), received=9, overlap=True, continued=True)
     assert asked(Day(at(17, 15), [running]), now=datetime(2026, 11, 17, 15, 1, tzinfo=UTC)).complete

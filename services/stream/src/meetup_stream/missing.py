@@ -30,17 +30,20 @@ FRESH_SECONDS: Final = 300.0
 class Answer:
     """What the ledger says of a day. ``gaps``: last mtime before and next mtime after, in milliseconds.
 
-    ``unknown_since``: from when on no connection has brought anything yet that could tell.
+    ``unknown_since``: from when on no connection has brought anything yet that could tell. ``first_read``: when the
+    feed was first read, if that was in the day or after it; of the time before nothing can be said.
     """
 
     figures: Figures
     gaps: list[tuple[int, int]]
     unknown_since: datetime | None
+    first_read: datetime | None
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is missing."""
-        return not self.gaps and self.unknown_since is None
+        """Whether nothing is missing from what could be had since the feed was first read."""
+        read = self.first_read is None or sum(self.figures.connections.values()) > 0
+        return read and not self.gaps and self.unknown_since is None
 
 
 def answer(day: date, days: Mapping[date, Day], *, now: datetime) -> Answer:
@@ -56,7 +59,10 @@ def answer(day: date, days: Mapping[date, Day], *, now: datetime) -> Answer:
     ]
     known = end if any(map(_tells, later)) else _known_until(asked, begin)
     unknown_since = known if known < min(end, now - timedelta(seconds=FRESH_SECONDS)) else None
-    return Answer(Figures.of(asked.connections), gaps, unknown_since)
+    first = next(iter([*asked.connections, *later]), None)
+    never_before = first is not None and first.mtime_before == 0 and not first.continued
+    first_read = datetime.fromisoformat(first.opened_at) if first and never_before else None
+    return Answer(Figures.of(asked.connections), gaps, unknown_since, first_read)
 
 
 def _touches(entry: Entry, begin: datetime, end: datetime) -> bool:
@@ -86,14 +92,16 @@ def told(feed: str, day: date, found: Answer) -> Iterator[str]:
         yield f"  possible gap: after the record of {_iso(_time(after))}, before that of {_iso(_time(before))}"
     if found.unknown_since:
         yield f"  not known: nothing came since {_iso(found.unknown_since)}; the next connection will tell"
+    if found.first_read:
+        yield f"  first read at {_iso(found.first_read)}: of the time before nothing is known"
     connections, lines = found.figures.connections, found.figures.lines
     yield (
-        f"  {sum(connections.values())} connections: {connections[Verdict.OVERLAP]} overlapped with what was stored,"
+        f"  connections: {sum(connections.values())}; {connections[Verdict.OVERLAP]} overlapped with what was stored,"
         f" {connections[Verdict.GAP]} did not, {connections[Verdict.UNPROVEN]} could not tell"
     )
     left = 2 * lines["received"] - sum(lines.values())
     yield (
-        f"  {lines['received']:,} lines: {lines['stored']:,} stored, {lines['duplicate']:,} known before,"
+        f"  lines: {lines['received']:,}; {lines['stored']:,} stored, {lines['duplicate']:,} known before,"
         f" {lines['rejected']:,} rejected (kept under _rejected/), {left:,} under way"
     )
 
