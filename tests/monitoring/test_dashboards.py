@@ -1,9 +1,12 @@
 """The dashboards: Grafana's own model takes them, every panel explains itself, every expression parses."""
 
 import json
+import subprocess
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
@@ -64,6 +67,52 @@ def test_the_first_row_answers_at_a_glance(uid: str) -> None:
     assert {panel["type"] for panel in first} == {"stat"}
     assert sum(panel["gridPos"]["w"] for panel in first) <= 24
     assert all(panel["options"]["colorMode"] == "background" for panel in first)
+
+
+@pytest.mark.parametrize("uid", DASHBOARDS)
+def test_the_first_row_says_who_does_not_tell_where_nothing_is_told(uid: str) -> None:
+    """A service that is gone leaves no series: a panel without a word would look like one without a problem."""
+    for panel in DASHBOARDS[uid]["panels"]:
+        if panel["gridPos"]["y"] == 0 and "or vector(0)" not in panel["targets"][0]["expr"]:
+            assert panel["fieldConfig"]["defaults"]["noValue"].endswith("tells"), panel["title"]
+
+
+def test_the_first_panel_shows_dead_feeds_and_feeds_of_ones_own_and_no_paused_ones(tmp_path: Path) -> None:
+    (panel,) = [p for p in shipped.panels(DASHBOARDS["meetup-feeds"]) if p["title"] == "Is it flowing?"]
+    connected = {"flowing": "1x100", "silent": "1x100", "custom": "1x100", "cut": "0x100", "dead": "1x50 stale"}
+    connected |= {"paused": "1x50 stale", "removed": "1x50 stale"}
+    series = {
+        **{f'meetup_stream_connected{{namespace="meetup", feed="{feed}"}}': of for feed, of in connected.items()},
+        **{
+            f'feed:meetup_stream_silence:seconds{{namespace="meetup", feed="{feed}"}}': silence
+            for feed, silence in {"flowing": "0x100", "silent": "400x100", "custom": "400x100", "cut": "9x100"}.items()
+        },
+        **{
+            f'feed:meetup_stream_silent_after:seconds{{feed="{feed}"}}': "300x100"
+            for feed in ("flowing", "silent", "cut", "dead", "paused")
+        },
+        **{
+            f'meetup_operator_feed_wanted{{namespace="o", feed_namespace="meetup", feed="{feed}"}}': wanted
+            for feed, wanted in {"flowing": "1x100", "never": "1x100", "paused": "0x100"}.items()
+        },
+    }
+    shown = {"flowing": 2, "silent": 1, "custom": 2, "cut": 0, "dead": 0, "never": 0, "removed": 0}
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": [
+            {
+                "expr": shipped.filled(panel["targets"][0]["expr"]),
+                "eval_time": "90m",
+                "exp_samples": [{"labels": f'{{feed="{feed}"}}', "value": value} for feed, value in shown.items()],
+            }
+        ],
+    }
+    file = tmp_path / "flowing.yaml"
+    file.write_text(yaml.safe_dump({"tests": [test]}))
+    program = shipped.program("promtool", "prometheus")
+    done = subprocess.run([program, "test", "rules", file], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
