@@ -205,7 +205,10 @@ def test_a_gap_stays_though_a_thousand_connections_share_its_entry(stored: Store
     assert (last["overlap"], last["mtime_before"], last["shared_by"]) == (False, MAX_ENTRIES + 1, 3)
 
 
-@pytest.mark.parametrize("body", [b"not json", b"[]", b'{"connections": [3]}', b'{"connections": [{}]}'])
+OF_WORDS = b'{"saved_at": "", "connections": [{"opened_at": "x", "received": "many"}]}'
+
+
+@pytest.mark.parametrize("body", [b"not json", b"[]", b'{"saved_at": "", "connections": [3]}', b"\xff", OF_WORDS])
 def test_a_day_that_somebody_damaged_is_begun_anew_and_does_not_stop_the_feed(stored: Stored, body: bytes) -> None:
     keeping = Keeping(stored)
     keeping.store.replace("rsvps/_ledger/2023-11-15", body, expected_version=0)

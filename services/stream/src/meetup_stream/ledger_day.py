@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
 
 
 @dataclass(slots=True)
@@ -27,9 +29,6 @@ class Entry:
     overlap: bool | None = None
     continued: bool = False
     shared_by: int = 1
-
-
-_FIELDS: Final = frozenset(field.name for field in fields(Entry))
 
 
 class Verdict(StrEnum):
@@ -94,12 +93,13 @@ class Day:
         Fields that a later version wrote are passed over: a release that is taken back still reads its day.
         """
         try:
-            day = json.loads(body)
-            entries = [{name: value for name, value in e.items() if name in _FIELDS} for e in day["connections"]]
-            return cls(day["saved_at"], [Entry(**entry) for entry in entries])
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"not a ledger: {type(error).__name__}") from None
+            return _DAY.validate_json(body)
+        except ValidationError as error:
+            raise ValueError(f"not a ledger, in {error.error_count()} places") from None
 
     def to_json(self, feed: str) -> bytes:
         """The body; the feed's name is in it for a person."""
         return json.dumps({"feed": feed, **asdict(self)}).encode()
+
+
+_DAY: Final = TypeAdapter(Day)

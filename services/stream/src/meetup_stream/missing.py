@@ -135,9 +135,9 @@ def main() -> None:
         exit_with(USAGE)
     try:
         days = read_days(open_objects(settings.objects), settings.label or settings.feed, day)
+        found = answer(day, days, now=datetime.now(UTC))
     except (MeetupError, ValueError) as error:
         exit_with(f"the ledger cannot be read: {error}")
-    found = answer(day, days, now=datetime.now(UTC))
     for line in told(settings.feed, day, found):
         sys.stdout.write(f"{line}\n")
     sys.exit(0 if found.complete else 1)
