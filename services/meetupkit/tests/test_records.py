@@ -1,5 +1,6 @@
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,14 @@ def test_an_id_that_is_unsafe_in_a_name_is_rejected(unsafe: object) -> None:
     "line",
     [
         b'{"rsvp_id":1,"mtime":2,"deep":' + b"[" * 250 + b"]" * 250 + b"}",
+        b'{"rsvp_id":1,"mtime":2,"deep":' + b'{"a":' * 250 + b"1" + b"}" * 251,
         b'{"rsvp_id":1,"mtime":2,"half":"\\ud800"}',
+        b'{"rsvp_id":1,"mtime":2,"latin":"\xe9"}',
+        b'{"rsvp_id":1,"mtime":2,"\xe9":1}',
+        b'{"rsvp_id":1,"mtime":2,"surrogate":"\xed\xa0\x80"}',
+        b'{"rsvp_id":1,"mtime":2,"escape":"\\x41"}',
+        b'{"rsvp_id":1,"mtime":2,"comma":[1,]}',
+        b'{"rsvp_id":1,"mtime":2,"NaN":NaN}',
         b'{"rsvp_id":1,"mtime":2,"control":"\x01"}',
         b'{"rsvp_id":1,"mtime":2,"number":01}',
         b'{"rsvp_id":1,"mtime":2,"number":-NaN}',
@@ -109,6 +117,29 @@ def test_of_a_key_that_comes_twice_the_last_one_counts() -> None:
     record = read_line(RSVPS, b'{"rsvp_id":8,"mtime":2,"member":{"member_id":1},"rsvp_id":3,"member":{"member_id":4}}')
     assert isinstance(record, Record)
     assert (record.data_id, record.members) == ("3", (4,))
+
+
+@pytest.mark.parametrize("brackets", [10, 190, 210])
+def test_many_brackets_side_by_side_are_not_deep(brackets: int) -> None:
+    record = read_line(RSVPS, rsvp(topics=[[] for _ in range(brackets)]))
+    assert isinstance(record, Record)
+    assert (record.members, record.groups) == ((5,), (6,))
+
+
+@pytest.mark.parametrize(
+    "member", [None, "former", [5], {}, {"member_id": None}, {"member_id": "5"}, {"member_id": -5}]
+)
+def test_a_record_is_one_whatever_stands_where_a_profile_should(member: object) -> None:
+    record = read_line(RSVPS, rsvp(member=member))
+    assert isinstance(record, Record)
+    assert (record.members, record.groups) == ((), (6,))
+
+
+@pytest.mark.parametrize("members", [("rsvp_id",), ("rsvp_id", "of")], ids=["the same place", "within it"])
+def test_a_row_may_name_one_place_twice(members: tuple[str, ...]) -> None:
+    record = read_line(replace(RSVPS, name="custom", member_paths=(members,)), rsvp())
+    assert isinstance(record, Record)
+    assert record.members == ((7,) if len(members) == 1 else ())
 
 
 json_values = st.recursive(

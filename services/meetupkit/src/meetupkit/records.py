@@ -1,29 +1,24 @@
 """Reads a line of a stream by its feed's row. No I/O.
 
 A line becomes a ``Record`` or a ``Rejection`` that says why it is not one; neither ever raises, because one bad line
-must not stop a feed. Nearly every line is a record, and only what its row names is made into Python objects; a line
-that does not pass that way is read whole, to say what is wrong with it.
+must not stop a feed. Nearly every line is a record, and only what its row names is made into Python objects
+(``row_fields``); a line that does not pass that way is read whole, to say what is wrong with it.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 from typing import Any, Final, NamedTuple
 
-from pydantic_core import SchemaValidator, ValidationError, from_json
-from pydantic_core import core_schema as schema
+from pydantic_core import from_json
 
 from meetupkit.feeds import Feed, IdType, Path
+from meetupkit.row_fields import INT64, MAX_MTIME, TEXT_ID, fields_of
 
 MAX_LINE_BYTES: Final = 1024 * 1024
 """The longest recorded line (an open event with a long description) is 21 kB; fifty times that is not a record."""
-MAX_MTIME: Final = 253_402_300_799_999
-"""The last millisecond of the year 9999: what lies beyond is not a time any reader of the objects can show."""
-_INT64: Final = 1 << 63
-_TEXT_ID: Final = re.compile(r"\A[A-Za-z0-9_-]{1,128}\Z")
-"""An id becomes part of an object's name, so it may hold no path and no control character."""
+_is_text_id: Final = re.compile(TEXT_ID).match
 
 
 class Reason(StrEnum):
@@ -64,46 +59,16 @@ class Rejection:
 
 def read_line(feed: Feed, line: bytes) -> Record | Rejection:
     """Read one line of at most ``MAX_LINE_BYTES``, without its newline."""
-    if b"NaN" not in line and b"Infinity" not in line:  # which the validator lets pass where it reads nothing
-        fields = _fields_of(feed)
-        try:
-            data_id, mtime, *ids = fields.validator.validate_json(line).values()
-        except ValidationError:
-            return _read_whole(feed, line)
-        return Record(
-            str(data_id),
-            mtime,
-            line,
-            tuple(filter(None, ids[: fields.members])),
-            tuple(filter(None, ids[fields.members :])),
-        )
-    return _read_whole(feed, line)
-
-
-@dataclass(frozen=True, slots=True)
-class _Fields:
-    """What a row names, in its order: id, mtime, then so many member ids, then group ids (``None``: no profile)."""
-
-    validator: SchemaValidator
-    members: int
-
-
-@cache
-def _fields_of(feed: Feed) -> _Fields:
-    profile_id = schema.with_default_schema(
-        schema.int_schema(strict=True, gt=0, lt=_INT64), default=None, on_error="default"
-    )
-    if feed.id_type is IdType.INTEGER:
-        data_id: schema.CoreSchema = schema.int_schema(strict=True, ge=-_INT64, lt=_INT64)
-    else:
-        data_id = schema.str_schema(strict=True, pattern=_TEXT_ID, regex_engine="python-re")
-    kinds = [(feed.id_path, data_id), (feed.mtime_path, schema.int_schema(strict=True, ge=0, le=MAX_MTIME))]
-    kinds += [(path, profile_id) for path in (*feed.member_paths, *feed.group_paths)]
-    fields: dict[str, schema.TypedDictField] = {}
-    for path, kind in kinds:
-        keys: list[str | int] = [*path]
-        fields[str(len(fields))] = schema.typed_dict_field(kind, validation_alias=[keys])
-    return _Fields(SchemaValidator(schema.typed_dict_schema(fields)), len(feed.member_paths))
+    fields = fields_of(feed)
+    values = fields.read(line)
+    if values is None:
+        return _read_whole(feed, line)
+    members, groups = values[fields.members], values[fields.groups]
+    if not all(members):
+        members = tuple(filter(None, members))
+    if not all(groups):
+        groups = tuple(filter(None, groups))
+    return Record(str(values[0]), values[1], line, members, groups)
 
 
 def _read_whole(feed: Feed, line: bytes) -> Record | Rejection:
@@ -139,15 +104,15 @@ def _read_whole(feed: Feed, line: bytes) -> Record | Rejection:
 
 def _is_id(id_type: IdType, value: object) -> bool:
     if id_type is IdType.INTEGER:
-        return type(value) is int and -_INT64 <= value < _INT64
-    return isinstance(value, str) and _TEXT_ID.match(value) is not None
+        return type(value) is int and -INT64 <= value < INT64
+    return isinstance(value, str) and _is_text_id(value) is not None
 
 
 def _profile_ids(value: dict[str, Any], paths: tuple[Path, ...]) -> Iterator[int]:
     """Ids that name a profile: 0 is what other feeds show for a former member, so only positive ones do."""
     for path in paths:
         found = _at(value, path)
-        if type(found) is int and 0 < found < _INT64:
+        if type(found) is int and 0 < found < INT64:
             yield found
 
 
