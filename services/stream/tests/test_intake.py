@@ -46,6 +46,31 @@ def test_a_waiting_reader_goes_on_as_soon_as_there_is_room() -> None:
     assert went_on.wait(10)
 
 
+def test_a_full_intake_takes_more_when_half_of_it_is_taken() -> None:
+    intake = Intake(max_lines=4)
+    assert intake.put([b""] * 4, 0, timeout=0)
+    intake.take(1, timeout=0)
+    assert not intake.put([b""], 0, timeout=0)
+    intake.take(1, timeout=0)
+    assert intake.put([b""], 0, timeout=0)
+    assert intake.put([b""], 0, timeout=0)
+
+
+def test_a_waiting_reader_goes_on_when_the_intake_is_closed() -> None:
+    intake = Intake(max_lines=1)
+    intake.put([b"one"], 0, timeout=0)
+    went_on = threading.Event()
+
+    def read() -> None:
+        intake.put([b"two"], 0, timeout=30)
+        went_on.set()
+
+    threading.Thread(target=read).start()
+    intake.close()
+    assert went_on.wait(10)
+    assert intake.take(9, timeout=0) == [(b"one", 0)]
+
+
 def test_a_closed_intake_still_gives_what_it_holds() -> None:
     intake = Intake()
     intake.put([b"one"], 0, timeout=0)

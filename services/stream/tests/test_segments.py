@@ -7,7 +7,7 @@ from meetup_simulator.stored import Stored
 from meetup_stream.account import Account
 from meetup_stream.creation import Creator
 from meetup_stream.metrics import Metrics
-from meetup_stream.segments import SegmentsWriter
+from meetup_stream.segments import KNOWN_KEYS, SegmentsWriter
 from meetup_stream.writer import Batch
 from meetupkit.archive import read_feed
 from meetupkit.feeds import FEEDS
@@ -30,13 +30,20 @@ class Clock:
 class Writing:
     """A writer of rsvps into segments of a directory; its clock is the test's."""
 
-    def __init__(self, stored: Stored) -> None:
+    def __init__(self, stored: Stored, known_keys: int = KNOWN_KEYS) -> None:
         self.metrics, self.clock = Metrics("rsvps"), Clock()
         self.store = DirectoryObjects.from_url(f"file://{stored.directory}")
         self.store.check()
         creator = Creator(self.store, metrics=self.metrics, progress=Progress(), giving_up=threading.Event())
         self.writer = SegmentsWriter(
-            FEEDS["rsvps"], "rsvps", self.store, creator, Account(self.metrics), max_age=60, clock=self.clock
+            FEEDS["rsvps"],
+            "rsvps",
+            self.store,
+            creator,
+            Account(self.metrics),
+            max_age=60,
+            known_keys=known_keys,
+            clock=self.clock,
         )
 
     def write(self, *lines: bytes) -> Batch:
@@ -107,6 +114,18 @@ def test_a_record_that_comes_again_is_stored_once_by_whomever_it_was_stored(stor
     assert restarted.writer.finish() == Batch(T0, {3}, set())
     assert restarted.records() == [rsvp(1, T0), rsvp(2, T0), rsvp(3, T0)]
     assert restarted.metrics.registry.get_sample_value("meetup_stream_records_duplicate_total", {"feed": "rsvps"}) == 2
+
+
+def test_an_hour_that_was_forgotten_is_read_from_the_store_when_a_record_of_it_comes(
+    stored: Stored,
+) -> None:
+    writing = Writing(stored, known_keys=1)
+    for number in range(3):
+        writing.write(rsvp(number + 1, T0 + number * HOUR))
+        writing.writer.finish()
+    assert writing.write(rsvp(1, T0)) == Batch(T0, {1}, set())  # its ids are told once more, which is harmless
+    assert writing.writer.news == 3
+    assert len(writing.records()) == 3
 
 
 def test_another_body_of_the_same_id_and_mtime_is_stored_too(stored: Stored) -> None:

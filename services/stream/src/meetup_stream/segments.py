@@ -26,7 +26,7 @@ from meetup_stream.writer import Batch
 
 SEGMENT_BYTES: Final = 16 * 1024 * 1024
 """Held, before compression, of all hours together: 11,000 rsvps. Most of it waits compressed, in a fifth of that."""
-_KNOWN_KEYS: Final = 100_000
+KNOWN_KEYS: Final = 100_000
 """Of the hours used last, about 10 MB: 20 hours of rsvps, and forty times the half hour that a server was seen to send
 again. An hour beyond is read from the store when a record of it comes."""
 _HOUR_COST: Final = 10
@@ -56,6 +56,7 @@ class SegmentsWriter:
         account: Account,
         *,
         max_age: float,
+        known_keys: int = KNOWN_KEYS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._feed = feed
@@ -64,6 +65,7 @@ class SegmentsWriter:
         self._creator = creator
         self._account = account
         self._max_age = max_age
+        self._known_keys = known_keys
         self._clock = clock
         self._hours: OrderedDict[int, _Hour] = OrderedDict()
         self._latest = -1
@@ -160,7 +162,7 @@ class SegmentsWriter:
 
     def _forget(self) -> None:
         """Only when nothing is held: the keys of what is held are all there is to know it by."""
-        while len(self._hours) > 1 and self._cost > _KNOWN_KEYS:
+        while len(self._hours) > 1 and self._cost > self._known_keys:
             _, forgotten = self._hours.popitem(last=False)
             self._cost -= _HOUR_COST + len(forgotten.known)
 
