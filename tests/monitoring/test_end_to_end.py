@@ -50,13 +50,17 @@ def test_the_heartbeat_arrives(site: WatchedSite) -> None:
     wait_for_message(site, "Still watching")
 
 
-def test_a_killed_feed_is_a_message_and_its_return_resolves_it(site: WatchedSite) -> None:
+def test_a_killed_feed_is_a_message_its_return_resolves_it_and_what_is_lost_is_another(site: WatchedSite) -> None:
     feed = site.streams["event_comments"]
+    until(lambda: site.cursor("event_comments") > 0, "a stored cursor, from which a gap is told")
     feed.kill()
     message = wait_for_message(site, "CRITICAL · MeetupFeedDown", "event_comments is not connected")
     assert_leads_on(message, "MeetupFeedDown", "meetup-feeds?var-feed=event_comments")
+    site.outlast_the_backlog("event_comments")
     site.streams["event_comments"] = site.start_stream("event_comments", feed.port)
     wait_for_message(site, "RESOLVED · MeetupFeedDown", "event_comments")
+    message = wait_for_message(site, "WARNING · MeetupFeedGap", "Records of event_comments may be missing from today")
+    assert_leads_on(message, "MeetupFeedGap", "meetup-feeds?var-feed=event_comments")
 
 
 def test_a_silent_feed_is_a_message_and_its_next_record_resolves_it(site: WatchedSite) -> None:

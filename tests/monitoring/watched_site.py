@@ -15,8 +15,9 @@ import requests
 from meetup_local.monitoring import alertmanager_config, prometheus_config
 from meetup_simulator.emulators.process import EmulatorProcess, free_port
 from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.service_process import ServiceProcess
+from meetup_simulator.service_process import ServiceProcess, until
 from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_stream.cursor import Checkpoint
 
 from ..operator.cluster import a_test_cluster, a_test_server
 from ..operator.operator_process import an_operator
@@ -29,6 +30,8 @@ SCRAPE_SECONDS: Final = 30 / FACTOR
 """The chart's default, divided."""
 GRAFANA: Final = "https://grafana.example.com"
 TOKEN: Final = "what-alertmanager-brings"
+BACKLOG: Final = 100
+"""Records that Meetup keeps of a feed: of the half hour in reality, a sixtieth is 30 s."""
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _RATE: Final = "10"
 """Records a second and feed: as in a local run, and little enough for two cores."""
@@ -62,7 +65,7 @@ class WatchedSite:
         self._running = ExitStack()
         self._lives = 0
         self.slack = slack
-        self.meetup = self._running.enter_context(SimulatorProcess("--rate", _RATE))
+        self.meetup = self._running.enter_context(SimulatorProcess("--rate", _RATE, "--backlog", str(BACKLOG)))
         try:
             self._start()
         except BaseException:
@@ -91,6 +94,16 @@ class WatchedSite:
         }
         command = command_on(self._folder, "meetup_stream") if feed == "photos" else None
         return self._service("meetup_stream", settings, command).wait_ready()
+
+    def outlast_the_backlog(self, feed: str) -> None:
+        """Wait until Meetup has forgotten all that it has published of the feed until now."""
+        forgotten = len(self.meetup.published(feed)) + BACKLOG
+        until(lambda: len(self.meetup.published(feed)) > forgotten, "a backlog of newer records", seconds=60)
+
+    def cursor(self, feed: str) -> int:
+        """The stored cursor, in milliseconds; 0 while there is none."""
+        stored = self._folder / "objects" / feed / "_cursor"
+        return Checkpoint.from_json(stored.read_bytes()).mtime if stored.exists() else 0
 
     def notify(self, body: bytes, token: str) -> int:
         """Send the webhook a body that Alertmanager would not send; the status of its answer."""
