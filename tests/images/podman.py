@@ -63,7 +63,7 @@ def require_podman() -> None:
     if present.returncode:
         pulled = subprocess.run(["podman", "pull", "--quiet", BASE], capture_output=True, text=True, timeout=300)
         if pulled.returncode:
-            # Not a part of the machine: where no registry is reached and nothing stands in for the image, none can be had.
+            # No part of the machine: where no registry is reached and nothing stands in for it, none can be had.
             pytest.skip(f"no base image: podman pull {BASE} says {pulled.stderr[-200:]}")
 
 
