@@ -38,7 +38,7 @@ def memory(bench: Workbench) -> Iterable[Row]:
         at = [next(resident for done, resident in samples if done >= mark) for mark in marks]
         shown = ", ".join(f"{resident / MIB:.0f}" for resident in at)
         what = "The interpreter and its libraries (see the start); then 20,000 names seen lately, the intake's 8 MiB."
-        segments = "Two copies of the 16 MiB of a segment while it is packed, and the keys of the hours used last."
+        segments = "The same; then a segment, compressed, the intake's 8 MiB, and the keys of the hours used last."
         yield Row(
             f"resident memory, layout `{layout}`, after {', '.join(f'{mark:,}' for mark in marks)} records",
             aim,

@@ -3,13 +3,14 @@ import json
 import threading
 import time
 
+import pytest
 from meetup_simulator.stored import Stored
 from meetup_stream.account import Account
 from meetup_stream.creation import Creator
 from meetup_stream.metrics import Metrics
 from meetup_stream.segments import KNOWN_KEYS, SegmentsWriter
 from meetup_stream.writer import Batch
-from meetupkit.archive import read_feed
+from meetupkit.archive import BrokenSegment, read_feed
 from meetupkit.feeds import FEEDS
 from meetupkit.progress import Progress
 from meetupkit.stores.objects import NewObject
@@ -151,3 +152,15 @@ def test_one_reader_reads_both_layouts_and_neither_cursor_nor_quarantine(stored:
     writing.store.create(NewObject(f"rsvps_too/3_{T0}.json", rsvp(3, T0), 0))
     writing.store.replace("rsvps/_cursor", b"{}", expected_version=0)
     assert writing.records() == [rsvp(1, T0), body]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [gzip.compress(b"one\ntwo\n")[:-9], gzip.compress(b"one\ntwo"), b"one\ntwo\n"],
+    ids=["cut gzip", "cut line", "no gzip"],
+)
+def test_a_segment_that_is_not_as_it_was_written_is_refused_by_its_name(stored: Stored, body: bytes) -> None:
+    writing = Writing(stored)
+    writing.store.create(NewObject("rsvps/2017-03-19/12/other.ndjson.gz", body, 0))
+    with pytest.raises(BrokenSegment, match="12/other"):
+        writing.records()

@@ -5,6 +5,7 @@
 """
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -44,15 +45,16 @@ def read_feed(store: ObjectStore, label: str) -> Iterator[bytes]:
             yield stored.body
 
 
-def read_segment(store: ObjectStore, name: str) -> list[bytes]:
-    """The records of one segment."""
+def read_segment(store: ObjectStore, name: str) -> Iterator[bytes]:
+    """The records of one segment, unpacked as they are asked for; raises ``BrokenSegment`` where it breaks."""
     stored = store.read(name)
     if stored is None:
-        return []
+        return
     try:
-        lines = gzip.decompress(stored.body).split(b"\n")
+        with gzip.open(io.BytesIO(stored.body)) as lines:
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    raise BrokenSegment(f"{name} ends in the middle of a line")
+                yield line[:-1]
     except (OSError, EOFError, zlib.error) as error:
         raise BrokenSegment(f"{name}: {error}") from error
-    if lines.pop():
-        raise BrokenSegment(f"{name} ends in the middle of a line")
-    return lines
