@@ -104,7 +104,7 @@ class Cluster:
 
     def environment(self, feed: str) -> dict[str, str]:
         container = self.deployment(feed)["spec"]["template"]["spec"]["containers"][0]
-        return {variable["name"]: variable["value"] for variable in container["env"]}
+        return {variable["name"]: variable.get("value", "") for variable in container["env"]}  # "" is left out
 
     def condition(self, feed: str, kind: str) -> Body:
         """The condition; empty as long as there is none."""

@@ -102,7 +102,9 @@ class Proxy:
 
     def ask(self, request: web.Request, body: bytes) -> Any:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
-        return self._session.request(request.method, self._upstream + request.raw_path, data=body, headers=headers)
+        return self._session.request(
+            request.method, self._upstream + request.raw_path, data=body or None, headers=headers
+        )
 
     async def watch(self, request: web.Request, here: Namespace, plural: str) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})

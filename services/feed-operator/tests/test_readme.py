@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import yaml
-from meetup_feed_operator.kinds import watched_kinds
+from meetup_feed_operator.kinds import FEED, POD, watched_kinds
 from meetup_feed_operator.metrics import Metrics
 from meetup_feed_operator.settings import Monitor, OperatorSettings
 from meetupkit.settings import documented
@@ -38,9 +38,13 @@ def test_the_rights_cover_what_is_watched_and_applied_and_nothing_by_a_star() ->
         for verb in rule["verbs"]
     }
     assert not any("*" in grant for grant in granted)
-    assert not any(verb in {"delete", "deletecollection", "escalate", "bind"} for _, _, verb in granted)
+    assert not any(verb in {"deletecollection", "escalate", "bind"} for _, _, verb in granted)
     assert not any(resource == "secrets" for _, resource, _ in granted)
+    made = set()
     for monitor in Monitor:
         env = {"FEED_OPERATOR_NAMESPACE": "n", "FEED_OPERATOR_IMAGE": "i", "FEED_OPERATOR_MONITOR": monitor.value}
         for kind in watched_kinds(OperatorSettings.from_environ(env)):
             assert {(kind.group, kind.plural, "list"), (kind.group, kind.plural, "watch")} <= granted
+            made |= {(kind.group, kind.plural)} if kind not in (FEED, POD) else set()
+    deletable = {(group, resource) for group, resource, verb in granted if verb == "delete"}
+    assert deletable == made, "which may be deleted only so that their owner may be set"

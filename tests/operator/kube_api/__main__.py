@@ -77,6 +77,9 @@ class Server:
         subresource = request.match_info.get("subresource")
         what = f"{plural}/{subresource}" if subresource else plural
         needs = [verb] if verb != "apply" else ["patch", "create"] if self.is_new(request) else ["patch"]
+        self.check(request, group, what, needs)
+
+    def check(self, request: web.Request, group: str, what: str, needs: list[str]) -> None:
         for needed in needs:
             allowed = any(
                 group in rule["apiGroups"] and what in rule["resources"] and needed in rule["verbs"]
@@ -84,6 +87,14 @@ class Server:
             )
             if not allowed or "namespace" not in request.match_info:
                 raise Refused(403, "Forbidden", f'User "operator" cannot {needed} {what} in API group "{group}"')
+
+    def check_owners(self, request: web.Request, resource: Resource, namespace: str, name: str, body: Any) -> None:
+        """As OwnerReferencesPermissionEnforcement does: only who may delete an object may change its owners."""
+        before = self.objects.stored.get((resource.plural, namespace, name))
+        if before is None or not isinstance(body, dict) or "ownerReferences" not in body.get("metadata", {}):
+            return
+        if before["metadata"].get("ownerReferences") != body["metadata"]["ownerReferences"]:
+            self.check(request, resource.group, resource.plural, ["delete"])
 
     def is_new(self, request: web.Request) -> bool:
         where = request.match_info
@@ -117,6 +128,8 @@ class Server:
     ) -> web.StreamResponse:
         body, who = await request.json(), manager(request)
         existed = (resource.plural, namespace, name) in self.objects.stored
+        if not sub and request.headers.get("Authorization") == "Bearer operator":
+            self.check_owners(request, resource, namespace, name, body)
         match request.content_type:
             case "application/apply-patch+yaml":
                 if "fieldManager" not in request.query:
