@@ -58,8 +58,9 @@ def a_control_plane(assets: Path, directory: Path) -> Iterator[Path]:
 
         def ready() -> bool:
             for name, process in processes.items():
-                said = (directory / f"{name}.log").read_text(errors="replace")[-3000:]
-                assert process.poll() is None, f"{name} ended with {process.returncode}:\n{said}"
+                if process.poll() is not None:
+                    said = (directory / f"{name}.log").read_text(errors="replace")[-3000:]
+                    raise AssertionError(f"{name} ended with {process.returncode}:\n{said}")
             return _is_ready(server, authority)
 
         eventually(ready, "kube-apiserver is ready", seconds=_START_SECONDS)
