@@ -29,7 +29,7 @@ _IDLE_SECONDS: Final = 10.0
 """How often the store is asked for what other replicas left, when this one has queued nothing."""
 _PURGE_SECONDS: Final = 60.0
 _STALLED_SECONDS: Final = 60.0
-"""One round makes a handful of calls, none of which takes more than ten seconds; a minute is a hang."""
+"""A look, or one digest's turn and sending, is a handful of calls of at most ten seconds; a minute is a hang."""
 _LONGEST_TURN: Final = 30.0
 """A digest waits its turn behind the alerts that go out by themselves, which is a few seconds by their own limit."""
 _FOLDS_A_ROUND: Final = 50
@@ -107,6 +107,7 @@ class Digester:
             if channel not in self._filling and self._clock() - storm.sent_at > storm.collects:
                 del self._storms[channel]  # it is over
         for held in [*self._adopted, *(each for each in self._filling.values() if self._is_due(each))]:
+            self._progress.moving(LOOP, within=_STALLED_SECONDS)
             self._send(held, stopping)
         self._renew()
 
@@ -133,11 +134,14 @@ class Digester:
             self._claims.purge()
 
     def _adopt(self) -> None:
-        """Take over what other replicas left, and take note where it is our own whose lease ran out."""
-        ours = {held.name: held for held in (*self._filling.values(), *self._adopted, *self._delivered)}
+        """Take over what other replicas left, and take note where it is our own whose lease ran out.
+
+        Nothing that Slack has is among it: a round begins with its removal, and ends there if that fails.
+        """
+        held = {each.name: each for each in (*self._filling.values(), *self._adopted)}
         for found in self._outbox.adopt():
-            if held := ours.get(found.name):
-                held.version, held.leased_until = found.version, found.leased_until
+            if ours := held.get(found.name):
+                ours.take_note(found)
             else:
                 self._adopted.append(found)
 
@@ -149,7 +153,7 @@ class Digester:
         if self._pace.paused(channel):
             return
         wait = self._pace.turn(channel, longest_wait=_LONGEST_TURN)
-        if wait is None or stopping.wait(wait):
+        if wait is None or stopping.wait(wait) or not self._keep(held):
             return
         try:
             self._courier.post(channel, digest_message(held.digest))
@@ -168,19 +172,22 @@ class Digester:
                 self._outbox.sent(self._delivered[0])
             except Conflict:
                 log.error("a digest was sent by two replicas", extra={"event": "digest_twice"})
-            del self._delivered[0]  # not reached when the store is down: tried again in the next round
+            del self._delivered[0]  # not reached when the store is down: tried again in the next round, or at the end
 
     def _renew(self) -> None:
         """Keep the lease of what is still collecting, or waits for Slack."""
         for held in [*self._adopted, *self._filling.values()]:
-            if held.leased_until - self._clock() > _IDLE_SECONDS:
-                continue
-            try:
-                renewed = self._outbox.renew(held)
-            except Conflict:
-                self._forget(held)
-                continue
-            held.version, held.leased_until = renewed.version, renewed.leased_until
+            if self._outbox.is_short(held):
+                self._keep(held)
+
+    def _keep(self, held: OpenDigest) -> bool:
+        """Hold the digest as it is stored, for a whole lease from now; false if another replica has it."""
+        try:
+            self._outbox.renew(held)
+        except Conflict:
+            self._forget(held)
+            return False
+        return True
 
     def _forget(self, held: OpenDigest) -> None:
         self._adopted = [each for each in self._adopted if each is not held]
@@ -188,6 +195,10 @@ class Digester:
             del self._filling[held.digest.channel]
 
     def _hand_over(self) -> None:
+        try:
+            self._remove_delivered()
+        except (StoreUnavailable, StoreRefused) as error:
+            log.warning("a digest that Slack has is sent again: %s", error, extra={"event": "not_removed"})
         for held in [*self._adopted, *self._filling.values()]:
             try:
                 self._outbox.hand_over(held)

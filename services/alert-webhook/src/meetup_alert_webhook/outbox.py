@@ -9,11 +9,14 @@
 
 So an alert is in exactly one of the two until it is in Slack. A replica that dies between Slack's answer and the
 removal leaves a digest that another replica sends again when its lease has run out: twice rather than never.
+
+A commit whose answer is lost may have been applied, so what a replica holds may be older than what is stored. What is
+stored counts: it is looked at before a lease is renewed or a digest removed, and a digest is renewed before it is sent.
 """
 
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,6 +45,12 @@ class OpenDigest:
     digest: Digest
     version: str
     leased_until: float
+    removing: bool = False
+    """Its removal has been asked for, and may have been done without an answer."""
+
+    def take_note(self, stored: "OpenDigest") -> None:
+        """Be as the document is."""
+        self.digest, self.version, self.leased_until = stored.digest, stored.version, stored.leased_until
 
 
 class Outbox:
@@ -81,54 +90,76 @@ class Outbox:
         try:
             filling[channel] = self._write(there, folded, removals)
         except Conflict:
-            # Another replica folded these items first, or holds our digest because our lease ran out. Either way
-            # nothing was written; the digest stays with whoever has its document.
-            if there and not self._is_ours(there):
-                del filling[channel]
+            # Another replica folded these items first, or holds our digest because our lease ran out, or an earlier
+            # write of ours was applied without an answer. Nothing was written now; the digest is what is stored.
+            if there:
+                self._take_note(there, filling)
             return 0
         return len(items)
 
-    def renew(self, held: OpenDigest) -> OpenDigest:
-        """Keep the lease of a digest; raises ``Conflict`` if another replica has it now."""
-        return self._write(held, held.digest, ())
+    def _take_note(self, held: OpenDigest, filling: dict[str, OpenDigest]) -> None:
+        try:
+            held.take_note(self._ours(held.name))
+        except Conflict:
+            del filling[held.digest.channel]
+
+    def is_short(self, held: OpenDigest) -> bool:
+        """Whether half of the lease is over: time to renew it, with as much time to try again."""
+        return held.leased_until - self._clock() < self._lease / 2
+
+    def renew(self, held: OpenDigest) -> None:
+        """Keep the lease, and hold what is stored; raises ``Conflict`` if the digest is not ours any more."""
+        stored = self._ours(held.name)
+        held.take_note(self._write(stored, stored.digest, ()))
 
     def sent(self, held: OpenDigest) -> None:
-        """Slack has taken the digest; raises ``Conflict`` if another replica has it now, and sends it too."""
-        self._store.commit([Delete(DIGESTS, held.name, expected_version=held.version)])
+        """Slack has taken the digest; raises ``Conflict`` if another replica has it now, or had, and sends it too."""
+        asked_before, held.removing = held.removing, True
+        document = self._document(held.name)
+        if document is None and asked_before:
+            return
+        stored = self._opened(held.name, document)
+        self._store.commit([Delete(DIGESTS, held.name, expected_version=stored.version)])
 
     def hand_over(self, held: OpenDigest) -> None:
         """Let another replica, or the next start, take the digest at once; raises ``Conflict`` as ``renew``."""
-        fields = {**self._fields(held.digest), "until": self._clock()}
-        self._store.commit([Put(DIGESTS, held.name, fields, expected_version=held.version)])
+        stored = self._ours(held.name)
+        fields = {**self._fields(stored.digest), "until": self._clock()}
+        self._store.commit([Put(DIGESTS, held.name, fields, expected_version=stored.version)])
 
-    def adopt(self) -> list[OpenDigest]:
-        """Digests whose replica is gone; they are ours now."""
-        adopted = []
+    def adopt(self) -> Iterator[OpenDigest]:
+        """Digests whose replica is gone, or was away for longer than its lease; each is ours when it is yielded."""
         for document in self._store.query(
             DIGESTS, where=AtMost("until", self._clock()), order_by=["until"], limit=_ORPHANS
         ):
             try:
                 digest = digests.from_json(document.fields["digest"])
-                adopted.append(self._write(OpenDigest(document.name, digest, document.version, 0.0), digest, ()))
+                adopted = self._write(OpenDigest(document.name, digest, document.version, 0.0), digest, ())
             except Conflict:
                 continue  # another replica was faster
             except ValueError:
                 log.error("a digest cannot be read any more", extra={"event": "digest_unreadable"})
-        return adopted
+            else:
+                yield adopted
 
     def _write(self, held: OpenDigest | None, digest: Digest, others: Sequence[Write]) -> OpenDigest:
         name = held.name if held else uuid.uuid4().hex
-        leased_until = self._clock() + self._lease
         write = Put(DIGESTS, name, self._fields(digest), expected_version=held.version if held else None)
         self._store.commit([write, *others])
-        return OpenDigest(name, digest, self._version(name), leased_until)
+        return self._ours(name)
 
-    def _is_ours(self, held: OpenDigest) -> bool:
-        return self._version(held.name) == held.version
+    def _ours(self, name: str) -> OpenDigest:
+        return self._opened(name, self._document(name))
 
-    def _version(self, name: str) -> str:
-        there = self._store.get(DIGESTS, [name], only=["until"]).get(name)
-        return there.version if there else ""
+    def _document(self, name: str) -> Document | None:
+        return self._store.get(DIGESTS, [name]).get(name)
+
+    def _opened(self, name: str, document: Document | None) -> OpenDigest:
+        """The digest as it is stored; raises ``Conflict`` unless this replica was the last to write it."""
+        if document is None or document.fields.get("by") != self._replica:
+            raise Conflict(f"another replica has the digest {name}, or had")
+        fields = document.fields
+        return OpenDigest(name, digests.from_json(fields["digest"]), document.version, float(fields["until"]))
 
     def _fields(self, digest: Digest) -> dict[str, object]:
         return {"by": self._replica, "until": self._clock() + self._lease, "digest": digests.to_json(digest)}
