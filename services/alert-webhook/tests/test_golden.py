@@ -39,6 +39,29 @@ def test_the_message_is_the_one_that_was_reviewed(path: Path) -> None:
     assert error_of(message) is None
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://r.example/x?api_key=4e5f6a7b8c9d",
+        "https://r.example/x?a=b&password=correct-horse",
+        "https://r.example/x?X-Amz-Signature=0123456789",
+        "https://r.example/x#access_token=abcdefghij",
+        "https://r.example/x?a%70i_key=4e5f6a7b8c9d",
+        "https://r.example/x?next=%2Flogin%3Ftoken%3Dabcdefghij",
+        "https://r.example/x?token=abcdefghij-of-an-end-that-is-cut" + "x" * 1900,
+        "https://reader:correct-horse@r.example/x",
+        "https://hooks.slack.com/services/T0/B0/abcdefghij",
+        "HTTPS://HOOKS.SLACK.COM/services/T0/B0/abcdefghij",
+    ],
+)
+def test_a_link_that_holds_a_secret_is_not_given_to_the_channel(url: str) -> None:
+    alert = {"status": "firing", "labels": {}, "annotations": {"runbook_url": url}, "generatorURL": url}
+    body = {"version": "4", "groupKey": "g", "status": "firing", "alerts": [alert], "externalURL": url}
+    message = alert_message(alertmanager.to_alert(alertmanager.parse(json.dumps(body).encode())))
+    assert "example/x" not in str(message)
+    assert "slack.com" not in str(message).lower()
+
+
 def test_there_are_pairs_to_review() -> None:
     assert len(PAIRS) >= 10
 

@@ -8,10 +8,11 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from meetup_alert_webhook.alerts import Alert, Finding, Link, Severity, Status
 from meetup_alert_webhook.digests import Digest, Line
+from meetup_alert_webhook.redaction import redacted
 
 MAX_BLOCKS: Final = 50
 """Slack's limit of blocks in a message."""
@@ -150,14 +151,14 @@ def _links(links: Sequence[Link]) -> str:
 
 
 def _safe(url: str) -> bool:
-    """Whether a person may be sent there: http or https, no credentials, not endless."""
+    """Whether a channel may be given the link: http or https, not endless, no credentials, plain or escaped."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return False
-    return (
-        parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc and len(url) <= _MAX_URL
-    )
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or len(url) > _MAX_URL:
+        return False
+    return all(redacted(form) == form for form in (url, unquote_plus(url)))
 
 
 def _url(url: str) -> str:

@@ -1,7 +1,8 @@
 """Takes secrets out of text that other programs wrote. No I/O.
 
 Log lines and annotations are written by whoever wrote them; a channel is read by many. What looks like a credential
-is replaced by what it was. It is a net under the wire, not the wire: programs must not log secrets in the first place.
+is replaced by what it was, and a link that holds one is left out. It is a net under the wire, not the wire: programs
+must not log secrets in the first place.
 """
 
 import re
@@ -12,7 +13,7 @@ _RULES: Final = (
         re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
         "private key",
     ),
-    (re.compile(r"https?://hooks\.slack\.com/\S+"), "Slack webhook"),
+    (re.compile(r"(?i)https?://hooks\.slack\.com/\S+"), "Slack webhook"),
     (re.compile(r"\bxox[a-z]-[\w-]{8,}"), "Slack token"),
     (re.compile(r"\bAIza[\w-]{30,}"), "Google API key"),
     (re.compile(r"\bya29\.[\w.-]{16,}"), "Google access token"),
