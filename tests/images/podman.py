@@ -207,10 +207,12 @@ def played(*manifests: Manifest) -> Iterator[Pod]:
     (name,) = (m["metadata"]["name"] for m in manifests if m["kind"] == "Deployment")
     secrets = [manifest for manifest in manifests if manifest["kind"] == "Secret"]
     with ExitStack() as stack:
+        for pod_name in (f"{name}-pod-0", f"{name}-pod"):  # before and since podman 4.4
+            podman("pod", "rm", "--force", "--time", "0", pod_name, check=False)
         for secret in secrets:
             _remove(secret)
             stack.callback(_remove, secret)
-        said = podman("kube", "play", "--replace", "--start=false", "-", text=yaml.safe_dump_all(manifests))
+        said = podman("kube", "play", "--start=false", "-", text=yaml.safe_dump_all(manifests))
         made = re.search(r"^Pod:\n([0-9a-f]+)$", said, re.MULTILINE)
         assert made is not None, said
         pod = Pod(name, made[1])
