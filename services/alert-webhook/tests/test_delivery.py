@@ -115,7 +115,7 @@ def test_equal_content_is_sent_again_after_the_window(slack: SlackStandIn, start
 
 def test_a_send_under_way_elsewhere_is_waited_for(slack: SlackStandIn, start_webhook: StartWebhook) -> None:
     """The other replica hangs at Slack; whoever brings the same meanwhile is told to come back."""
-    one, other = start_webhook(slack, CLAIM_SECONDS="2"), start_webhook(slack, CLAIM_SECONDS="2")
+    one, other = start_webhook(slack), start_webhook(slack)
     one.alertmanager(group(firing()))
     (claim,) = one.store.query(CLAIMS, order_by=["until"], limit=10)
     one.store.commit(

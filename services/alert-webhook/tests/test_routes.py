@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from meetup_alert_webhook import alertmanager, log_export
 from meetup_alert_webhook.routes import RoutesError, read_routes
+from meetup_alert_webhook.settings import AlertWebhookSettings
 from meetup_simulator.slack_plugin import SlackStandIn
 from webhook_running import InProcess, environ, firing, group, log_entry
 
@@ -107,6 +108,8 @@ def test_wrong_settings_are_all_said_at_once(tmp_path: Path, slack: SlackStandIn
         ({"BASIC_USER": "x"}, "belong together"),
         ({"TOKEN": "", "ALLOW_UNAUTHENTICATED": ""}, "nobody could bring an alert"),
         ({"DIGEST_SECONDS": "90"}, "at least ALERT_WEBHOOK_DIGEST_SECONDS"),
+        ({"CLAIM_SECONDS": "0.1"}, "ALERT_WEBHOOK_CLAIM_SECONDS must be longer than a send may take, which is 11 s"),
+        ({"SLACK_TIMEOUT_SECONDS": "30"}, "CLAIM_SECONDS must be longer than a send may take, which is 67 s"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(
@@ -115,3 +118,9 @@ def test_settings_that_contradict_each_other_are_refused(
     ended = run(environ(slack, tmp_path / "x", **changes))
     assert ended.returncode == 2
     assert said in ended.stderr
+
+
+def test_the_shorter_a_send_may_take_the_shorter_a_claim_may_be(slack: SlackStandIn, tmp_path: Path) -> None:
+    quick = {"SLACK_TOKEN": "", "SLACK_URL": slack.webhook_url, "DIRECT_WAIT_SECONDS": "0"}
+    settings = environ(slack, tmp_path / "x", SLACK_TIMEOUT_SECONDS="0.5", CLAIM_SECONDS="2.6", **quick)
+    assert AlertWebhookSettings.from_environ(settings).claim_seconds == 2.6

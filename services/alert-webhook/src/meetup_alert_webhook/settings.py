@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from meetupkit.settings import Settings
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from meetup_alert_webhook.courier import RETRY_SECONDS
+
 GOOGLE_CERTIFICATES: Final = "https://www.googleapis.com/oauth2/v1/certs"
 """The certificates that Google signs its OIDC tokens with, as PEM by key id."""
 
@@ -132,6 +134,29 @@ class AlertWebhookSettings(Settings, prefix="ALERT_WEBHOOK_"):
         if self.digest_max_seconds < self.digest_seconds:
             raise ValueError("ALERT_WEBHOOK_DIGEST_MAX_SECONDS must be at least ALERT_WEBHOOK_DIGEST_SECONDS")
         return self
+
+    @model_validator(mode="after")
+    def _claims_outlast_a_send(self) -> Self:
+        if self.claim_seconds <= self.send_seconds:
+            raise ValueError(
+                "ALERT_WEBHOOK_CLAIM_SECONDS must be longer than a send may take, which is"
+                f" {self.send_seconds:g} s: ALERT_WEBHOOK_DIRECT_WAIT_SECONDS and {self._calls_a_send} x"
+                f" ({RETRY_SECONDS:g} s of tries and ALERT_WEBHOOK_SLACK_TIMEOUT_SECONDS)"
+            )
+        return self
+
+    @property
+    def send_seconds(self) -> float:
+        """How long an alert may take to Slack: its turn, then each call's tries and the time-out of the last one.
+
+        Were its claim over by then, another replica would send it too.
+        """
+        return self.direct_wait_seconds + self._calls_a_send * (RETRY_SECONDS + self.slack_timeout_seconds)
+
+    @property
+    def _calls_a_send(self) -> int:
+        """With a bot token a resolve edits its message and answers it."""
+        return 2 if self.slack_token else 1
 
     @property
     def default_channel(self) -> str:
