@@ -10,7 +10,7 @@ import pytest
 from faulty_store import FaultyStore
 from meetup_alert_webhook import alertmanager
 from meetup_alert_webhook.courier import Courier
-from meetup_alert_webhook.deduplication import Claims
+from meetup_alert_webhook.deduplication import CLAIMS, Claims
 from meetup_alert_webhook.digester import Digester
 from meetup_alert_webhook.metrics import Metrics
 from meetup_alert_webhook.outbox import DIGESTS, ITEMS, Outbox
@@ -19,11 +19,12 @@ from meetup_alert_webhook.slack import WebApi
 from meetup_simulator.slack_plugin import SlackStandIn
 from meetupkit.errors import StoreUnavailable
 from meetupkit.progress import Progress
-from meetupkit.stores.documents import Delete, Put, Write
+from meetupkit.stores.documents import Create, Delete, Put, Write
 from meetupkit.stores.documents_sqlite import SqliteDocuments
 from prometheus_client import CollectorRegistry
-from webhook_running import firing, group
+from webhook_running import InProcess, firing, group, log_entry, pushed, resolved
 
+StartWebhook = Callable[..., InProcess]
 LEASE = 20.0
 COLLECTS = 5.0
 _MORE = re.compile(r"· ([\d,]+) more alerts")
@@ -231,3 +232,52 @@ def test_a_replica_that_stops_leaves_nothing_behind_that_slack_has(site: Site) -
     replica.stop()
     site.run(following, seconds=2 * LEASE)
     assert (site.told(), site.left()) == ([2], 0)
+
+
+def claims(write: Write) -> bool:
+    """Of the commit that claims content for a first time."""
+    return isinstance(write, Create) and write.collection == CLAIMS
+
+
+def test_an_alert_queued_by_a_commit_that_was_not_answered_is_told_once(
+    slack: SlackStandIn, start_webhook: StartWebhook
+) -> None:
+    webhook = start_webhook(slack, DIGEST_SECONDS="60")
+    assert webhook.log_export(pushed(log_entry("first"))).json() == {"outcome": "said"}
+    webhook.store.lose_an_answer(claims)
+    assert webhook.log_export(pushed(log_entry("more of the same"))).json() == {"outcome": "queued"}
+    webhook.stop()
+    following = start_webhook(slack, DIGEST_SECONDS="0.5")
+    slack.wait_until(lambda: following.metric("digested_total") == 1)
+    assert len(slack.messages()) == 2
+
+
+def test_an_alert_that_could_not_be_queued_goes_out_at_once(slack: SlackStandIn, start_webhook: StartWebhook) -> None:
+    webhook = start_webhook(slack, DIGEST_SECONDS="60")
+    assert webhook.log_export(pushed(log_entry("first"))).json() == {"outcome": "said"}
+    webhook.store.lose_an_answer(claims, applied=False)
+    assert webhook.log_export(pushed(log_entry("more of the same"))).json() == {"outcome": "said"}
+    assert len(slack.messages()) == 2
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_an_alert_claimed_by_a_commit_that_was_not_answered_is_not_sent_by_another_replica(
+    slack: SlackStandIn, start_webhook: StartWebhook, applied: bool
+) -> None:
+    one, other = start_webhook(slack), start_webhook(slack)
+    one.store.lose_an_answer(claims, applied=applied)
+    assert one.alertmanager(group(firing())).json() == {"outcome": "said"}
+    assert other.alertmanager(group(firing())).json() == {"outcome": "duplicate"}
+    other.alertmanager(group(resolved(firing())))
+    assert slack.messages()[0].edits
+
+
+def test_what_was_said_without_the_store_is_said_again_when_it_fires_again(
+    slack: SlackStandIn, webhook: InProcess
+) -> None:
+    webhook.store.away = True
+    assert webhook.alertmanager(group(firing())).json() == {"outcome": "said"}
+    webhook.store.away = False
+    assert webhook.alertmanager(group(firing())).json() == {"outcome": "duplicate"}
+    assert webhook.alertmanager(group(resolved(firing()))).json() == {"outcome": "said"}
+    assert webhook.alertmanager(group(firing())).json() == {"outcome": "said"}

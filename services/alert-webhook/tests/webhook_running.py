@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import requests
+from faulty_store import FaultyStore
 from meetup_alert_webhook.service import Service
 from meetup_alert_webhook.settings import AlertWebhookSettings
 from meetup_simulator.slack_plugin import SlackStandIn
@@ -72,7 +73,7 @@ class InProcess(Webhook):
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         settings = AlertWebhookSettings.from_environ(variables)
-        self.store = open_documents(settings.state)
+        self.store = FaultyStore(open_documents(settings.state))
         self.service = Service(settings, self.store, version="test")
         self._server = ApiServer(
             self.service.app,

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from meetupkit.errors import Conflict
+from meetupkit.errors import Conflict, StoreUnavailable
 from meetupkit.stores.documents import AtMost, Create, Delete, Document, DocumentStore, Put, Write
 
 from meetup_alert_webhook.alerts import Alert, digest
@@ -91,7 +91,13 @@ class Claims:
 
     def queue(self, alert: Alert, channel: str, *items: Write) -> Taken | Repeat | Busy:
         """Claim the content and write the outbox ``items`` in one commit: durable when this returns."""
-        return self._write(alert.key, State.QUEUED, (*items, *self._news(alert, channel, NOWHERE)))
+        others = (*items, *self._news(alert, channel, NOWHERE))
+        try:
+            return self._write(alert.key, State.QUEUED, others)
+        except StoreUnavailable:
+            if self._has_queued(alert.key):  # the commit was applied, and only its answer was lost
+                return Taken()
+            raise
 
     def queue_taken(self, alert: Alert, channel: str, *items: Write) -> None:
         """As ``queue``, for a claim that is ours already."""
@@ -150,6 +156,12 @@ class Claims:
             else:
                 return Taken()
         return Busy(1.0)
+
+    def _has_queued(self, key: str) -> bool:
+        there = self._store.get(CLAIMS, [key]).get(key)
+        if there is None or (there.fields["by"], there.fields["state"]) != (self._replica, State.QUEUED):
+            return False
+        return self._verdict(there) is not None
 
     def _verdict(self, there: Document) -> Repeat | Busy | None:
         """What a claim says to those who come after it; ``None`` when it has run out."""

@@ -109,6 +109,13 @@ class LocalMemory:
                 if len(remembered) > _REMEMBERED:
                     remembered.popitem(last=False)
 
+    def forget(self, alert: Alert) -> None:
+        """The store has the alert, and so knows for every replica what was last said of its incident."""
+        with self._lock:
+            self._until.pop(alert.key, None)
+            if before := self._latest.pop(alert.incident, None):
+                self._until.pop(before, None)
+
 
 class Delivery:
     """Blocking and thread-safe: one call a notification, from the API's threads."""
@@ -164,6 +171,7 @@ class Delivery:
                 self._metrics.duplicates.labels(alert.source).inc()
             case Queued():
                 self._metrics.queued.labels(alert.source).inc()
+                self._memory.forget(alert)
                 self._queued()
             case Later(reason=reason):
                 self._metrics.deferred.labels(alert.source, reason).inc()
@@ -249,6 +257,8 @@ class Delivery:
                 error,
                 extra={"event": "not_recorded"},
             )
+        else:
+            self._memory.forget(alert)
 
     def _without_store(self, alert: Alert, channel: str, message: Message | None, error: MeetupError) -> Outcome:
         """Straight to Slack, if the channel's line is short enough to wait in."""
@@ -260,11 +270,20 @@ class Delivery:
         if self._stopping.wait(wait):
             return Later(Reason.STOPPING, 1.0)
         try:
-            self._courier.post(channel, message or alert_message(alert))
+            posted = self._courier.post(channel, message or alert_message(alert))
         except (SlackUnavailable, SlackRefused) as refusal:
             return _later(refusal)
         self._memory.said(alert)
+        self._record_at_once(alert, channel, posted)
         return Said()
+
+    def _record_at_once(self, alert: Alert, channel: str, posted: Posted) -> None:
+        """One try: if it was only one answer of the store that was lost, the other replicas know what was said."""
+        try:
+            self._claims.said(alert, channel, posted)
+        except MeetupError:
+            return  # the store is down, as has been logged
+        self._memory.forget(alert)
 
     def _release(self, key: str) -> None:
         try:
