@@ -1,14 +1,18 @@
 import json
+import time
 from typing import Any
 
 import pytest
 from meetup_simulator.pytest_plugin import StartSimulator
 from meetup_simulator.service_process import StartStream, until
 from meetup_simulator.stored import Stored
+from meetup_stream.intake import TimedLine
 from meetup_stream.ledger import MAX_ENTRIES, SAVE_SECONDS, Ledger
 from meetup_stream.ledger_day import LINES, Verdict
 from meetup_stream.metrics import Metrics
+from meetupkit.errors import Conflict, StoreUnavailable
 from meetupkit.feeds import FEEDS
+from meetupkit.stores.objects import StoredObject
 from meetupkit.stores.objects_directory import DirectoryObjects
 
 MORNING = 1_700_006_400.0 + 9 * 3600
@@ -258,3 +262,82 @@ def test_a_reconnect_within_the_backlog_is_seen_to_miss_nothing(
     assert stream.metric("meetup_stream_gaps_total") == 0
     assert stream.stop() == 0
     assert stored.objects()
+
+
+def lines_at(*read_at: float, mtime: int = 9000) -> list[TimedLine]:
+    return [(json.dumps({"rsvp_id": 1, "mtime": mtime}).encode(), at) for at in read_at]
+
+
+def test_a_gap_is_found_though_the_connection_broke_before_its_first_record_was_stored(stored: Stored) -> None:
+    keeping = Keeping(stored)
+    keeping.ledger.opened(mtime_before=5000, provable=True)
+    of_first = time.monotonic()
+    keeping.ledger.closed("broken")
+    keeping.ledger.opened(mtime_before=5000, provable=True)
+    of_second = time.monotonic()
+    for portion in keeping.ledger.portions(lines_at(of_first, of_second)):
+        keeping.ledger.wrote(portion, news=1 if portion[0][1] == of_first else 0)
+    keeping.ledger.save(now=True)
+    assert [entry["overlap"] for entry in keeping.connections()] == [False, True]
+
+
+def test_the_first_record_of_the_whole_database_judges_no_connection_before_it(stored: Stored) -> None:
+    keeping = Keeping(stored)
+    keeping.ledger.opened(mtime_before=5000, provable=True)
+    keeping.ledger.closed("broken")
+    keeping.ledger.opened(mtime_before=5000, provable=False)
+    for portion in keeping.ledger.portions(lines_at(time.monotonic(), float("inf"))):
+        keeping.ledger.wrote(portion, news=1)
+    keeping.ledger.save(now=True)
+    assert [(entry["overlap"], entry["whole"]) for entry in keeping.connections()] == [(None, False), (None, True)]
+
+
+def test_a_record_that_a_second_try_found_stored_leaves_the_verdict_to_the_next(stored: Stored) -> None:
+    keeping = Keeping(stored)
+    keeping.ledger.opened(mtime_before=5000, provable=True)
+    keeping.ledger.wrote(lines_at(float("inf"), mtime=8000), news=0, retried=True)
+    keeping.brings(9000, news=1)
+    keeping.ledger.save(now=True)
+    assert [(entry["overlap"], entry["first_mtime"]) for entry in keeping.connections()] == [(False, 9000)]
+
+
+def test_a_gap_found_after_midnight_of_a_connection_before_it_is_in_the_new_day(stored: Stored) -> None:
+    keeping = Keeping(stored)
+    keeping.ledger.opened(mtime_before=5000, provable=True)
+    keeping.ledger.save(now=True)
+    keeping.clock.now += 24 * 3600
+    keeping.ledger.save(now=True)
+    keeping.brings(9000, news=1)
+    assert [entry["overlap"] for entry in keeping.connections("2023-11-16")] == [False]
+
+
+class AwayAfterConflict(DirectoryObjects):
+    """Somebody else has written, and then the store is away."""
+
+    away = False
+
+    def replace(self, name: str, body: bytes, *, expected_version: int) -> int:
+        if self.away:
+            raise Conflict(f"{name} has another version")
+        return super().replace(name, body, expected_version=expected_version)
+
+    def read(self, name: str) -> StoredObject | None:
+        if self.away:
+            raise StoreUnavailable("away")
+        return super().read(name)
+
+
+def test_a_store_that_is_away_after_a_conflict_is_waited_for(stored: Stored, caplog: pytest.LogCaptureFixture) -> None:
+    keeping = Keeping(stored)
+    store = AwayAfterConflict.from_url(f"file://{stored.directory}")
+    store.check()
+    ledger = Ledger(FEEDS["rsvps"], "rsvps", store, metrics=keeping.metrics, clock=keeping.clock)
+    ledger.opened(mtime_before=5000, provable=True)
+    ledger.save(now=True)
+    store.away = True
+    ledger.save(now=True)
+    assert [record.event for record in caplog.records] == ["ledger_unsaved"]  # type: ignore[attr-defined]
+    store.away = False
+    ledger.closed("ended")
+    ledger.save(now=True)
+    assert [entry["cause"] for entry in keeping.connections()] == ["ended"]

@@ -52,6 +52,16 @@ def test_a_gap_names_the_mtimes_at_its_ends() -> None:
     assert not found.complete
 
 
+def test_a_connection_that_was_not_judged_leaves_the_day_open() -> None:
+    unjudged = Entry(at(17, 8), at(17, 9), "process ended", received=9, mtime_before=mtime(17, 7))
+    assert asked(Day(at(17, 9), [unjudged])).unknown_since == datetime(2026, 11, 17, tzinfo=UTC)
+
+
+def test_a_connection_that_asked_for_the_whole_database_need_not_be_judged() -> None:
+    whole = Entry(at(17, 0), received=9, mtime_before=mtime(16, 7), whole=True)
+    assert asked(Day(at(17, 23, 59), [whole]), through(18)).complete
+
+
 def test_a_gap_that_only_a_later_day_found_is_told_too() -> None:
     ended = Entry(at(16, 5), at(17, 20), "process ended", received=9, overlap=True, continued=True)
     again = Entry(at(19, 3), received=9, mtime_before=mtime(17, 20), first_mtime=mtime(19, 2), overlap=False)

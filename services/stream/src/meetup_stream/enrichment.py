@@ -33,6 +33,8 @@ _TIMEOUT_SECONDS: Final = (5.0, 12.0)
 for its own store (10 s), so that its 503 is heard; an enricher that vanished without a word costs all of it."""
 _FORGET_SECONDS: Final = 3600.0
 """An id named again within this is not told again; after it, the enricher may find its profile stale."""
+_TOLD: Final = 100_000
+"""Ids remembered as told, about 8 MB: hours of a live feed. A catch-up names more, and tells some again."""
 _TURN_SECONDS: Final = sum(_TIMEOUT_SECONDS) + 5.0
 """One call, by its own timeouts, and some."""
 
@@ -135,7 +137,7 @@ class Announcer:
         cursor.advance(mtime)
 
     def _accepted(self, members: list[int], groups: list[int]) -> None:
-        if time.monotonic() > self._forget_at:
+        if time.monotonic() > self._forget_at or len(self._told_members) + len(self._told_groups) > _TOLD:
             self._told_members.clear()
             self._told_groups.clear()
             self._forget_at = time.monotonic() + _FORGET_SECONDS

@@ -60,11 +60,14 @@ class Ledger:
         self._metrics = metrics
         self._clock = clock
         self._lock = threading.Lock()
+        self._saving = threading.Lock()
         self._day = ""
         self._version = 0
         self._entries: list[Entry] = []
         self._counted = metrics.totals()
-        self._awaiting: float | None = None
+        self._unjudged: list[tuple[float, Entry | None]] = []
+        """Connections whose first record is still to be judged: when each was opened, in monotonic seconds, and its
+        entry, or ``None`` where nothing can be proven. Several, while lines wait for a store that is away."""
         self._saved_at = _DUE
 
     def opened(self, *, mtime_before: int, provable: bool) -> None:
@@ -72,13 +75,16 @@ class Ledger:
         with self._lock:
             self._count()
             if len(self._entries) < MAX_ENTRIES:
-                self._entries.append(Entry(self._now(), mtime_before=mtime_before))
+                self._entries.append(Entry(self._now(), mtime_before=mtime_before, whole=not provable))
             else:
                 shared = self._entries[-1]
                 shared.shared_by, shared.closed_at, shared.cause = shared.shared_by + 1, None, None
                 if shared.overlap is not False:
                     shared.mtime_before = mtime_before
-            self._awaiting = time.monotonic() if provable and mtime_before else None
+            provable_entry = self._entries[-1] if provable and mtime_before else None
+            # Beyond the bound a connection shares the verdict of the one before it, as it shares the entry.
+            if (provable_entry or self._unjudged) and len(self._unjudged) < MAX_ENTRIES:
+                self._unjudged.append((time.monotonic(), provable_entry))
 
     def closed(self, cause: str) -> None:
         """The connection has ended."""
@@ -90,7 +96,7 @@ class Ledger:
     def portions(self, lines: Sequence[TimedLine]) -> Iterator[Sequence[TimedLine]]:
         """The same lines; the first record of a connection stands alone, so that what becomes of it can be told."""
         start = 0
-        if self._awaiting is not None:
+        if self._unjudged:
             for index, line in enumerate(lines):
                 if self._is_first(line):
                     yield from filter(None, (lines[start:index], lines[index : index + 1]))
@@ -98,48 +104,58 @@ class Ledger:
         if start < len(lines):
             yield lines[start:]
 
-    def wrote(self, portion: Sequence[TimedLine], news: int) -> None:
-        """So many records of the portion were new."""
-        if len(portion) != 1 or not self._is_first(portion[0]) or isinstance(portion[0][0], OversizedLine):
+    def wrote(self, portion: Sequence[TimedLine], news: int, *, retried: bool = False) -> None:
+        """So many records of the portion were new; ``retried`` if the store did not answer at once."""
+        if len(portion) != 1 or not self._is_first(portion[0]):
             return
-        record = read_line(self._feed, portion[0][0])
-        if not isinstance(record, Record):
-            return  # the next line may tell
+        line, read_at = portion[0]
+        if isinstance(line, OversizedLine):
+            return
+        record = read_line(self._feed, line)
+        if not isinstance(record, Record) or (retried and not news):
+            return  # what a second try finds there may be the first one's: the next line may tell
         with self._lock:
-            self._awaiting = None
-            entry = self._entries[-1]
+            due = [entry for opened_at, entry in self._unjudged if opened_at <= read_at]
+            self._unjudged = self._unjudged[len(due) :]
+            entry = due[-1]  # those before it brought no record
+            if entry is None:
+                return
             if entry.overlap is not False:
                 entry.first_mtime, entry.overlap = record.mtime, not news
         if not news:
             self._metrics.overlaps.inc()
             return
         self._metrics.gaps.inc()
-        self._saved_at = _DUE  # the next life would see an overlap, so this one must say it soon
         log.warning(
             "possible gap: the server's backlog did not reach back to what is stored (mtimes %d to %d)",
             entry.mtime_before,
             record.mtime,
             extra={"event": "gap", "mtime_before": entry.mtime_before, "first_mtime": record.mtime},
         )
+        self.save(now=True)  # the next life would see an overlap, so this one must say it at once
 
     def save(self, *, now: bool = False) -> None:
         """Write the day's object if it is time, or ``now``; what cannot be written is written with the next."""
-        if not now and self._clock() - self._saved_at < SAVE_SECONDS:
+        with self._saving:
+            if now or self._clock() - self._saved_at >= SAVE_SECONDS:
+                self._saved_at = self._clock()
+                self._try_to_save()
             self._publish()
-            return
-        self._saved_at = self._clock()
+
+    def _try_to_save(self) -> None:
         try:
-            if self._day != self._today():
-                self._turn_day()
-            self._write()
-        except Conflict:
-            self._join(self._day)  # somebody else wrote: theirs and ours go together with the next
+            try:
+                if self._day != self._today():
+                    self._turn_day()
+                self._write()
+            except Conflict:
+                self._join(self._day)  # somebody else wrote: theirs and ours go together with the next
+                self._saved_at = _DUE
         except TransientError as error:  # tried again a minute later, with all that came until then
             log.warning("the ledger waits for its store: %s", error, extra={"event": "ledger_unsaved"})
-        self._publish()
 
     def _is_first(self, line: TimedLine) -> bool:
-        return self._awaiting is not None and line[1] >= self._awaiting
+        return bool(self._unjudged) and line[1] >= self._unjudged[0][0]
 
     def _count(self) -> None:
         """Add to the last entry what has come of lines since the last look."""
@@ -163,12 +179,14 @@ class Ledger:
                         last.closed_at,
                         last.cause,
                         mtime_before=last.mtime_before,
-                        overlap=None if self._awaiting else True,
+                        overlap=None if self._unjudged else True,
                         continued=True,
+                        whole=last.whole,
                     )
                     for last in self._entries[-1:]
-                    if last.closed_at is None or self._awaiting
+                    if last.closed_at is None or self._unjudged
                 ]
+                self._unjudged = [(opened_at, entry and self._entries[-1]) for opened_at, entry in self._unjudged]
             self._day = ""  # what is kept now is not that day's any more
         self._join(self._today())
 

@@ -14,7 +14,8 @@ class Entry:
     """One connection. Times in ISO 8601 and UTC; mtimes in milliseconds since the epoch, 0 where there is none.
 
     ``overlap`` says whether its first record was known before; ``None`` while nothing came, and of the first connection
-    ever, before which nothing was. ``continued``: it was open when the day began, so nothing lies before it.
+    ever, before which nothing was. ``continued``: it was open when the day began, so nothing lies before it. ``whole``:
+    the whole database was asked for, so nothing that it brings can prove anything, and nothing need be proven.
     """
 
     opened_at: str
@@ -28,6 +29,7 @@ class Entry:
     first_mtime: int = 0
     overlap: bool | None = None
     continued: bool = False
+    whole: bool = False
     shared_by: int = 1
 
 

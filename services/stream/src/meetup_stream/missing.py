@@ -72,8 +72,12 @@ def _touches(entry: Entry, begin: datetime, end: datetime) -> bool:
 
 
 def _tells(entry: Entry) -> bool:
-    """Whether it brought anything, or goes on from the day before."""
-    return entry.received > 0 or verdict_of(entry) is not Verdict.UNPROVEN
+    """Whether its first record was judged, or need not be: of the first connection ever and of the whole database.
+
+    One that brought lines and was not judged (its process was killed before) leaves open what lies before it.
+    """
+    unjudgeable = entry.whole or not entry.mtime_before
+    return verdict_of(entry) is not Verdict.UNPROVEN or (unjudgeable and entry.received > 0)
 
 
 def _known_until(day: Day, begin: datetime) -> datetime:

@@ -121,6 +121,8 @@ class Source:
         self._progress.moving("reader", CONNECT_SECONDS + self._feed.read_timeout + _SLICE_SECONDS)
         with self._get(url) as response:
             self._response, self.why_not, self.lines_here = response, None, 0
+            if self._stopping.is_set():  # ``stop`` found no response to end
+                raise Lost(Disconnect.ENDED, "stopped while connecting")
             self._opened()
             self._metrics.connects.inc()
             self._metrics.connected.set(1)

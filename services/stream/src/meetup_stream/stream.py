@@ -122,6 +122,7 @@ class Session:
         self._job = job
         self._metrics = metrics
         self._progress = progress
+        self._giving_up = giving_up
         self._reading_over = threading.Event()
         self._writing_over = threading.Event()
         self._refusal: PermanentError | None = None
@@ -209,9 +210,9 @@ class Session:
                 self._metrics.lines_read.inc(len(lines))
                 passed(Seam.RECORD_READ)
                 for portion in self._ledger.portions(lines):
-                    before = self._writer.news
+                    news, retries = self._writer.news, self._creator.retries
                     self._follow_up(self._writer.write(portion))
-                    self._ledger.wrote(portion, self._writer.news - before)
+                    self._ledger.wrote(portion, self._writer.news - news, retried=self._creator.retries > retries)
             else:
                 self._follow_up(self._writer.idle())
                 self._look_for_end_of_pass()
@@ -235,6 +236,10 @@ class Session:
             self._cursor.keep(self._writing_over, also=self._ledger.save)
         except PermanentError as error:
             self._refusal = error
+        except StoreUnavailable:
+            if not self._giving_up.is_set():
+                raise
+            # The stop has run out of time, which the last save tells once more, to a person.
         if self._refusal or self._cursor.lost_to:
             self.stop()
 
@@ -250,6 +255,7 @@ class Session:
     def _look_for_end_of_pass(self) -> None:
         quiet = time.monotonic() - self._last_line_at
         if self._pass_running and self._source.lines_here and quiet > PASS_QUIET_SECONDS:
+            self._follow_up(self._writer.finish())  # the last of the pass may still be held
             self._pass_running = False
             self._cursor.passed()
             log.info(
