@@ -23,7 +23,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedSite]:
     for program in ("prometheus", "prometheus-alertmanager"):
         shipped.program(program, program)
     if not can_mount():
-        pytest.skip("this user may not mount in a namespace of its own (unshare --mount --map-root-user)")
+        pytest.skip("part absent: this user may not mount in a namespace of its own (unshare --mount --map-root-user)")
     with SlackStandIn() as slack, WatchedSite(tmp_path_factory.mktemp("site"), slack) as running:
         until(running.answers, "Prometheus is ready")
         until(lambda: len(running.healthy_targets()) == 6, "every service is read")

@@ -1,5 +1,6 @@
 """Recorded traffic through the whole pipeline: each distinct record is stored once, and every id comes to an end."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,12 @@ RECORDED = [
 ] or [pytest.param("", DATA, id="none", marks=pytest.mark.skip(f"no recorded traffic at {DATA}"))]
 PROFILES = [f"--{kind}={file}" for file in FILES for kind in ("members", "groups") if file.name.startswith(kind)]
 
+
+def lines_of(*files: Path) -> list[bytes]:
+    """The records of the files, in order."""
+    return [line for file in files for line in gzip.decompress(file.read_bytes()).split(b"\n") if line.strip()]
+
+
 RunPipeline = Callable[[Stores, SimulatorProcess], Pipeline]
 
 
@@ -37,8 +44,10 @@ def test_a_recording_is_stored_once_byte_for_byte_and_its_profiles_follow(
     pipeline = run_pipeline(local, meetup)
     enricher = pipeline.enricher().wait_ready()
     stream = pipeline.stream(feed, enricher=enricher.url, STREAM_LAYOUT=layout, STREAM_SEGMENT_SECONDS="1")
-    wait_until_stored(pipeline, meetup, feed, 1)
+    recorded = lines_of(file)
+    wait_until_stored(pipeline, meetup, feed, len(recorded))
     wait_until_enriched(pipeline, meetup, [feed])
+    assert meetup.published(feed) == recorded
     assert stream.stop() == 0
     assert enricher.stop() == 0
     assert_conserved(pipeline, meetup, [feed], profiles=True)
@@ -47,15 +56,17 @@ def test_a_recording_is_stored_once_byte_for_byte_and_its_profiles_follow(
 def test_all_recordings_of_a_feed_after_each_other_are_stored_once_in_google_s_stores(
     simulator: StartSimulator, run_pipeline: RunPipeline, google: Stores
 ) -> None:
-    replays = [f"--replay=photos={file}" for file in FILES if file.name.startswith("photos")]
-    if not replays:
+    files = [file for file in FILES if file.name.startswith("photos")]
+    if not files:
         pytest.skip(f"no recorded traffic at {DATA}")
+    recorded, replays = lines_of(*files), [f"--replay=photos={file}" for file in files]
     meetup = simulator("--rate=0", "--rate-limit=0/1", "--only-replay", *replays, *PROFILES)
     pipeline = run_pipeline(google, meetup)
     enricher = pipeline.enricher().wait_ready()
     stream = pipeline.stream("photos", enricher=enricher.url)
-    wait_until_stored(pipeline, meetup, "photos", 1)
+    wait_until_stored(pipeline, meetup, "photos", len(recorded))
     wait_until_enriched(pipeline, meetup, ["photos"])
+    assert meetup.published("photos") == recorded
     assert stream.stop() == 0
     assert enricher.stop() == 0
     assert_conserved(pipeline, meetup, ["photos"], profiles=True)

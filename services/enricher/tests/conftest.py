@@ -47,7 +47,9 @@ def running(tmp_path: Path, meetup: MeetupApi) -> Callable[..., Any]:
     """A context manager that runs the service; keyword arguments are settings, as the environment would have them."""
 
     @contextmanager
-    def run(*, body_seconds: float = 10, head_seconds: float = 10, **settings: str) -> Iterator[Running]:
+    def run(
+        *, body_seconds: float = 10, head_seconds: float = 10, busy_seconds: float = 0.2, **settings: str
+    ) -> Iterator[Running]:
         values = EnricherSettings.from_environ(
             {
                 "ENRICHER_API_URL": meetup.url,
@@ -59,7 +61,7 @@ def running(tmp_path: Path, meetup: MeetupApi) -> Callable[..., Any]:
         )
         stopping, metrics, progress = threading.Event(), Metrics(), Progress()
         health = Health(metrics)
-        sqlite = SqliteDocuments(tmp_path / "documents.db", busy_seconds=0.2)
+        sqlite = SqliteDocuments(tmp_path / "documents.db", busy_seconds=busy_seconds)
         store = WatchedDocuments(sqlite, health)
         store.check()
         service = Service(values, store=store, metrics=metrics, progress=progress, stopping=stopping)

@@ -5,12 +5,14 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from meetup_enricher.api import ACCEPTING
 from meetup_enricher.body import MAX_BODY_BYTES
 from meetup_enricher.kinds import MAX_ID
 from meetup_simulator.service_process import until
@@ -227,3 +229,17 @@ def test_the_pages_are_on_the_same_port(api: Running) -> None:
     assert api.get("/readyz").text == "ready\n"
     until(lambda: 'meetup_enricher_queue_depth{kind="members"} 0.0' in api.get("/metrics").text, "the queue's depth")
     assert api.get("/docs").status_code == 404
+
+
+def test_probes_are_answered_and_senders_told_to_come_back_while_the_store_hangs(running: Run, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "documents.db", isolation_level=None)
+    with running(linger_seconds="600", busy_seconds=60) as api, ThreadPoolExecutor(2 * ACCEPTING) as senders:
+        other.execute("BEGIN EXCLUSIVE")
+        asked = [senders.submit(post, api, f'{{"members":[{each}]}}') for each in range(1, 2 * ACCEPTING + 1)]
+        until(lambda: sum(each.done() for each in asked) == ACCEPTING, "as many refusals as there are too many senders")
+        assert api.get("/livez").status_code == 200
+        assert api.get("/metrics").status_code == 200
+        other.execute("ROLLBACK")
+        answers = sorted(each.result().status_code for each in asked)
+    other.close()
+    assert answers == [202] * ACCEPTING + [503] * ACCEPTING

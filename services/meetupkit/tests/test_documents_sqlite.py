@@ -230,7 +230,7 @@ class TestDurability:
         """Only a power cut could show it; what can be shown is that the kernel is asked to sync at each commit."""
         strace = shutil.which("strace")
         if not strace:
-            pytest.skip("strace is not installed")
+            pytest.skip("part absent: strace: apt-get install strace")
         code = (
             "import sys; from meetupkit.stores.documents import *; s = open_documents(sys.argv[1]); s.check()\n"
             "for n in range(20): s.commit([Create('members', f'm{n}', {})])\n"

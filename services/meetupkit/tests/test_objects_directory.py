@@ -32,7 +32,7 @@ def may_mount() -> bool:
 
 def command(scenario: str, directory: Path, *, mounts: bool) -> list[str]:
     if mounts and not may_mount():
-        pytest.skip("this user may not mount in a namespace of its own (unshare --mount --map-root-user)")
+        pytest.skip("part absent: this user may not mount in a namespace of its own (unshare --mount --map-root-user)")
     return [*(IN_NAMESPACE if mounts else []), sys.executable, str(CHILD), scenario, str(directory)]
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Final
 
+import anyio
+import anyio.to_thread
 from fastapi import FastAPI, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -29,6 +31,12 @@ from meetup_enricher.schemas import (
 RETRY_AFTER_SECONDS: Final = 1
 """What a sender is asked to wait at least while the document store does not answer. Streams wait longer by their own
 policy as the outage lasts; asking for more here would make a short one longer."""
+
+ACCEPTING: Final = 16
+"""Requests that wait for the document store at once: five streams send one at a time each, and one that gave up waiting
+leaves its own behind. Later ones are told to come back, so that a store that hangs takes no more threads."""
+_PAGES_AT_ONCE: Final = 4
+"""Threads that only probes and scrapes use: they are answered whatever the document store does."""
 
 ProfileId = Annotated[int, Path(alias="id", ge=1, le=MAX_ID)]
 _UNAVAILABLE: Final[dict[int | str, dict[str, Any]]] = {
@@ -67,6 +75,8 @@ def _add_enrichments(app: FastAPI, intakes: Mapping[str, Intake], body_seconds: 
         422: "An item is not an id; each is named.",
     }
 
+    waiting = 0
+
     @app.post(
         "/v1/enrichments",
         status_code=202,
@@ -79,8 +89,15 @@ def _add_enrichments(app: FastAPI, intakes: Mapping[str, Intake], body_seconds: 
     )
     async def enrich(request: Request) -> Enrichment:
         """Have profiles looked up. The ids are durable when this is answered with 202."""
+        nonlocal waiting
         ids = read_ids(await read_json_body(request, body_seconds))
-        accepted = await run_in_threadpool(accept_all, intakes, ids)
+        if waiting >= ACCEPTING:
+            raise StoreUnavailable(f"{waiting} requests wait for the document store")
+        waiting += 1
+        try:
+            accepted = await run_in_threadpool(accept_all, intakes, ids)
+        finally:
+            waiting -= 1
         members, groups = (
             Counts(queued=each.queued, already_queued=each.already_queued, fresh=each.fresh, missing=each.missing)
             for each in (accepted["members"], accepted["groups"])
@@ -147,8 +164,14 @@ def _backlog(intake: Intake) -> Backlog:
 
 
 def _add_pages(app: FastAPI, pages: OpsPages) -> None:
+    threads: anyio.CapacityLimiter | None = None
+
     async def page(request: Request) -> Response:
-        answer = await run_in_threadpool(pages.answer, request.url.path, request.headers.get("accept", ""))
+        nonlocal threads
+        if threads is None:  # made here because it belongs to the running event loop
+            threads = anyio.CapacityLimiter(_PAGES_AT_ONCE)
+        path, accept = request.url.path, request.headers.get("accept", "")
+        answer = await anyio.to_thread.run_sync(pages.answer, path, accept, limiter=threads)
         return Response(answer.body, answer.status, {"Content-Type": answer.content_type})
 
     for path in OPS_PATHS:
