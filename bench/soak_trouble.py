@@ -116,11 +116,15 @@ class Trouble:
             if kind == "stall":
                 where["seconds"] = self._dice.uniform(*_OUTAGE_SECONDS)
             self.struck[f"stream: {kind}"] += 1
-        else:
-            kind = self._dice.choice(rest)
-            where = {"path": self._dice.choice(("/2/members", "/2/groups")), "times": self._dice.randint(1, 3)}
-            self.struck[f"REST: {kind}"] += 1
-        getattr(faults, kind)(**where)
+            getattr(faults, kind)(**where)
+            return
+        kind = self._dice.choice(rest)
+        path = self._dice.choice(("/2/members", "/2/groups"))
+        armed = getattr(faults, kind)(path=path, times=self._dice.randint(1, 3))
+        self._wait()
+        # Once most ids are known calls are rare: left armed, the faults of half an hour would all meet one id.
+        self.struck[f"REST: {kind}"] += armed.fired
+        armed.disarm()
 
     def _start_stream(self) -> ServiceProcess:
         url = f"http://127.0.0.1:{self._to_meetup.port}/2/{self._feed}"
