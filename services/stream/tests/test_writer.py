@@ -1,9 +1,12 @@
 import json
 import threading
 import time
+from datetime import datetime
 
 import google_crc32c
 import pytest
+import requests
+from meetup_simulator.emulators.pytest_plugin import Bucket
 from meetup_simulator.pytest_plugin import StartHttpFaultProxy
 from meetup_simulator.stored import Stored
 from meetup_stream.account import Account
@@ -138,3 +141,19 @@ def test_a_store_that_is_away_is_not_asked_for_every_object_of_a_batch(
     creator.close()
     store.close()
     assert away.fired < 3 * store.concurrency
+
+
+def test_cloud_storage_is_told_the_feed_the_mtime_and_when_the_line_was_read(cloud_storage: Bucket) -> None:
+    metrics = Metrics("rsvps")
+    store = GcsObjects.from_url(cloud_storage.url)
+    creator = Creator(store, metrics=metrics, progress=Progress(), giving_up=threading.Event())
+    read_at = time.monotonic() - 100
+    before = time.time()
+    RecordsWriter(FEEDS["rsvps"], "rsvps", creator, Account(metrics)).write([(rsvp(7, 1), read_at)])
+    creator.close()
+    store.close()
+    address = f"{cloud_storage.emulator.host}/storage/v1/b/{cloud_storage.name}/o/rsvps%2F7_1.json"
+    metadata = requests.get(address, timeout=30).json()["metadata"]
+    received = datetime.fromisoformat(metadata.pop("received")).timestamp()
+    assert metadata == {"feed": "rsvps", "mtime": "1"}
+    assert before - 101 <= received <= time.time() - 99

@@ -3,9 +3,11 @@
 A record's name is made of itself, so a record that comes again names the same object, whoever writes it and whenever.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import google_crc32c
@@ -102,7 +104,7 @@ class RecordsWriter:
         here: dict[str, int] = {}
         for line, read_at in lines:
             of = read_or_quarantine(self._feed, self._label, line)
-            new, what = (of.new, of.reason) if isinstance(of, Quarantined) else (self._object(of), of)
+            new, what = (of.new, of.reason) if isinstance(of, Quarantined) else (self._object(of, read_at), of)
             if self._seen.get(new.name) == new.crc32c or here.get(new.name) == new.crc32c:
                 self._account.repeated()
             else:
@@ -110,12 +112,17 @@ class RecordsWriter:
                 unseen.append((new, what, read_at))
         return unseen
 
-    def _object(self, record: Record) -> NewObject:
+    def _object(self, record: Record, read_at: float) -> NewObject:
+        received = datetime.fromtimestamp(time.time() - (time.monotonic() - read_at), UTC)
         return NewObject(
             f"{self._label}/{record.data_id}_{record.mtime}.json",
             record.body,
             google_crc32c.value(record.body),
-            metadata={"feed": self._feed.name, "mtime": str(record.mtime)},
+            metadata={
+                "feed": self._feed.name,
+                "mtime": str(record.mtime),
+                "received": received.isoformat(timespec="milliseconds"),
+            },
         )
 
     def _remember(self, new: NewObject) -> None:
