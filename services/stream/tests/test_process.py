@@ -100,6 +100,20 @@ def small_disk(tmp_path: Path) -> Path:
     return place
 
 
+def test_a_stop_while_the_store_is_away_ends_in_time_and_calls_nobody(
+    simulator: StartSimulator, start_stream: StartStream, stored: Stored, tmp_path: Path
+) -> None:
+    meetup = simulator("--rate=100")
+    stream = start_stream(meetup.stream_url("rsvps")).wait_ready()
+    until(lambda: bool(stored.objects()), "a first object")
+    stored.directory.rename(tmp_path / "aside")
+    until(lambda: not stream.ready(), "the outage to be noticed")
+    assert stream.stop(60) == 0
+    assert [entry for entry in stream.events() if entry["severity"] in ("ERROR", "CRITICAL")] == []
+    assert "Traceback" not in stream.log.read_text()
+    assert len(stream.events("stopped_unstored")) == 1
+
+
 def test_a_full_disk_is_waited_for_and_nothing_is_lost(
     simulator: StartSimulator, start_stream: StartStream, small_disk: Path
 ) -> None:
