@@ -4,7 +4,6 @@ What each answer means to its sender is in the README. Everything that blocks ru
 the probes are answered whatever Slack does.
 """
 
-import asyncio
 import logging
 import math
 from collections.abc import Callable, Mapping
@@ -16,7 +15,8 @@ import anyio.to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from meetupkit.api_body import CutOff, TooLarge, TooSlow, read_body
-from meetupkit.ops_server import OPS_PATHS, OpsPages
+from meetupkit.api_pages import add_pages
+from meetupkit.ops_server import OpsPages
 
 from meetup_alert_webhook import alertmanager, log_export
 from meetup_alert_webhook.alerts import Alert, Source
@@ -158,8 +158,7 @@ def build(intakes: Mapping[str, Intake], desk: Desk, pages: OpsPages) -> FastAPI
         app.post(path, name=intake.source, responses=_ANSWERS, openapi_extra=_body_of(intake.source))(
             _endpoint(intake, desk)
         )
-    for path in OPS_PATHS:
-        app.get(path, include_in_schema=False)(_page(path, pages))
+    add_pages(app, pages)
     return app
 
 
@@ -168,15 +167,6 @@ def _endpoint(intake: Intake, desk: Desk) -> Callable[[Request], Any]:
         return await desk.take(request, intake)
 
     return endpoint
-
-
-def _page(path: str, pages: OpsPages) -> Callable[[Request], Any]:
-    async def page(request: Request) -> Response:
-        # The heartbeat's age is read from the document store, so not in the event loop.
-        answer = await asyncio.to_thread(pages.answer, path, request.headers.get("accept", ""))
-        return Response(answer.body, answer.status, {"Content-Type": answer.content_type})
-
-    return page
 
 
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {

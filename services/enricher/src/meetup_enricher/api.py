@@ -3,13 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Final
 
-import anyio
-import anyio.to_thread
 from fastapi import FastAPI, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from meetupkit.api_pages import add_pages
 from meetupkit.errors import StoreRefused, StoreUnavailable
-from meetupkit.ops_server import OPS_PATHS, OpsPages
+from meetupkit.ops_server import OpsPages
 from starlette.concurrency import run_in_threadpool
 
 from meetup_enricher import __version__
@@ -35,8 +34,6 @@ policy as the outage lasts; asking for more here would make a short one longer."
 ACCEPTING: Final = 16
 """Requests that wait for the document store at once: five streams send one at a time each, and one that gave up waiting
 leaves its own behind. Later ones are told to come back, so that a store that hangs takes no more threads."""
-_PAGES_AT_ONCE: Final = 4
-"""Threads that only probes and scrapes use: they are answered whatever the document store does."""
 
 ProfileId = Annotated[int, Path(alias="id", ge=1, le=MAX_ID)]
 _UNAVAILABLE: Final[dict[int | str, dict[str, Any]]] = {
@@ -62,7 +59,7 @@ def create_app(intakes: Mapping[str, Intake], pages: OpsPages, *, body_seconds: 
     for intake in intakes.values():
         _add_profiles(app, intake)
     _add_queue(app, intakes)
-    _add_pages(app, pages)
+    add_pages(app, pages)
     return app
 
 
@@ -161,21 +158,6 @@ def _add_queue(app: FastAPI, intakes: Mapping[str, Intake]) -> None:
 def _backlog(intake: Intake) -> Backlog:
     waiting = intake.queue.waiting()
     return Backlog(depth=waiting.depth, oldest_seconds=waiting.oldest_seconds)
-
-
-def _add_pages(app: FastAPI, pages: OpsPages) -> None:
-    threads: anyio.CapacityLimiter | None = None
-
-    async def page(request: Request) -> Response:
-        nonlocal threads
-        if threads is None:  # made here because it belongs to the running event loop
-            threads = anyio.CapacityLimiter(_PAGES_AT_ONCE)
-        path, accept = request.url.path, request.headers.get("accept", "")
-        answer = await anyio.to_thread.run_sync(pages.answer, path, accept, limiter=threads)
-        return Response(answer.body, answer.status, {"Content-Type": answer.content_type})
-
-    for path in OPS_PATHS:
-        app.add_route(path, page, include_in_schema=False)
 
 
 def _add_errors(app: FastAPI) -> None:
