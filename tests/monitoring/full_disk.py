@@ -2,30 +2,20 @@
 
 import errno
 import os
-import shutil
-import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 from typing import Final
 
-_IN_NAMESPACE: Final = ("unshare", "--mount", "--map-root-user")
+from meetup_simulator.namespace import IN_NAMESPACE
+
 _MEBIBYTES: Final = 32
 """Four times what the run stores, one file of 4 KiB a record."""
-
-
-@cache
-def can_mount() -> bool:
-    """Whether this user may mount in a namespace of its own."""
-    if shutil.which("unshare") is None:
-        return False
-    return subprocess.run([*_IN_NAMESPACE, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode == 0
 
 
 def command_on(disk: Path, module: str) -> tuple[str, ...]:
     """Arguments for Python that run the module with a disk of its own at that folder; the process keeps its id."""
     mounted = f'mount -t tmpfs -o size={_MEBIBYTES}m none "$1" && exec "$2" -m "$3"'
-    words = [*_IN_NAMESPACE, "sh", "-c", mounted, "sh", str(disk), sys.executable, module]
+    words = [*IN_NAMESPACE, "sh", "-c", mounted, "sh", str(disk), sys.executable, module]
     return ("-c", f"import os; os.execvp('unshare', {words!r})")
 
 

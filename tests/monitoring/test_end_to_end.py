@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
+from meetup_simulator import namespace
 from meetup_simulator.service_process import until
 from meetup_simulator.slack_plugin import SlackStandIn
 
 from . import shipped
-from .full_disk import can_mount
 from .test_metrics import NOT_OURS, used
 from .watched_site import GRAFANA, TOKEN, WatchedSite
 
@@ -22,8 +22,8 @@ WAIT_SECONDS = 60
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedSite]:
     for program in ("prometheus", "prometheus-alertmanager"):
         shipped.program(program, program)
-    if not can_mount():
-        pytest.skip("part absent: this user may not mount in a namespace of its own (unshare --mount --map-root-user)")
+    if not namespace.can_mount():
+        pytest.skip(namespace.ABSENT)
     with SlackStandIn() as slack, WatchedSite(tmp_path_factory.mktemp("site"), slack) as running:
         until(running.answers, "Prometheus is ready")
         until(lambda: len(running.healthy_targets()) == 6, "every service is read")

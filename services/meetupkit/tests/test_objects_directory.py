@@ -8,31 +8,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import google_crc32c
 import pytest
+from meetup_simulator import namespace
+from meetup_simulator.namespace import IN_NAMESPACE, can_mount
 from meetupkit.errors import StoreRefused, StoreUnavailable
 from meetupkit.stores.objects import Created, NewObject, open_objects
 from meetupkit.stores.objects_directory import DirectoryObjects
 
 CHILD = Path(__file__).with_name("objects_child.py")
-IN_NAMESPACE = ["unshare", "--mount", "--map-root-user"]
 KILLS = 12
 
 
-@cache
-def may_mount() -> bool:
-    if not shutil.which("unshare"):
-        return False
-    probe = subprocess.run([*IN_NAMESPACE, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False)
-    return probe.returncode == 0
-
-
 def command(scenario: str, directory: Path, *, mounts: bool) -> list[str]:
-    if mounts and not may_mount():
-        pytest.skip("part absent: this user may not mount in a namespace of its own (unshare --mount --map-root-user)")
+    if mounts and not can_mount():
+        pytest.skip(namespace.ABSENT)
     return [*(IN_NAMESPACE if mounts else []), sys.executable, str(CHILD), scenario, str(directory)]
 
 
