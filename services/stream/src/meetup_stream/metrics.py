@@ -103,9 +103,9 @@ class Metrics:
 
     def totals(self) -> dict[str, int]:
         """What became of this life's records: fields of its last log line, which no scrape comes too late for."""
-        names = ("lines_read", "records_stored", "records_duplicate", "records_rejected")
-        return {name: self._total(f"meetup_stream_{name}_total") for name in names}
-
-    def _total(self, name: str) -> int:
-        samples = (sample for family in self.registry.collect() for sample in family.samples)
-        return int(sum(sample.value for sample in samples if sample.name == name))
+        totals = dict.fromkeys(("lines_read", "records_stored", "records_duplicate", "records_rejected"), 0)
+        for family in self.registry.collect():
+            name = family.name.removeprefix("meetup_stream_")
+            if name in totals:
+                totals[name] = int(sum(each.value for each in family.samples if each.name.endswith("_total")))
+        return totals
