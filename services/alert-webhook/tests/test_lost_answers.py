@@ -128,6 +128,13 @@ class Site:
             self.run(replica, seconds=1)
         pytest.fail("it did not come true")
 
+    def run_through(self, outage: float, replica: Replica) -> None:
+        """Until an answer is lost, for the outage that follows, and for two leases when the store is back."""
+        self.run_until(lambda: replica.store.lost == 1, replica)
+        self.run(replica, seconds=outage)
+        replica.store.away = False
+        self.run(replica, seconds=2 * LEASE)
+
     def left(self) -> int:
         """Documents that still wait to be told."""
         return self.stored.count(ITEMS) + self.stored.count(DIGESTS)
@@ -174,10 +181,7 @@ def test_whichever_commit_is_not_answered_every_alert_is_told_once_and_no_error_
     replica = site.replica()
     replica.store.lose_an_answer(commit, then_away=True)
     replica.queue(3)
-    site.run_until(lambda: replica.store.lost == 1, replica)
-    site.run(replica, seconds=outage)
-    replica.store.away = False
-    site.run(replica, seconds=2 * LEASE)
+    site.run_through(outage, replica)
     assert (site.told(), site.left()) == ([3], 0)
     assert errors(caplog) == []
 
@@ -190,10 +194,7 @@ def test_a_digest_taken_over_by_a_commit_that_was_not_answered_is_told_once(
     dead.queue(3)
     dead.round()
     replica.store.lose_an_answer(renews, then_away=True)
-    site.run_until(lambda: replica.store.lost == 1, replica)
-    site.run(replica, seconds=outage)
-    replica.store.away = False
-    site.run(replica, seconds=2 * LEASE)
+    site.run_through(outage, replica)
     assert (site.told(), site.left()) == ([3], 0)
     assert errors(caplog) == []
 

@@ -31,7 +31,8 @@ def test_an_oversized_line_counts_by_what_is_kept_of_it() -> None:
     assert intake.put([b"y"], 0, timeout=0)
 
 
-def test_a_waiting_reader_goes_on_as_soon_as_there_is_room() -> None:
+def full_with_a_reader() -> tuple[Intake, threading.Event]:
+    """A full intake, and what is set when the reader that waits for room has gone on."""
     intake = Intake(max_lines=1)
     intake.put([b"one"], 0, timeout=0)
     went_on = threading.Event()
@@ -41,6 +42,11 @@ def test_a_waiting_reader_goes_on_as_soon_as_there_is_room() -> None:
         went_on.set()
 
     threading.Thread(target=read).start()
+    return intake, went_on
+
+
+def test_a_waiting_reader_goes_on_as_soon_as_there_is_room() -> None:
+    intake, went_on = full_with_a_reader()
     assert not went_on.is_set()
     intake.take(1, timeout=0)
     assert went_on.wait(10)
@@ -57,15 +63,7 @@ def test_a_full_intake_takes_more_when_half_of_it_is_taken() -> None:
 
 
 def test_a_waiting_reader_goes_on_when_the_intake_is_closed() -> None:
-    intake = Intake(max_lines=1)
-    intake.put([b"one"], 0, timeout=0)
-    went_on = threading.Event()
-
-    def read() -> None:
-        intake.put([b"two"], 0, timeout=30)
-        went_on.set()
-
-    threading.Thread(target=read).start()
+    intake, went_on = full_with_a_reader()
     intake.close()
     assert went_on.wait(10)
     assert intake.take(9, timeout=0) == [(b"one", 0)]

@@ -15,6 +15,8 @@ from meetupkit.feeds import FEEDS
 from meetupkit.stores.objects import StoredObject
 from meetupkit.stores.objects_directory import DirectoryObjects
 
+from services.stream.tests.gap import SHORT_BACKLOG, come_back_too_late, store_some
+
 MORNING = 1_700_006_400.0 + 9 * 3600
 """2023-11-15 09:00 UTC."""
 
@@ -232,15 +234,9 @@ def test_a_field_of_a_later_release_does_not_stop_the_feed(stored: Stored) -> No
 def test_a_backlog_too_short_for_an_outage_is_told(
     simulator: StartSimulator, start_stream: StartStream, stored: Stored
 ) -> None:
-    meetup = simulator("--rate=200", "--backlog=10")
-    first = start_stream(meetup.stream_url("rsvps")).wait_ready()
-    until(lambda: len(stored.objects()) > 50, "some records")
-    assert first.stop() == 0
-    missed = len(meetup.published("rsvps")) + 50
-    until(lambda: len(meetup.published("rsvps")) > missed, "more than the backlog holds")
-    second = start_stream(meetup.stream_url("rsvps")).wait_ready()
-    until(lambda: second.metric("meetup_stream_gaps_total") == 1, "the gap")
-    assert second.stop() == 0
+    meetup = simulator(*SHORT_BACKLOG)
+    store_some(meetup, start_stream, stored)
+    come_back_too_late(meetup, start_stream)
     entries = [
         entry
         for day in (stored.directory / "rsvps" / "_ledger").iterdir()

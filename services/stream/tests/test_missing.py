@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from meetup_simulator.pytest_plugin import StartSimulator
-from meetup_simulator.service_process import StartStream, until
+from meetup_simulator.service_process import StartStream
 from meetup_simulator.stored import Stored
 from meetup_stream.ledger_day import Day, Entry
 from meetup_stream.missing import Answer, answer
+
+from services.stream.tests.gap import SHORT_BACKLOG, come_back_too_late, store_some
 
 TUESDAY = date(2026, 11, 17)
 LATER = datetime(2026, 11, 23, tzinfo=UTC)
@@ -134,17 +136,11 @@ def last_ledger(stored: Stored) -> Path:
 def test_the_command_answers_from_what_a_feed_has_stored(
     simulator: StartSimulator, start_stream: StartStream, stored: Stored
 ) -> None:
-    meetup = simulator("--rate=200", "--backlog=10")
-    first = start_stream(meetup.stream_url("rsvps")).wait_ready()
-    until(lambda: len(stored.objects()) > 50, "some records")
-    assert first.stop() == 0
+    meetup = simulator(*SHORT_BACKLOG)
+    store_some(meetup, start_stream, stored)
     code, answered = asked_on_the_command_line(stored.directory, last_ledger(stored).name)
     assert (code, "nothing is missing" in answered) == (0, True), answered
-    missed = len(meetup.published("rsvps")) + 50
-    until(lambda: len(meetup.published("rsvps")) > missed, "more than the backlog holds")
-    second = start_stream(meetup.stream_url("rsvps")).wait_ready()
-    until(lambda: second.metric("meetup_stream_gaps_total") == 1, "the gap")
-    assert second.stop() == 0
+    come_back_too_late(meetup, start_stream)
     day = last_ledger(stored)
     code, answered = asked_on_the_command_line(stored.directory, day.name)
     assert (code, "possible gap: after the record of" in answered) == (1, True), answered
