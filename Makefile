@@ -11,7 +11,7 @@ run: .venv/run  ## The whole pipeline on this machine; MONITORING=1, ARGS="--sec
 	@$(BIN)/meetup-local $(if $(OBJECTS),--objects $(OBJECTS)) $(if $(DOCUMENTS),--documents $(DOCUMENTS)) $(if $(MONITORING),--monitoring) $(ARGS)
 
 test: .venv/dev  ## Every test that this machine has the parts for; ARGS="-k words services/stream"
-	@$(BIN)/pytest -n 3 --dist loadfile --reruns 1 --only-rerun "Connection refused" $(ARGS)
+	@$(BIN)/pytest -n 3 --dist loadfile --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks $(ARGS)
 
 lint: .venv/dev  ## Style, types and import contracts
 	@$(BIN)/ruff check $(CODE)
