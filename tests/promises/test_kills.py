@@ -78,6 +78,33 @@ def test_a_stream_killed_at_a_seam_loses_nothing(
     assert_conserved(pipeline, meetup, ["rsvps"], profiles=True)
 
 
+@pytest.mark.parametrize("layout", ["records", "batch"])
+def test_a_gap_is_told_though_the_stream_is_killed_as_soon_as_the_record_that_shows_it_is_stored(
+    layout: str, simulator: StartSimulator, run_pipeline: RunPipeline, local: Stores, tmp_path: Path
+) -> None:
+    meetup = simulator("--rate=200", f"--count={RECORDS}", "--backlog=10")
+    pipeline = run_pipeline(local, meetup)
+    settings: Mapping[str, Any] = {"STREAM_LAYOUT": layout, "STREAM_SEGMENT_SECONDS": "1"}
+    first = pipeline.stream("rsvps", **settings).wait_ready()
+    until(lambda: pipeline.stored("rsvps"), "some records")
+    assert first.stop() == 0
+    until(lambda: len(meetup.published("rsvps")) == RECORDS, "everything published, so that all later ask for the same")
+    proof = tmp_path / "killed"
+    second = pipeline.stream("rsvps", command=killed_at(Seam.OBJECT_WRITTEN, 1, proof, "meetup_stream"), **settings)
+    assert_killed(second, Seam.OBJECT_WRITTEN, 1, proof)
+    third = pipeline.stream("rsvps", **settings).wait_ready()
+    until(lambda: third.metric("meetup_stream_overlaps_total") == 1, "an overlap with what was stored before the kill")
+    assert third.stop() == 0
+    store = open_objects(local.objects)
+    entries = [
+        entry
+        for name in store.names("rsvps/_ledger/")
+        if (day := store.read(name))
+        for entry in json.loads(day.body)["connections"]
+    ]
+    assert [entry["overlap"] for entry in entries] == [None, False, True]
+
+
 @pytest.mark.parametrize("seam", sorted(set(Seam) - IN_STREAM))
 def test_an_enricher_killed_at_a_seam_loses_nothing(
     seam: Seam, simulator: StartSimulator, run_pipeline: RunPipeline, stores: Stores, tmp_path: Path

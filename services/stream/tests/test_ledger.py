@@ -1,5 +1,6 @@
 import json
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -9,9 +10,11 @@ from meetup_simulator.stored import Stored
 from meetup_stream.intake import TimedLine
 from meetup_stream.ledger import MAX_ENTRIES, SAVE_SECONDS, Ledger
 from meetup_stream.ledger_day import LINES, Verdict
+from meetup_stream.lines import OversizedLine
 from meetup_stream.metrics import Metrics
-from meetupkit.errors import Conflict, StoreUnavailable
+from meetupkit.errors import Conflict, StoreUnavailable, TransientError
 from meetupkit.feeds import FEEDS
+from meetupkit.records import Record
 from meetupkit.stores.objects import StoredObject
 from meetupkit.stores.objects_directory import DirectoryObjects
 
@@ -28,6 +31,17 @@ class Clock:
         return self.now
 
 
+def lines_at(*read_at: float, mtime: int = 9000) -> list[TimedLine]:
+    return [(json.dumps({"rsvp_id": 1, "mtime": mtime}).encode(), at) for at in read_at]
+
+
+def tried_twice(call: Callable[[], None]) -> None:
+    try:
+        call()
+    except TransientError:
+        call()
+
+
 class Keeping:
     """One process's ledger of rsvps in the test's directory."""
 
@@ -35,7 +49,10 @@ class Keeping:
         self.clock, self.metrics = Clock(), Metrics("rsvps")
         self.store = DirectoryObjects.from_url(f"file://{stored.directory}")
         self.store.check()
-        self.ledger = Ledger(FEEDS["rsvps"], "rsvps", self.store, metrics=self.metrics, clock=self.clock)
+        self.ledger = self.of(self.store)
+
+    def of(self, store: DirectoryObjects) -> Ledger:
+        return Ledger(FEEDS["rsvps"], "rsvps", store, metrics=self.metrics, patiently=tried_twice, clock=self.clock)
 
     def connections(self, day: str = "2023-11-15") -> list[dict[str, Any]]:
         found = self.store.read(f"rsvps/_ledger/{day}")
@@ -46,18 +63,22 @@ class Keeping:
         """The value of a metric of the feed."""
         return self.metrics.registry.get_sample_value(f"meetup_stream_{name}", {"feed": "rsvps", **labels})
 
-    def brings(self, mtime: int, *, news: int) -> None:
+    def brings(self, mtime: int, *, known: bool) -> None:
         """The connection's next line is a record of this mtime."""
-        lines = [(json.dumps({"rsvp_id": 1, "mtime": mtime}).encode(), float("inf"))] * 2
-        for portion in self.ledger.portions(lines):
-            self.ledger.wrote(portion, news)
+        self.brings_lines(lines_at(float("inf"), mtime=mtime), known=known)
+
+    def brings_lines(self, lines: Sequence[TimedLine], *, known: bool) -> None:
+        """The first record of them that is asked for is stored already or not, and the later ones then are."""
+        answers = iter([known])
+        portions = [*self.ledger.judging(lines, lambda _: next(answers, True))]
+        assert [line for portion in portions for line in portion] == lines
 
 
 def test_a_known_first_record_proves_that_nothing_is_missing(stored: Stored) -> None:
     keeping = Keeping(stored)
     keeping.ledger.opened(mtime_before=5000, provable=True)
-    keeping.brings(4000, news=0)
-    keeping.brings(6000, news=1)
+    keeping.brings(4000, known=True)
+    keeping.brings(6000, known=False)
     keeping.ledger.save(now=True)
     (entry,) = keeping.connections()
     assert (entry["overlap"], entry["mtime_before"], entry["first_mtime"]) == (True, 5000, 4000)
@@ -68,7 +89,7 @@ def test_a_known_first_record_proves_that_nothing_is_missing(stored: Stored) -> 
 def test_a_new_first_record_is_a_possible_gap_between_two_mtimes(stored: Stored) -> None:
     keeping = Keeping(stored)
     keeping.ledger.opened(mtime_before=5000, provable=True)
-    keeping.brings(9000, news=1)
+    keeping.brings(9000, known=False)
     keeping.ledger.save(now=True)
     (entry,) = keeping.connections()
     assert (entry["overlap"], entry["mtime_before"], entry["first_mtime"]) == (False, 5000, 9000)
@@ -78,9 +99,9 @@ def test_a_new_first_record_is_a_possible_gap_between_two_mtimes(stored: Stored)
 def test_where_nothing_was_stored_or_all_is_sent_nothing_can_be_missed(stored: Stored) -> None:
     keeping = Keeping(stored)
     keeping.ledger.opened(mtime_before=0, provable=True)
-    keeping.brings(9000, news=1)
+    keeping.brings(9000, known=False)
     keeping.ledger.opened(mtime_before=9000, provable=False)
-    keeping.brings(9500, news=1)
+    keeping.brings(9500, known=False)
     keeping.ledger.save(now=True)
     assert [entry["overlap"] for entry in keeping.connections()] == [None, None]
 
@@ -88,18 +109,32 @@ def test_where_nothing_was_stored_or_all_is_sent_nothing_can_be_missed(stored: S
 def test_a_line_that_is_no_record_leaves_the_verdict_to_the_next(stored: Stored) -> None:
     keeping = Keeping(stored)
     keeping.ledger.opened(mtime_before=5000, provable=True)
-    for portion in keeping.ledger.portions([(b"not json", float("inf"))]):
-        keeping.ledger.wrote(portion, 0)
-    keeping.brings(9000, news=1)
+    keeping.brings_lines([(b"not json", float("inf")), (OversizedLine(b"{", 9, "00"), float("inf"))], known=True)
+    keeping.brings(9000, known=False)
     keeping.ledger.save(now=True)
     assert [entry["overlap"] for entry in keeping.connections()] == [False]
 
 
-def test_lines_of_the_connection_before_tell_nothing_of_this_one(stored: Stored) -> None:
+def test_a_first_record_is_looked_up_when_the_lines_before_it_are_written_and_itself_is_not(stored: Stored) -> None:
     keeping = Keeping(stored)
     keeping.ledger.opened(mtime_before=5000, provable=True)
-    lines = [(b"{}", 0.0), (b"{}", float("inf")), (b"{}", float("inf"))]
-    assert next(iter(keeping.ledger.portions(lines))) == lines[:1]
+    lines = [(b"{}", 0.0), *lines_at(float("inf"), float("inf"))]
+    written: list[TimedLine] = []
+
+    def knows(_: Record) -> bool:
+        assert written == lines[:1]
+        return False
+
+    for portion in keeping.ledger.judging(lines, knows):
+        written += portion
+    assert written == lines
+
+
+def test_a_gap_is_written_down_before_the_record_that_shows_it(stored: Stored) -> None:
+    keeping = Keeping(stored)
+    keeping.ledger.opened(mtime_before=5000, provable=True)
+    for _ in keeping.ledger.judging(lines_at(float("inf")), lambda _: False):
+        assert [entry["overlap"] for entry in keeping.connections()] == [False]
 
 
 def test_a_restarted_process_goes_on_with_the_day(stored: Stored) -> None:
@@ -136,7 +171,7 @@ def test_a_day_has_its_own_object(stored: Stored) -> None:
 def test_a_connection_that_is_open_at_midnight_goes_on_without_a_gap(stored: Stored) -> None:
     keeping = Keeping(stored)
     keeping.ledger.opened(mtime_before=5000, provable=True)
-    keeping.brings(9000, news=1)
+    keeping.brings(9000, known=False)
     keeping.ledger.save(now=True)
     keeping.clock.now += 24 * 3600
     keeping.ledger.save(now=True)
@@ -152,7 +187,7 @@ def test_what_comes_after_midnight_of_a_connection_that_has_ended_is_not_lost_fr
     keeping.ledger.save(now=True)
     keeping.clock.now += 24 * 3600
     keeping.ledger.save(now=True)
-    keeping.brings(4000, news=0)
+    keeping.brings(4000, known=True)
     keeping.metrics.records_duplicate.inc(3)
     keeping.ledger.save(now=True)
     (entry,) = keeping.connections("2023-11-16")
@@ -166,7 +201,7 @@ def test_a_gap_is_written_at_the_next_look_and_not_a_minute_later(stored: Stored
     keeping.clock.now += 1
     keeping.ledger.save()
     assert keeping.connections() == []
-    keeping.brings(9000, news=1)
+    keeping.brings(9000, known=False)
     keeping.ledger.save()
     assert [entry["overlap"] for entry in keeping.connections()] == [False]
 
@@ -177,13 +212,13 @@ def test_the_figures_of_the_day_outlive_the_process(stored: Stored) -> None:
     first.metrics.lines_read.inc(10)
     first.metrics.records_stored.inc(9)
     first.ledger.opened(mtime_before=5000, provable=True)
-    first.brings(9000, news=1)
+    first.brings(9000, known=False)
     first.ledger.save(now=True)
     second = Keeping(stored)
     assert second.figure("ledger_since_timestamp_seconds") == 0
     second.clock.now += 60
     second.ledger.opened(mtime_before=9000, provable=True)
-    second.brings(8000, news=0)
+    second.brings(8000, known=True)
     second.metrics.lines_read.inc(5)
     second.ledger.save()
     assert second.figure("ledger_since_timestamp_seconds") == MORNING - 9 * 3600
@@ -203,7 +238,7 @@ def test_a_gap_stays_though_a_thousand_connections_share_its_entry(stored: Store
     keeping = Keeping(stored)
     for mtime in range(1, MAX_ENTRIES + 3):
         keeping.ledger.opened(mtime_before=mtime, provable=True)
-        keeping.brings(mtime + 1, news=1 if mtime == MAX_ENTRIES + 1 else 0)
+        keeping.brings(mtime + 1, known=mtime != MAX_ENTRIES + 1)
     keeping.ledger.save(now=True)
     entries = keeping.connections()
     assert len(entries) == MAX_ENTRIES
@@ -260,10 +295,6 @@ def test_a_reconnect_within_the_backlog_is_seen_to_miss_nothing(
     assert stored.objects()
 
 
-def lines_at(*read_at: float, mtime: int = 9000) -> list[TimedLine]:
-    return [(json.dumps({"rsvp_id": 1, "mtime": mtime}).encode(), at) for at in read_at]
-
-
 def test_a_gap_is_found_though_the_connection_broke_before_its_first_record_was_stored(stored: Stored) -> None:
     keeping = Keeping(stored)
     keeping.ledger.opened(mtime_before=5000, provable=True)
@@ -271,8 +302,7 @@ def test_a_gap_is_found_though_the_connection_broke_before_its_first_record_was_
     keeping.ledger.closed("broken")
     keeping.ledger.opened(mtime_before=5000, provable=True)
     of_second = time.monotonic()
-    for portion in keeping.ledger.portions(lines_at(of_first, of_second)):
-        keeping.ledger.wrote(portion, news=1 if portion[0][1] == of_first else 0)
+    keeping.brings_lines(lines_at(of_first, of_second), known=False)
     keeping.ledger.save(now=True)
     assert [entry["overlap"] for entry in keeping.connections()] == [False, True]
 
@@ -282,19 +312,9 @@ def test_the_first_record_of_the_whole_database_judges_no_connection_before_it(s
     keeping.ledger.opened(mtime_before=5000, provable=True)
     keeping.ledger.closed("broken")
     keeping.ledger.opened(mtime_before=5000, provable=False)
-    for portion in keeping.ledger.portions(lines_at(time.monotonic(), float("inf"))):
-        keeping.ledger.wrote(portion, news=1)
+    keeping.brings_lines(lines_at(time.monotonic(), float("inf")), known=False)
     keeping.ledger.save(now=True)
     assert [(entry["overlap"], entry["whole"]) for entry in keeping.connections()] == [(None, False), (None, True)]
-
-
-def test_a_record_that_a_second_try_found_stored_leaves_the_verdict_to_the_next(stored: Stored) -> None:
-    keeping = Keeping(stored)
-    keeping.ledger.opened(mtime_before=5000, provable=True)
-    keeping.ledger.wrote(lines_at(float("inf"), mtime=8000), news=0, retried=True)
-    keeping.brings(9000, news=1)
-    keeping.ledger.save(now=True)
-    assert [(entry["overlap"], entry["first_mtime"]) for entry in keeping.connections()] == [(False, 9000)]
 
 
 def test_a_gap_found_after_midnight_of_a_connection_before_it_is_in_the_new_day(stored: Stored) -> None:
@@ -303,7 +323,7 @@ def test_a_gap_found_after_midnight_of_a_connection_before_it_is_in_the_new_day(
     keeping.ledger.save(now=True)
     keeping.clock.now += 24 * 3600
     keeping.ledger.save(now=True)
-    keeping.brings(9000, news=1)
+    keeping.brings(9000, known=False)
     assert [entry["overlap"] for entry in keeping.connections("2023-11-16")] == [False]
 
 
@@ -327,7 +347,7 @@ def test_a_store_that_is_away_after_a_conflict_is_waited_for(stored: Stored, cap
     keeping = Keeping(stored)
     store = AwayAfterConflict.from_url(f"file://{stored.directory}")
     store.check()
-    ledger = Ledger(FEEDS["rsvps"], "rsvps", store, metrics=keeping.metrics, clock=keeping.clock)
+    ledger = keeping.of(store)
     ledger.opened(mtime_before=5000, provable=True)
     ledger.save(now=True)
     store.away = True

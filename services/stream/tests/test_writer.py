@@ -17,7 +17,7 @@ from meetup_stream.writer import Batch, RecordsWriter
 from meetupkit.errors import StoreUnavailable
 from meetupkit.feeds import FEEDS
 from meetupkit.progress import Progress
-from meetupkit.records import Reason
+from meetupkit.records import Reason, Record, read_line
 from meetupkit.stores.objects import NewObject
 from meetupkit.stores.objects_directory import DirectoryObjects
 from meetupkit.stores.objects_gcs import GcsObjects
@@ -31,7 +31,7 @@ class Writing:
         self.store = DirectoryObjects.from_url(f"file://{stored.directory}")
         self.store.check()
         creator = Creator(self.store, metrics=self.metrics, progress=Progress(), giving_up=threading.Event())
-        self.writer = RecordsWriter(FEEDS["rsvps"], "rsvps", creator, Account(self.metrics))
+        self.writer = RecordsWriter(FEEDS["rsvps"], "rsvps", self.store, creator, Account(self.metrics))
 
     def write(self, *lines: bytes | OversizedLine) -> Batch:
         return self.writer.write([(line, time.monotonic()) for line in lines])
@@ -119,6 +119,16 @@ def test_of_an_oversized_line_the_beginning_is_kept(stored: Stored) -> None:
     )
 
 
+def test_a_record_is_known_when_it_is_stored_whoever_stored_it(stored: Stored) -> None:
+    record = read_line(FEEDS["rsvps"], rsvp(7, 1))
+    assert isinstance(record, Record)
+    writing, later = Writing(stored), Writing(stored)
+    assert not writing.writer.knows(record)
+    writing.write(rsvp(7, 1))
+    assert writing.writer.knows(record)
+    assert later.writer.knows(record)
+
+
 def test_only_the_last_names_are_remembered(stored: Stored) -> None:
     writing = Writing(stored)
     for start in range(0, 24_000, 4_000):
@@ -149,7 +159,7 @@ def test_cloud_storage_is_told_the_feed_the_mtime_and_when_the_line_was_read(clo
     creator = Creator(store, metrics=metrics, progress=Progress(), giving_up=threading.Event())
     read_at = time.monotonic() - 100
     before = time.time()
-    RecordsWriter(FEEDS["rsvps"], "rsvps", creator, Account(metrics)).write([(rsvp(7, 1), read_at)])
+    RecordsWriter(FEEDS["rsvps"], "rsvps", store, creator, Account(metrics)).write([(rsvp(7, 1), read_at)])
     creator.close()
     store.close()
     address = f"{cloud_storage.emulator.host}/storage/v1/b/{cloud_storage.name}/o/rsvps%2F7_1.json"

@@ -69,8 +69,6 @@ class Creator:
         self._pool = ThreadPoolExecutor(store.concurrency, "create") if store.concurrency > 1 else None
         self.why_not: str | None = None
         """Why nothing can be stored now."""
-        self.retries = 0
-        """How often the store had to be asked again so far."""
         metrics.store_up.set(1)
 
     def create_all(self, objects: Sequence[NewObject]) -> list[Outcome]:
@@ -140,5 +138,4 @@ class Creator:
         self._metrics.store_up.set(0)
         self.why_not = f"the object store is away: {error}"
         self._metrics.retries["create"].inc()
-        self.retries += 1
         self._progress.moving("writer", seconds + _TURN_SECONDS)

@@ -3,7 +3,8 @@
 Each connection has an entry: when it was open, how it ended, what became of its lines. A connection asks for all that
 the server still has, so the first record that it brings is normally one that is known already, and that proves that
 nothing lies between it and the connection before. A first record that is new means that the server's backlog did not
-reach back: a possible gap, which is counted, logged, and named by the mtimes at its two ends.
+reach back: a possible gap, which is counted, logged, and named by the mtimes at its two ends. It is written down before
+that record is stored, because whoever reads it again finds it known.
 
 Meetup announces no count of what it sends, so what came is all that is known of it: ``received``, the whole lines. Each
 ends as ``stored``, ``duplicate`` or ``rejected``; what is left over is still under way.
@@ -42,7 +43,8 @@ _DUE: Final = 0.0
 class Ledger:
     """Today's entries, in the object ``{label}/_ledger/{date}``.
 
-    The reader opens and closes connections, the writer tells what it wrote, the keeper of the cursor saves.
+    The reader opens and closes connections, the writer has its lines judged, the keeper of the cursor saves.
+    ``patiently`` makes a call to the store for as long as it takes.
     """
 
     def __init__(
@@ -52,12 +54,14 @@ class Ledger:
         store: ObjectStore,
         *,
         metrics: Metrics,
+        patiently: Callable[[Callable[[], None]], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._feed = feed
         self._label = label
         self._store = store
         self._metrics = metrics
+        self._patiently = patiently
         self._clock = clock
         self._lock = threading.Lock()
         self._saving = threading.Lock()
@@ -93,27 +97,35 @@ class Ledger:
             if self._entries and self._entries[-1].closed_at is None:
                 self._entries[-1].closed_at, self._entries[-1].cause = self._now(), cause
 
-    def portions(self, lines: Sequence[TimedLine]) -> Iterator[Sequence[TimedLine]]:
-        """The same lines; the first record of a connection stands alone, so that what becomes of it can be told."""
+    def judging(self, lines: Sequence[TimedLine], knows: Callable[[Record], bool]) -> Iterator[Sequence[TimedLine]]:
+        """The same lines in portions, for a writer that writes each before it asks for the next.
+
+        The first record of a connection begins one: ``knows`` says, before it is written, whether it is stored already.
+        """
         start = 0
         if self._unjudged:
             for index, line in enumerate(lines):
-                if self._is_first(line):
-                    yield from filter(None, (lines[start:index], lines[index : index + 1]))
-                    start = index + 1
+                record = self._record(line) if self._is_first(line) else None
+                if record is None:
+                    continue
+                if start < index:
+                    yield lines[start:index]
+                    start = index
+                self._judge(record, line[1], known=knows(record))
         if start < len(lines):
             yield lines[start:]
 
-    def wrote(self, portion: Sequence[TimedLine], news: int, *, retried: bool = False) -> None:
-        """So many records of the portion were new; ``retried`` if the store did not answer at once."""
-        if len(portion) != 1 or not self._is_first(portion[0]):
-            return
-        line, read_at = portion[0]
-        if isinstance(line, OversizedLine):
-            return
-        record = read_line(self._feed, line)
-        if not isinstance(record, Record) or (retried and not news):
-            return  # what a second try finds there may be the first one's: the next line may tell
+    def save(self, *, now: bool = False) -> None:
+        """Write the day's object if it is time, or ``now``; what cannot be written is written with the next."""
+        with self._saving:
+            if now or self._clock() - self._saved_at >= SAVE_SECONDS:
+                try:
+                    self._try_to_save()
+                except TransientError as error:  # tried again a minute later, with all that came until then
+                    log.warning("the ledger waits for its store: %s", error, extra={"event": "ledger_unsaved"})
+            self._publish()
+
+    def _judge(self, record: Record, read_at: float, *, known: bool) -> None:
         with self._lock:
             due = [entry for opened_at, entry in self._unjudged if opened_at <= read_at]
             self._unjudged = self._unjudged[len(due) :]
@@ -121,8 +133,8 @@ class Ledger:
             if entry is None:
                 return
             if entry.overlap is not False:
-                entry.first_mtime, entry.overlap = record.mtime, not news
-        if not news:
+                entry.first_mtime, entry.overlap = record.mtime, known
+        if known:
             self._metrics.overlaps.inc()
             return
         self._metrics.gaps.inc()
@@ -132,27 +144,32 @@ class Ledger:
             record.mtime,
             extra={"event": "gap", "mtime_before": entry.mtime_before, "first_mtime": record.mtime},
         )
-        self.save(now=True)  # the next life would see an overlap, so this one must say it at once
+        self._patiently(self._save_gap)
 
-    def save(self, *, now: bool = False) -> None:
-        """Write the day's object if it is time, or ``now``; what cannot be written is written with the next."""
+    def _save_gap(self) -> None:
         with self._saving:
-            if now or self._clock() - self._saved_at >= SAVE_SECONDS:
-                self._saved_at = self._clock()
-                self._try_to_save()
+            if not (self._try_to_save() or self._try_to_save()):
+                raise TransientError("another process writes the ledger too")
             self._publish()
 
-    def _try_to_save(self) -> None:
+    def _try_to_save(self) -> bool:
+        """Whether somebody else had not written meanwhile: then theirs and ours go together with the next."""
+        self._saved_at = self._clock()
         try:
-            try:
-                if self._day != self._today():
-                    self._turn_day()
-                self._write()
-            except Conflict:
-                self._join(self._day)  # somebody else wrote: theirs and ours go together with the next
-                self._saved_at = _DUE
-        except TransientError as error:  # tried again a minute later, with all that came until then
-            log.warning("the ledger waits for its store: %s", error, extra={"event": "ledger_unsaved"})
+            if self._day != self._today():
+                self._turn_day()
+            self._write()
+        except Conflict:
+            self._join(self._day)
+            self._saved_at = _DUE
+            return False
+        return True
+
+    def _record(self, line: TimedLine) -> Record | None:
+        if isinstance(line[0], OversizedLine):
+            return None
+        record = read_line(self._feed, line[0])
+        return record if isinstance(record, Record) else None
 
     def _is_first(self, line: TimedLine) -> bool:
         return bool(self._unjudged) and line[1] >= self._unjudged[0][0]

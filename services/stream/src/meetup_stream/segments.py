@@ -75,6 +75,10 @@ class SegmentsWriter:
         self._batch = Batch()
         self.news = 0
 
+    def knows(self, record: Record) -> bool:
+        """By its bytes."""
+        return _key(record.body) in self._hour(hour_of(record.mtime)).known
+
     def write(self, lines: Sequence[TimedLine]) -> Batch:
         """Hold the lines' records; durable is what the answer says."""
         quarantined: list[Quarantined] = []

@@ -132,7 +132,7 @@ class Session:
         self._creator = Creator(job.store, metrics=metrics, progress=progress, giving_up=giving_up)
         self._writer = _writer(job, self._creator, Account(metrics))
         self._announcer = Announcer(job.enricher, metrics=metrics, progress=progress) if job.enricher else None
-        self._ledger = Ledger(job.feed, job.label, job.store, metrics=metrics)
+        self._ledger = Ledger(job.feed, job.label, job.store, metrics=metrics, patiently=self._creator.patiently)
         self._cursor = Cursor(
             job.store,
             job.label,
@@ -209,10 +209,8 @@ class Session:
                 self._last_line_at = time.monotonic()
                 self._metrics.lines_read.inc(len(lines))
                 passed(Seam.RECORD_READ)
-                for portion in self._ledger.portions(lines):
-                    news, retries = self._writer.news, self._creator.retries
+                for portion in self._ledger.judging(lines, self._writer.knows):
                     self._follow_up(self._writer.write(portion))
-                    self._ledger.wrote(portion, self._writer.news - news, retried=self._creator.retries > retries)
             else:
                 self._follow_up(self._writer.idle())
                 self._look_for_end_of_pass()
@@ -273,5 +271,5 @@ class Session:
 
 def _writer(job: Job, creator: Creator, account: Account) -> Writer:
     if job.segment_seconds is None:
-        return RecordsWriter(job.feed, job.label, creator, account)
+        return RecordsWriter(job.feed, job.label, job.store, creator, account)
     return SegmentsWriter(job.feed, job.label, job.store, creator, account, max_age=job.segment_seconds)

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import google_crc32c
 from meetupkit.feeds import Feed
 from meetupkit.records import Reason, Record
-from meetupkit.stores.objects import NewObject
+from meetupkit.stores.objects import NewObject, ObjectStore
 
 from meetup_stream.account import Account, Tally
 from meetup_stream.creation import Creator, Outcome
@@ -46,6 +46,9 @@ class Writer(Protocol):
     news: int
     """How many records were new to it so far."""
 
+    def knows(self, record: Record) -> bool:
+        """Whether it is stored, by whomever, or held."""
+
     def write(self, lines: Sequence[TimedLine]) -> Batch:
         """Take lines, in the order in which they were read."""
 
@@ -59,13 +62,19 @@ class Writer(Protocol):
 class RecordsWriter:
     """``{label}/{data_id}_{mtime}.json``, its body the record's bytes as received."""
 
-    def __init__(self, feed: Feed, label: str, creator: Creator, account: Account) -> None:
+    def __init__(self, feed: Feed, label: str, store: ObjectStore, creator: Creator, account: Account) -> None:
         self._feed = feed
         self._label = label
+        self._store = store
         self._creator = creator
         self._account = account
         self._seen: OrderedDict[str, int] = OrderedDict()
         self.news = 0
+
+    def knows(self, record: Record) -> bool:
+        """By its name: another body of this id and mtime is the same happening."""
+        name = self._name(record)
+        return name in self._seen or self._creator.patiently(lambda: self._store.read(name)) is not None
 
     def write(self, lines: Sequence[TimedLine]) -> Batch:
         """Store the lines; all of them are durable when this returns."""
@@ -115,7 +124,7 @@ class RecordsWriter:
     def _object(self, record: Record, read_at: float) -> NewObject:
         received = datetime.fromtimestamp(time.time() - (time.monotonic() - read_at), UTC)
         return NewObject(
-            f"{self._label}/{record.data_id}_{record.mtime}.json",
+            self._name(record),
             record.body,
             google_crc32c.value(record.body),
             metadata={
@@ -124,6 +133,9 @@ class RecordsWriter:
                 "received": received.isoformat(timespec="milliseconds"),
             },
         )
+
+    def _name(self, record: Record) -> str:
+        return f"{self._label}/{record.data_id}_{record.mtime}.json"
 
     def _remember(self, new: NewObject) -> None:
         self._seen[new.name] = new.crc32c
