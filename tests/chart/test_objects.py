@@ -205,7 +205,6 @@ def test_the_notes_give_check_diagnosis_crd_upgrade_and_iam_bindings(helm: Helm,
     assert f"kubectl --namespace {NAMESPACE} get meetupfeeds" in notes
     assert f"helm test {RELEASE}" in notes
     assert "describe meetupfeed" in notes
-    assert "kubectl apply --server-side -f crds/meetupfeeds.yaml" in notes
     pool = "projects/123456789012/locations/global/workloadIdentityPools/meetup-project.svc.id.goog"
     for account in ("stream", "enricher", "alert-webhook"):
         assert f"principal://iam.googleapis.com/{pool}/subject/ns/{NAMESPACE}/sa/meetup-{account}" in notes
