@@ -44,6 +44,6 @@ def test_every_answer_code_is_explained() -> None:
 
 
 def test_the_reasons_of_the_metrics_are_listed() -> None:
-    from meetup_alert_webhook.delivery import Reason
+    from meetup_alert_webhook.outcomes import Reason
 
     assert [reason for reason in Reason if not re.search(rf"`{reason}`", README)] == []

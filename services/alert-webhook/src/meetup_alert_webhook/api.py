@@ -21,9 +21,9 @@ from meetupkit.ops_server import OpsPages
 from meetup_alert_webhook import alertmanager, log_export
 from meetup_alert_webhook.alerts import Alert, Source
 from meetup_alert_webhook.credentials import CannotCheck, Check, Forbidden, Unauthenticated
-from meetup_alert_webhook.delivery import Later, Outcome, Reason
 from meetup_alert_webhook.heartbeat import Heartbeat
 from meetup_alert_webhook.metrics import Metrics
+from meetup_alert_webhook.outcomes import Later, Outcome, Reason
 from meetup_alert_webhook.poison import Poison
 
 log = logging.getLogger(__name__)

@@ -11,10 +11,7 @@ store.
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from meetupkit.errors import MeetupError, SlackRefused, SlackUnavailable, StoreRefused, StoreUnavailable
@@ -24,8 +21,10 @@ from meetup_alert_webhook.alerts import Alert, Severity, Source, Status
 from meetup_alert_webhook.blocks import Message, alert_message
 from meetup_alert_webhook.courier import Courier
 from meetup_alert_webhook.deduplication import Busy, Claims, Incident, Repeat, Taken
+from meetup_alert_webhook.memory import LocalMemory
 from meetup_alert_webhook.metrics import Metrics
 from meetup_alert_webhook.outbox import Outbox
+from meetup_alert_webhook.outcomes import Duplicate, Later, Outcome, Queued, Reason, Said
 from meetup_alert_webhook.pacing import Pace
 from meetup_alert_webhook.routes import Routes
 from meetup_alert_webhook.slack import MessageGone, Posted
@@ -36,85 +35,7 @@ _RECORD_SECONDS: Final = 3.0
 """How long what Slack took is tried to be recorded, before it is left to the claim to run out."""
 _BUSY_RETRY: Final = 5.0
 """The longest a sender is asked to wait for another delivery of the same content."""
-_REMEMBERED: Final = 10_000
-"""Keys remembered by the process for the time without a store: 1 MB, and more alerts than an hour can send."""
-
 _STORE_DOWN: Final = (StoreUnavailable, StoreRefused)
-
-
-class Reason(StrEnum):
-    """Why an alert is answered 503; a bounded set, because it is a metric's label."""
-
-    SLACK_PAUSED = "slack_paused"
-    SLACK_UNAVAILABLE = "slack_unavailable"
-    SLACK_REFUSED = "slack_refused"
-    BUSY = "busy"
-    STORE_UNAVAILABLE = "store_unavailable"
-    STOPPING = "stopping"
-    OVERLOADED = "overloaded"
-    CREDENTIALS_UNCHECKED = "credentials_unchecked"
-    MISTAKE = "mistake"
-    """Of ours: an exception nobody thought of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """Slack has it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Duplicate:
-    """Slack, or the outbox, had it before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """The outbox has it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """Nobody has it: the sender must bring it again, in so many seconds at the earliest."""
-
-    reason: Reason
-    seconds: float
-
-
-Outcome = Said | Duplicate | Queued | Later
-
-
-class LocalMemory:
-    """What this process has said while the store was down; the same rule as ``Claims``, for one replica."""
-
-    def __init__(self, window_seconds: float, clock: Callable[[], float]) -> None:
-        self._window = window_seconds
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._until: OrderedDict[str, float] = OrderedDict()
-        self._latest: OrderedDict[str, str] = OrderedDict()
-
-    def knows(self, key: str) -> bool:
-        with self._lock:
-            return self._until.get(key, 0.0) > self._clock()
-
-    def said(self, alert: Alert) -> None:
-        with self._lock:
-            before = self._latest.pop(alert.incident, None) if alert.incident else None
-            if before:
-                self._until.pop(before, None)
-            if alert.incident:
-                self._latest[alert.incident] = alert.key
-            self._until[alert.key] = self._clock() + self._window
-            for remembered in (self._until, self._latest):
-                if len(remembered) > _REMEMBERED:
-                    remembered.popitem(last=False)
-
-    def forget(self, alert: Alert) -> None:
-        """The store has the alert, and so knows for every replica what was last said of its incident."""
-        with self._lock:
-            self._until.pop(alert.key, None)
-            if before := self._latest.pop(alert.incident, None):
-                self._until.pop(before, None)
 
 
 class Delivery:

@@ -21,9 +21,10 @@ from meetup_alert_webhook.alerts import Source
 from meetup_alert_webhook.courier import Courier
 from meetup_alert_webhook.credentials import Check
 from meetup_alert_webhook.deduplication import Claims
-from meetup_alert_webhook.delivery import Delivery, LocalMemory
+from meetup_alert_webhook.delivery import Delivery
 from meetup_alert_webhook.digester import Digester
 from meetup_alert_webhook.heartbeat import BeatRecord, Heartbeat
+from meetup_alert_webhook.memory import LocalMemory
 from meetup_alert_webhook.metrics import Metrics
 from meetup_alert_webhook.oidc import Certificates, PushTokens
 from meetup_alert_webhook.outbox import Outbox
