@@ -8,7 +8,15 @@ from meetup_alert_webhook import alertmanager, digests
 from meetup_alert_webhook.alerts import Alert
 from meetup_alert_webhook.blocks import digest_message
 from meetup_alert_webhook.digests import MAX_LINES, Digest
-from meetup_alert_webhook.outbox import DIGESTS, ITEMS, MAX_FOLD, OpenDigest, Outbox
+from meetup_alert_webhook.outbox import (
+    DIGESTS,
+    ITEMS,
+    MAX_FOLD,
+    OTHER_VERSIONS_SECONDS,
+    UNREADABLE,
+    OpenDigest,
+    Outbox,
+)
 from meetup_alert_webhook.pacing import Pace
 from meetup_simulator.slack_limits import error_of
 from meetup_simulator.slack_plugin import SlackStandIn
@@ -129,6 +137,60 @@ def test_an_item_that_cannot_be_read_any_more_is_counted_and_stops_nothing(
     assert outbox.fold(filling) == 3
     assert (filling["#a"].digest.total, filling["#a"].digest.others) == (3, 1)
     assert error_of(digest_message(filling["#a"].digest)) is None
+
+
+def put_unreadable(store: SqliteDocuments, clock: Clock, count: int = 1) -> None:
+    """What a version left whose digests have another form."""
+    for number in range(count):
+        fields = {"by": "later", "until": clock.now, "digest": '{"form": "another"}'}
+        store.commit([Create(DIGESTS, f"unreadable-{number}", fields)])
+
+
+def test_a_digest_that_cannot_be_read_is_left_to_other_versions_for_a_while(
+    store: SqliteDocuments, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    outbox = box(store, clock)
+    put_unreadable(store, clock)
+    before = store.get(DIGESTS, ["unreadable-0"])
+    clock.now += OTHER_VERSIONS_SECONDS - 1
+    assert list(outbox.adopt()) == []
+    assert store.get(DIGESTS, ["unreadable-0"]) == before
+    assert (outbox.unreadable(), caplog.records) == (0, [])
+
+
+def test_a_digest_that_nobody_reads_is_set_aside_whole_and_said_once(
+    store: SqliteDocuments, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, two = box(store, clock, "one"), box(store, clock, "two")
+    put_unreadable(store, clock)
+    clock.now += OTHER_VERSIONS_SECONDS + 1
+    assert [list(outbox.adopt()) for outbox in (one, two, one)] == [[], [], []]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "unreadable-0" in caplog.text
+    assert store.count(DIGESTS) == 0
+    kept = store.get(UNREADABLE, ["unreadable-0"])["unreadable-0"]
+    assert (kept.fields["digest"], kept.fields["by"]) == ('{"form": "another"}', "later")
+
+
+def test_however_many_digests_cannot_be_read_one_that_can_is_taken_over(store: SqliteDocuments, clock: Clock) -> None:
+    put_unreadable(store, clock, 25)
+    dead, outbox = box(store, clock, "dead"), box(store, clock)
+    put(dead, store, 3)
+    dead.fold({})
+    clock.now += OTHER_VERSIONS_SECONDS + LEASE + 1
+    adopted = [*outbox.adopt(), *outbox.adopt()]
+    assert [held.digest.total for held in adopted] == [3]
+    assert outbox.unreadable() == 25
+
+
+def test_a_digest_that_was_set_aside_is_a_metric_after_every_start(
+    slack: SlackStandIn, start_webhook: StartWebhook, store: SqliteDocuments, clock: Clock
+) -> None:
+    clock.now = 1.0
+    put_unreadable(store, clock)
+    for _ in range(2):
+        webhook = start_webhook(slack)
+        slack.wait_until(lambda started=webhook: started.metric("digests_unreadable") == 1)  # type: ignore[misc]
 
 
 def test_what_is_handed_over_is_taken_at_once(store: SqliteDocuments, clock: Clock) -> None:

@@ -132,6 +132,7 @@ class Digester:
         if self._clock() - self._purged_at >= _PURGE_SECONDS:
             self._purged_at = self._clock()
             self._claims.purge()
+            self._metrics.digests_unreadable.set(self._outbox.unreadable())
 
     def _adopt(self) -> None:
         """Take over what other replicas left, and take note where it is our own whose lease ran out.

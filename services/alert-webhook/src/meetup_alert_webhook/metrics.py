@@ -38,6 +38,9 @@ class Metrics:
         self.retries = counter("retries_total", "Calls tried again", "call")
         self.without_store = counter("without_store_total", "Notifications handled while the document store was down")
         self.outbox = gauge("outbox_alerts", "Notifications waiting to be folded into a digest")
+        self.digests_unreadable = gauge(
+            "digests_unreadable", "Digests set aside because no version that runs can read them"
+        )
         self.slack_refused = gauge("slack_refused", "1 while Slack refuses the webhook or the token")
         self.heartbeat_age = gauge("heartbeat_age_seconds", "Time since the heartbeat alert was last seen")
         self.silent = gauge("monitoring_silent", "1 while the heartbeat has been missing for too long")

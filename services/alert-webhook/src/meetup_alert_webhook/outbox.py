@@ -6,6 +6,7 @@
        |  fold       up to MAX_FOLD of them into the channel's digest, and their removal, in one commit
     alert_digests    one document a digest, leased to the replica that fills and sends it
        |  sent       removed when Slack has taken it
+    alert_digests_unreadable     in its place: what no version that runs here can read, until a person has looked
 
 So an alert is in exactly one of the two until it is in Slack. A replica that dies between Slack's answer and the
 removal leaves a digest that another replica sends again when its lease has run out: twice rather than never.
@@ -31,10 +32,13 @@ log = logging.getLogger(__name__)
 
 ITEMS: Final = "alert_outbox"
 DIGESTS: Final = "alert_digests"
+UNREADABLE: Final = "alert_digests_unreadable"
 MAX_FOLD: Final = 400
 """Items of one commit, below what a commit may hold."""
 _ORPHANS: Final = 20
 """Digests taken over at a time: each dead replica leaves at most one a channel."""
+OTHER_VERSIONS_SECONDS: Final = 3600.0
+"""For a replica that can read the digest: an update in steps, or its undoing, is a matter of minutes."""
 
 
 @dataclass(slots=True)
@@ -132,15 +136,38 @@ class Outbox:
         for document in self._store.query(
             DIGESTS, where=AtMost("until", self._clock()), order_by=["until"], limit=_ORPHANS
         ):
+            digest = _read(document)
+            if digest is None:
+                self._leave_or_set_aside(document)
+                continue
             try:
-                digest = digests.from_json(document.fields["digest"])
                 adopted = self._write(OpenDigest(document.name, digest, document.version, 0.0), digest, ())
             except Conflict:
                 continue  # another replica was faster
-            except ValueError:
-                log.error("a digest cannot be read any more", extra={"event": "digest_unreadable"})
-            else:
-                yield adopted
+            yield adopted
+
+    def unreadable(self) -> int:
+        """Digests that were set aside and wait for a person."""
+        return self._store.count(UNREADABLE)
+
+    def _leave_or_set_aside(self, document: Document) -> None:
+        """First another version may read it; then it is put where it is in nobody's way and nothing of it is lost.
+
+        Its alerts were acknowledged and nobody has been told of them: only a person can do that now.
+        """
+        if self._clock() - float(document.fields["until"]) < OTHER_VERSIONS_SECONDS:
+            return
+        aside = Put(UNREADABLE, document.name, {**document.fields, "set_aside_at": self._clock()})
+        try:
+            self._store.commit([aside, Delete(DIGESTS, document.name, expected_version=document.version)])
+        except Conflict:
+            return  # another replica was faster
+        log.error(
+            "a digest cannot be read and was set aside in %s: %s",
+            UNREADABLE,
+            document.name,
+            extra={"event": "digest_unreadable"},
+        )
 
     def _write(self, held: OpenDigest | None, digest: Digest, others: Sequence[Write]) -> OpenDigest:
         name = held.name if held else uuid.uuid4().hex
@@ -163,6 +190,14 @@ class Outbox:
 
     def _fields(self, digest: Digest) -> dict[str, object]:
         return {"by": self._replica, "until": self._clock() + self._lease, "digest": digests.to_json(digest)}
+
+
+def _read(document: Document) -> Digest | None:
+    """The digest; ``None`` if another version wrote it in another form."""
+    try:
+        return digests.from_json(str(document.fields.get("digest")))
+    except ValueError:
+        return None
 
 
 def _folded(digest: Digest, item: Document) -> Digest:
