@@ -152,6 +152,11 @@ def test_a_service_goes_on_answering_while_the_nodes_hear_that_it_leaves(manifes
         assert 0 < container["lifecycle"]["preStop"]["sleep"]["seconds"] < spec["terminationGracePeriodSeconds"] - 30
 
 
+def test_an_upgrade_never_runs_two_operators_of_different_settings(manifests: list[Manifest]) -> None:
+    """Each would undo what the other does to the feeds, and restart their pods with every turn."""
+    assert named(manifests, "Deployment", "meetup-feed-operator")["spec"]["strategy"] == {"type": "Recreate"}
+
+
 def test_labels_of_a_person_never_replace_those_that_pods_are_found_by(helm: Helm) -> None:
     for manifest in of_kind(helm.template(EVERYTHING), "Deployment"):
         labels = manifest["spec"]["template"]["metadata"]["labels"]
