@@ -35,6 +35,42 @@ def test_a_feed_is_with_one_worker_at_a_time_and_a_wake_meanwhile_is_kept() -> N
         queue.wake(A)
         assert await queue.take(within=0) is None
         queue.done(A)
+        assert await queue.take(within=60) == A
+
+    asyncio.run(scenario())
+
+
+def test_a_feed_that_was_dealt_with_rests_however_often_it_is_woken() -> None:
+    """Else two operators of different settings would undo each other's changes as fast as the API server answers."""
+
+    async def scenario() -> None:
+        clock = Clock()
+        queue = WorkQueue(clock)
+        queue.wake(A)
+        await queue.take(within=0)
+        queue.wake(A)
+        queue.done(A)
+        queue.wake(A)
+        assert await queue.take(within=0) is None
+        queue.wake(B)
+        assert await queue.take(within=0) == B
+        clock.now = 1
+        assert await queue.take(within=0) == A
+
+    asyncio.run(scenario())
+
+
+def test_a_feed_that_was_gone_and_is_made_again_does_not_wait() -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        queue = WorkQueue(clock)
+        queue.wake(A)
+        await queue.take(within=0)
+        queue.failed(A, retry_after=7)
+        clock.now = 7
+        await queue.take(within=0)
+        queue.forget(A)
+        queue.wake(A)
         assert await queue.take(within=0) == A
 
     asyncio.run(scenario())

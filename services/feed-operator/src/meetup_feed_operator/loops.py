@@ -63,8 +63,10 @@ class Worker:
         outcome = "succeeded"
         try:
             again = await self._reconciler.reconcile(key)
-            self._queue.done(key)
-            if again is not None:
+            if again is None:
+                self._queue.forget(key)
+            else:
+                self._queue.done(key)
                 self._queue.wake(key, after=again)
         except (ApiUnavailable, ApiRefused) as error:
             outcome = "failed"

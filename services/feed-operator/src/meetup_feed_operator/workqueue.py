@@ -1,17 +1,23 @@
 """Which feed is to be looked at next: a level-triggered queue with backoff.
 
 A feed is in the queue once, however often it is woken, and with one worker at a time. A failed feed waits by the
-retry policy's curve (``meetupkit.retry``), and no event shortens that wait: a throttled API server is left alone.
+retry policy's curve (``meetupkit.retry``), one that was dealt with rests a moment, and no event shortens the wait: a
+throttled API server is left alone.
 """
 
 import asyncio
 import random
 import time
 from collections.abc import Callable
+from typing import Final
 
 from meetupkit.retry import CEILING_SECONDS, INITIAL_SECONDS
 
 from meetup_feed_operator.resource import FeedKey
+
+_REST_SECONDS: Final = 1.0
+"""Of a feed that was dealt with. Without it two that want different things of one object (another controller, an operator
+of other settings) would answer each other as fast as the API server can; far below the 30 s in which drift is repaired."""
 
 
 class WorkQueue:
@@ -54,6 +60,14 @@ class WorkQueue:
 
     def done(self, key: FeedKey) -> None:
         """The feed was dealt with."""
+        self._failures.pop(key, None)
+        rested = self._not_before[key] = self._clock() + _REST_SECONDS
+        if key in self._due:
+            self._due[key] = max(rested, self._due[key])
+        self._release(key)
+
+    def forget(self, key: FeedKey) -> None:
+        """The feed is gone."""
         self._failures.pop(key, None)
         self._not_before.pop(key, None)
         self._release(key)
