@@ -16,8 +16,8 @@ from meetupkit.retry import CEILING_SECONDS, INITIAL_SECONDS
 from meetup_feed_operator.resource import FeedKey
 
 _REST_SECONDS: Final = 1.0
-"""Of a feed that was dealt with. Without it two that want different things of one object (another controller, an operator
-of other settings) would answer each other as fast as the API server can; far below the 30 s in which drift is repaired."""
+"""Of a feed that was dealt with. Without it two that want different things of one object (another controller, an
+operator of other settings) would answer each other as fast as the API server can. Drift has 30 s to be repaired in."""
 
 
 class WorkQueue:
