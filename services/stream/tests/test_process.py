@@ -44,7 +44,7 @@ def test_a_stopped_stream_has_stored_all_it_read_and_goes_on_where_it_was(
     first = start_stream(meetup.stream_url("rsvps")).wait_ready()
     until(lambda: len(stored.objects()) > 100, "some records")
     assert first.stop() == 0
-    second = start_stream(meetup.stream_url("rsvps"))
+    second = start_stream(meetup.stream_url("rsvps")).wait_ready()
     until(lambda: len(meetup.published("rsvps")) == 900, "all published")
     until(lambda: len(stored.objects()) == len(set(meetup.published("rsvps"))), "all stored")
     assert second.stop() == 0
