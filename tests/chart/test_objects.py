@@ -145,6 +145,21 @@ def test_the_ingress_shows_the_path_of_pub_sub_and_nothing_else(helm: Helm) -> N
     assert {"ipBlock": {"cidr": "35.191.0.0/16"}} in policy["spec"]["ingress"][0]["from"]
 
 
+def test_gkes_controller_takes_the_ingress_by_its_annotation_and_others_by_their_class(helm: Helm) -> None:
+    """GKE leaves an Ingress with ingressClassName alone, and the API server refuses one that has both."""
+
+    def classes(name: str) -> tuple[str | None, str | None]:
+        values: Values = {"alertWebhook": {"ingress": {"className": name, "annotations": {"a": "b"}}}}
+        (ingress,) = of_kind(helm.template(EVERYTHING, values), "Ingress")
+        assert ingress["metadata"]["annotations"]["a"] == "b"
+        annotation = ingress["metadata"]["annotations"].get("kubernetes.io/ingress.class")
+        return annotation, ingress["spec"].get("ingressClassName")
+
+    assert classes("gce") == ("gce", None)
+    assert classes("gce-internal") == ("gce-internal", None)
+    assert classes("nginx") == (None, "nginx")
+
+
 def test_a_service_goes_on_answering_while_the_nodes_hear_that_it_leaves(manifests: list[Manifest]) -> None:
     for name in ("meetup-enricher", "meetup-alert-webhook"):
         spec = named(manifests, "Deployment", name)["spec"]["template"]["spec"]
