@@ -31,10 +31,13 @@ class Cluster:
     def __init__(self) -> None:
         self._objects: dict[Kind, dict[FeedKey, Manifest]] = {}
         self._feed_by_label: dict[tuple[str, str], FeedKey] = {}
+        self._meanwhile: dict[Kind, set[FeedKey]] = {}
 
     def observe(self, kind: Kind, body: Mapping[str, Any], *, gone: bool = False) -> FeedKey | None:
         """Remember the object, or that it is gone; returns the feed it belongs to."""
         key = key_of(body)
+        if kind in self._meanwhile:
+            self._meanwhile[kind].add(key)
         if kind == FEED:
             self._feed_by_label[key[0], bounded(key[1])] = key
         if gone:
@@ -43,9 +46,17 @@ class Cluster:
             self._all(kind)[key] = _kept(kind, body)
         return self.feed_of(kind, body)
 
+    def expect_list(self, kind: Kind) -> None:
+        """The kind is about to be listed: what is observed from now until ``replace`` is newer than the list."""
+        self._meanwhile[kind] = set()
+
     def replace(self, kind: Kind, bodies: Iterable[Mapping[str, Any]]) -> set[FeedKey]:
         """The complete list of the kind; returns the feeds to which something was added, changed or lost."""
         before, after = self._all(kind), {key_of(body): _kept(kind, body) for body in bodies}
+        for key in self._meanwhile.pop(kind, set()):
+            after.pop(key, None)
+            if key in before:
+                after[key] = before[key]
         woken = set()
         for key in before.keys() | after.keys():
             old, new = before.get(key), after.get(key)

@@ -149,6 +149,7 @@ class Resync:
     async def _list(self, kind: Kind) -> None:
         selector = "" if kind == FEED else MANAGED
         bodies: list[Manifest] = []
+        self._cluster.expect_list(kind)
         try:
             bodies.extend([body async for body in self._api.list_objects(kind, self._namespace, selector=selector)])
         except ApiRefused as error:
