@@ -98,6 +98,7 @@ def test_a_name_with_dots_is_told_apart_from_the_one_with_dashes() -> None:
         ({"feed": "rsvps", "url": "http://x", "row": {"idField": "id", "timeField": "t"}}, "a name of its own"),
         ({"feed": "rsvps", "label": "../up"}, "spec.label"),
         ({"feed": "rsvps", "layout": "columns"}, "spec.layout"),
+        ({"feed": "rsvps", "url": "http://stream.example:99999/"}, "STREAM_URL of its pod is no address"),
         ({}, "spec.feed"),
     ],
 )
@@ -105,6 +106,12 @@ def test_a_feed_that_cannot_be_carried_out_says_why(spec: dict[str, Any], said: 
     with pytest.raises(InvalidFeed) as caught:
         desired(a_feed(**spec), settings_of())
     assert said in str(caught.value)
+
+
+def test_an_address_that_is_none_is_not_repeated_since_it_may_hold_a_password() -> None:
+    with pytest.raises(InvalidFeed, match="HTTPS_PROXY") as caught:
+        desired(a_feed(feed="rsvps"), settings_of(EXTRA_ENV='{"HTTPS_PROXY": "http://user:open/sesame@proxy:3128"}'))
+    assert "open" not in str(caught.value)
 
 
 def test_a_feed_without_a_bucket_is_refused_in_words() -> None:

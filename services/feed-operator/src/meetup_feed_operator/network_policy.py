@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from meetup_feed_operator.deployment import environment
 from meetup_feed_operator.names import selector_of
-from meetup_feed_operator.resource import Manifest, MeetupFeed
+from meetup_feed_operator.resource import InvalidFeed, Manifest, MeetupFeed
 from meetup_feed_operator.settings import EVERY_NAMESPACE, OperatorSettings, split
 
 _NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
@@ -58,10 +58,14 @@ def _ports(feed: MeetupFeed, settings: OperatorSettings) -> list[int]:
     Addresses are not bounded, since they are names. A NetworkPolicy sees the port of the pods behind a Service, so the
     enricher's Service must map its port to the same one.
     """
-    values = environment(feed, settings).values()
-    return sorted({443, *(_port(value) for value in values if value.startswith(("http://", "https://")))})
+    variables = environment(feed, settings).items()
+    return sorted({443, *(_port(*item) for item in variables if item[1].startswith(("http://", "https://")))})
 
 
-def _port(url: str) -> int:
-    parts = urlsplit(url)
-    return parts.port or (443 if parts.scheme == "https" else 80)
+def _port(variable: str, url: str) -> int:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # whose text may hold a proxy's password
+        raise InvalidFeed(f"{variable} of its pod is no address with a port from 1 to 65535") from None
+    return port or (443 if parts.scheme == "https" else 80)
