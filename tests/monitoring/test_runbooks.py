@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from meetup_alert_webhook.outbox import UNREADABLE
 from meetup_simulator.process import SimulatorProcess
 from meetup_simulator.service_process import ServiceProcess
+from meetupkit.stores.documents import Create, open_documents
 
 from . import shipped
 
@@ -60,13 +62,37 @@ def test_every_panel_that_a_page_names_is_on_its_dashboard() -> None:
             assert set(re.findall(r'"([A-Z][^"]+)"', found[2])) <= panels, line
 
 
+def in_a_pod(folder: Path, deployment: str, script: str, **environ: str) -> str:
+    """What the script says, with a kubectl that runs here what the real one runs in a pod of the deployment."""
+    kubectl = folder / "kubectl"
+    kubectl.write_text(f'#!/bin/sh\ntest "$1 $2 $3" = "exec deployment/{deployment} --" && shift 3 && exec "$@"\n')
+    kubectl.chmod(0o755)
+    path = {"PATH": f"{folder}:{Path(sys.executable).parent}:/usr/bin:/bin"}
+    done = subprocess.run(["bash", "-c", script], env=path | environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_commands_show_a_digest_that_was_set_aside_and_remove_it(tmp_path: Path) -> None:
+    commands = re.findall(r"^    (.+)$", PAGES["MeetupDigestsUnreadable"], re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["store='import", "kubectl", "kubectl"]
+    url = f"sqlite:///{tmp_path}/state.sqlite"
+    store = open_documents(url)
+    store.commit([Create(UNREADABLE, name, {"digest": f'{{"of": "{name}"}}'}) for name in ("one", "two")])
+
+    def run(command: str) -> str:
+        script = f"{commands[0]}\n{command}"
+        return in_a_pod(tmp_path, "meetup-alert-webhook", script, ALERT_WEBHOOK_STATE=url)
+
+    assert run(commands[1]).splitlines() == ['one {"of": "one"}', 'two {"of": "two"}']
+    assert run(commands[2].replace("NAME", "one")) == ""
+    assert run(commands[1]).splitlines() == ['two {"of": "two"}']
+    store.close()
+
+
 def test_the_page_command_shows_a_page_of_a_pod(tmp_path: Path) -> None:
-    """With a kubectl that runs here what the real one runs in the pod."""
     command = re.search(r"^    (page\(\) .+)$", TEXT, re.MULTILINE)
     assert command
-    kubectl = tmp_path / "kubectl"
-    kubectl.write_text('#!/bin/sh\ntest "$1 $2 $3" = "exec deployment/rsvps-stream --" && shift 3 && exec "$@"\n')
-    kubectl.chmod(0o755)
     with SimulatorProcess("--rate", "10") as meetup:
         settings = {
             "STREAM_FEED": "rsvps",
@@ -77,6 +103,4 @@ def test_the_page_command_shows_a_page_of_a_pod(tmp_path: Path) -> None:
         with ServiceProcess("meetup_stream", settings, tmp_path / "log") as stream:
             stream.wait_ready()
             script = f"{command[1]}\npage rsvps-stream readyz {stream.port}"
-            environ = {"PATH": f"{tmp_path}:{Path(sys.executable).parent}:/usr/bin:/bin"}
-            shown = subprocess.run(["bash", "-c", script], env=environ, capture_output=True, text=True, timeout=60)
-    assert (shown.returncode, shown.stdout.strip()) == (0, "ready"), shown.stderr
+            assert in_a_pod(tmp_path, "rsvps-stream", script) == "ready"

@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
+from meetup_alert_webhook.alerts import Source
 from meetup_alert_webhook.metrics import Metrics
+from meetup_alert_webhook.outcomes import Reason
 from meetup_alert_webhook.settings import AlertWebhookSettings
 from meetupkit.settings import documented
 from prometheus_client import CollectorRegistry
@@ -44,6 +46,13 @@ def test_every_answer_code_is_explained() -> None:
 
 
 def test_the_reasons_of_the_metrics_are_listed() -> None:
-    from meetup_alert_webhook.outcomes import Reason
-
     assert [reason for reason in Reason if not re.search(rf"`{reason}`", README)] == []
+
+
+def test_every_reason_to_put_off_is_counted_from_0_so_that_an_alert_rule_sees_the_first() -> None:
+    registry = CollectorRegistry()
+    Metrics(registry, version="0")
+    for source in Source:
+        for reason in Reason:
+            labels = {"source": source, "reason": reason}
+            assert registry.get_sample_value("meetup_alert_webhook_deferred_total", labels) == 0

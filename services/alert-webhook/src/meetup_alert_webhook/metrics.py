@@ -4,6 +4,7 @@ from meetupkit.build_info import register_build_info
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from meetup_alert_webhook.alerts import Source
+from meetup_alert_webhook.outcomes import Reason
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10)
 """Around the aim of 0.3 s; an answer above 10 s comes too late for Alertmanager."""
@@ -49,3 +50,5 @@ class Metrics:
         for source in Source:  # so that a rate over each is 0 and not absent before the first
             for each in (self.received, self.sent, self.duplicates, self.queued, self.poison):
                 each.labels(source)
+            for reason in Reason:  # an alert rule adds these up, and would not see the first of a new series
+                self.deferred.labels(source, reason)
