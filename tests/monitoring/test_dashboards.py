@@ -77,42 +77,124 @@ def test_the_first_row_says_who_does_not_tell_where_nothing_is_told(uid: str) ->
             assert panel["fieldConfig"]["defaults"]["noValue"].endswith("tells"), panel["title"]
 
 
-def test_the_first_panel_shows_dead_feeds_and_feeds_of_ones_own_and_no_paused_ones(tmp_path: Path) -> None:
-    (panel,) = [p for p in shipped.panels(DASHBOARDS["meetup-feeds"]) if p["title"] == "Is it flowing?"]
-    connected = {"flowing": "1x100", "silent": "1x100", "custom": "1x100", "cut": "0x100", "dead": "1x50 stale"}
-    connected |= {"paused": "1x50 stale", "removed": "1x50 stale"}
-    series = {
-        **{f'meetup_stream_connected{{namespace="meetup", feed="{feed}"}}': of for feed, of in connected.items()},
-        **{
-            f'feed:meetup_stream_silence:seconds{{namespace="meetup", feed="{feed}"}}': silence
-            for feed, silence in {"flowing": "0x100", "silent": "400x100", "custom": "400x100", "cut": "9x100"}.items()
-        },
-        **{
-            f'feed:meetup_stream_silent_after:seconds{{feed="{feed}"}}': "300x100"
-            for feed in ("flowing", "silent", "cut", "dead", "paused")
-        },
-        **{
-            f'meetup_operator_feed_wanted{{namespace="o", feed_namespace="meetup", feed="{feed}"}}': wanted
-            for feed, wanted in {"flowing": "1x100", "never": "1x100", "paused": "0x100"}.items()
-        },
-    }
-    shown = {"flowing": 2, "silent": 1, "custom": 2, "cut": 0, "dead": 0, "never": 0, "removed": 0}
+def the_panel(uid: str, title: str) -> dict[str, Any]:
+    (panel,) = [panel for panel in shipped.panels(DASHBOARDS[uid]) if panel["title"] == title]
+    return panel
+
+
+def assert_shows(folder: Path, expression: str, series: dict[str, str], *moments: tuple[int, dict[str, float]]) -> None:
+    """The expression, over series of a sample a minute, has these values by labels at each moment, in minutes."""
     test = {
         "interval": "1m",
         "input_series": [{"series": name, "values": values} for name, values in series.items()],
         "promql_expr_test": [
             {
-                "expr": shipped.filled(panel["targets"][0]["expr"]),
-                "eval_time": "90m",
-                "exp_samples": [{"labels": f'{{feed="{feed}"}}', "value": value} for feed, value in shown.items()],
+                "expr": shipped.filled(expression),
+                "eval_time": f"{minute}m",
+                "exp_samples": [{"labels": labels, "value": value} for labels, value in shown.items()],
             }
+            for minute, shown in moments
         ],
     }
-    file = tmp_path / "flowing.yaml"
+    file = folder / "shown.yaml"
     file.write_text(yaml.safe_dump({"tests": [test]}))
     program = shipped.program("promtool", "prometheus")
     done = subprocess.run([program, "test", "rules", file], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def of_feeds(name: str, values: dict[str, str], **others: str) -> dict[str, str]:
+    """A series for each feed, in the namespace "meetup" if no other is said."""
+    labels = "".join(f', {label}="{value}"' for label, value in ({"namespace": "meetup"} | others).items())
+    return {f'{name}{{feed="{feed}"{labels}}}': of for feed, of in values.items()}
+
+
+def test_the_first_panel_shows_dead_feeds_and_feeds_of_ones_own_and_no_paused_or_removed_ones(tmp_path: Path) -> None:
+    connected = {"flowing": "1x100", "silent": "1x100", "custom": "1x100", "cut": "0x100", "dead": "1x50 stale"}
+    connected |= {"paused": "1x50 stale", "removed": "1x50 stale"}
+    series = {
+        **of_feeds("meetup_stream_connected", connected),
+        **of_feeds("meetup_stream_connected", {"killed": "1x50 stale"}, namespace="nobody"),
+        **of_feeds(
+            "feed:meetup_stream_silence:seconds",
+            {"flowing": "0x100", "silent": "400x100", "custom": "400x100", "cut": "9x100"},
+        ),
+        **{
+            f'feed:meetup_stream_silent_after:seconds{{feed="{feed}"}}': "300x100"
+            for feed in ("flowing", "silent", "cut", "dead", "paused")
+        },
+        **of_feeds(
+            "meetup_operator_feed_wanted",
+            {"flowing": "1x100", "dead": "1x100", "never": "1x100", "paused": "0x100"},
+            namespace="o",
+            feed_namespace="meetup",
+        ),
+    }
+    shown = {"flowing": 2, "silent": 1, "custom": 2, "cut": 0, "dead": 0, "never": 0, "killed": 0}
+    expected = {f'{{feed="{feed}"}}': float(value) for feed, value in shown.items()}
+    assert_shows(tmp_path, the_panel("meetup-feeds", "Is it flowing?")["targets"][0]["expr"], series, (90, expected))
+
+
+def test_the_first_panel_shows_the_worst_of_several_namespaces(tmp_path: Path) -> None:
+    series = {
+        **of_feeds("meetup_stream_connected", {"cut": "1x100", "silent": "1x100", "dead": "1x100"}),
+        **of_feeds("meetup_stream_connected", {"cut": "0x100", "silent": "1x100"}, namespace="other"),
+        **of_feeds("feed:meetup_stream_silence:seconds", {"cut": "0x100", "silent": "0x100", "dead": "0x100"}),
+        **of_feeds("feed:meetup_stream_silence:seconds", {"cut": "0x100", "silent": "30000x100"}, namespace="other"),
+        **of_feeds("meetup_operator_feed_wanted", {"dead": "1x100"}, namespace="other", feed_namespace="other"),
+    }
+    expected = {'{feed="cut"}': 0.0, '{feed="silent"}': 1.0, '{feed="dead"}': 0.0}
+    assert_shows(tmp_path, the_panel("meetup-feeds", "Is it flowing?")["targets"][0]["expr"], series, (90, expected))
+
+
+def test_the_first_panel_goes_by_the_connection_where_the_rules_are_not_installed(tmp_path: Path) -> None:
+    series = {
+        **of_feeds("meetup_stream_connected", {"rsvps": "1x100", "photos": "0x100"}),
+        **of_feeds("meetup_operator_feed_wanted", {"rsvps": "1x100", "photos": "1x100"}, feed_namespace="meetup"),
+    }
+    expected = {'{feed="rsvps"}': 2.0, '{feed="photos"}': 0.0}
+    assert_shows(tmp_path, the_panel("meetup-feeds", "Is it flowing?")["targets"][0]["expr"], series, (90, expected))
+
+
+def test_a_feed_that_brought_nothing_for_a_while_is_on_time_as_it_was(tmp_path: Path) -> None:
+    """A median of nothing is no number, and Grafana would say of a quiet feed that it does not tell."""
+    buckets = {
+        **of_feeds("meetup_stream_durable_seconds_bucket", {"photos": "0+10x20 200x100"}, le="2"),
+        **of_feeds("meetup_stream_durable_seconds_bucket", {"photos": "0+10x20 200x100"}, le="+Inf"),
+        **of_feeds("meetup_stream_durable_seconds_bucket", {"venues": "0x100"}, le="2"),
+        **of_feeds("meetup_stream_durable_seconds_bucket", {"venues": "0x100"}, le="+Inf"),
+    }
+    expression = the_panel("meetup-feeds", "Is it on time?")["targets"][0]["expr"]
+    assert_shows(tmp_path, expression, buckets, (15, {'{feed="photos"}': 1.0}), (90, {'{feed="photos"}': 1.0}))
+
+
+def test_no_alert_is_told_from_no_rule(tmp_path: Path) -> None:
+    series = {
+        'ALERTS{alertname="Watchdog", alertstate="firing"}': "_x10 1x100",
+        'ALERTS{alertname="MeetupFeedDown", alertstate="pending", feed="rsvps"}': "_x10 1x5 stale",
+        'ALERTS{alertname="MeetupFeedDown", alertstate="firing", feed="rsvps"}': "_x15 1x20 stale",
+    }
+    expression = the_panel("meetup-feeds", "Alerts")["targets"][0]["expr"]
+    assert_shows(tmp_path, expression, series, (5, {}), (12, {"{}": 0.0}), (20, {"{}": 1.0}), (50, {"{}": 0.0}))
+
+
+def test_feeds_are_counted_once_however_many_replicas_count_them(tmp_path: Path) -> None:
+    series = {
+        f'meetup_operator_feeds{{namespace="{namespace}", pod="{pod}", state="ready"}}': f"{feeds}x20"
+        for namespace, pod, feeds in (("a", "1", 5), ("a", "2", 5), ("b", "3", 2))
+    }
+    expression = the_panel("meetup-operations", "MeetupFeeds")["targets"][0]["expr"]
+    assert_shows(tmp_path, expression, series, (10, {'{state="ready"}': 7.0}))
+
+
+@pytest.mark.parametrize("uid", DASHBOARDS)
+def test_a_deploy_is_marked_as_a_restart_is(tmp_path: Path, uid: str) -> None:
+    """The pods of a deploy have new series, which change nothing of the old ones."""
+    (annotation,) = DASHBOARDS[uid]["annotations"]["list"]
+    old, new, same = (f'meetup_start_timestamp_seconds{{pod="{pod}"}}' for pod in ("old", "new", "same"))
+    series = {old: "1x20 stale", new: "_x21 1260x60", same: "1x39 2400x60"}
+    marked = annotation["expr"]
+    assert_shows(tmp_path, marked, series, (10, {}), (22, {new: 1260.0}), (35, {}), (41, {same: 2400.0}), (50, {}))
 
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
