@@ -102,6 +102,14 @@ def test_no_release_values_mean_all_five_feeds_under_names_that_kubernetes_allow
     assert feeds == {name.replace("_", "-"): {"feed": name} for name in FEEDS}
 
 
+def test_a_feed_that_is_added_is_read_and_named_as_the_crd_allows(helm: Helm) -> None:
+    """It was left out without a word if it had no ``enabled``, and refused by the API server for a - in its name."""
+    added = {"url": "https://stream.example/2/checkins", "row": {"idField": "checkin_id", "timeField": "mtime"}}
+    feeds = of_kind(helm.template({"feeds": {"check-ins": added}}), "MeetupFeed")
+    (found,) = (feed["spec"] for feed in feeds if feed["metadata"]["name"] == "check-ins")
+    assert found == {"feed": "check_ins", **added}
+
+
 def test_numbers_reach_a_service_as_they_were_written(helm: Helm, tmp_path: Path) -> None:
     """Helm reads whole numbers as floating-point ones, and would print 33554432 as 3.3554432e+07."""
     found = {}

@@ -11,7 +11,7 @@ _WRONG: Final[dict[str, tuple[Values, str]]] = {
         {"bucket": ""},
         "feeds: no bucket for event_comments, open_events, open_venues, photos, rsvps; set bucket",
     ),
-    "unknown feed": ({"feeds": {"checkins": {"enabled": True}}}, "checkins is not one of open_events"),
+    "unknown feed": ({"feeds": {"checkins": {"label": "checkins"}}}, "checkins is not one of open_events"),
     "row of a known feed": (
         {"feeds": {"rsvps": {"row": {"idField": "id", "timeField": "mtime"}}}},
         "feeds.rsvps: rsvps has its row in the feed table; remove row",

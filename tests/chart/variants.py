@@ -26,7 +26,6 @@ EVERYTHING: Final[Values] = {
         "photos": {"layout": "batch", "label": "pictures", "readTimeoutSeconds": 1200},
         "rsvps": {"resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "512Mi"}}},
         "checkins": {
-            "enabled": True,
             "url": "https://stream.example/2/checkins",
             "row": {"idField": "checkin_id", "timeField": "mtime", "memberIdFields": ["member.member_id"]},
         },
