@@ -61,6 +61,12 @@ _WRONG: Final[dict[str, tuple[Values, str]]] = {
     "a digest that is none": ({"image": {"digests": {"stream": "latest"}}}, "at '/image/digests/stream'"),
     "an image of nobody": ({"image": {"digests": {"streams": "sha256:" + "0" * 64}}}, "'streams' not allowed"),
     "a label that changes case": ({"feeds": {"rsvps": {"label": "RSVPs"}}}, "at '/feeds/rsvps/label'"),
+    "a limit that no stream would get": ({"streams": {"resources": {"limits": {"cpu": "1"}}}}, "'cpu' not allowed"),
+    "no limit for the streams": ({"streams": {"resources": {"limits": None}}}, "missing property 'limits'"),
+    "a resource that the CRD would drop": (
+        {"feeds": {"rsvps": {"resources": {"requests": {"ephemeral-storage": "1Gi"}}}}},
+        "'ephemeral-storage' not allowed",
+    ),
     "a secret among the settings": (
         {"alertWebhook": {"settings": {"basicPassword": "x"}}},
         "'basicPassword' not allowed",
