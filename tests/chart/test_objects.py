@@ -108,6 +108,7 @@ def test_pods_reach_names_the_metadata_server_and_https_and_what_is_named(helm: 
     assert ports({}, "meetup-enricher") == {53, 80, 988, 443}
     assert ports(EVERYTHING, "collector-enricher") == {53, 80, 988, 443, 8443}
     assert ports({}, "meetup-feed-operator") == {53, 443, 6443, 8080}
+    assert ports(EVERYTHING, "collector-feed-operator") == {53, 443, 6443, 8080, 8443}
 
 
 def test_network_policies_see_the_port_that_streams_are_told(manifests: list[Manifest]) -> None:
