@@ -233,6 +233,25 @@ def test_the_notes_give_check_diagnosis_crd_upgrade_and_iam_bindings(helm: Helm,
     assert not re.search(r"<no value>|%!", notes)
 
 
+def test_the_notes_bind_the_streams_to_every_bucket_they_write_to(helm: Helm, tmp_path: Path) -> None:
+    feeds = {
+        "rsvps": {"bucket": "busy/2026"},
+        "photos": {"bucket": "busy"},
+        "event_comments": {"bucket": "meetup-records"},
+    }
+    own: Values = {"feeds": {**feeds, "open_venues": {"bucket": "unused", "enabled": False}}}
+    bound = re.findall(r"add-iam-policy-binding gs://(\S+) .*\n\s+--member (\S+)", helm.notes(tmp_path, own))
+    assert [bucket for bucket, _ in bound] == ["meetup-records", "busy"]
+    assert all(member.endswith(f"/subject/ns/{NAMESPACE}/sa/meetup-stream") for _, member in bound)
+
+
+def test_the_notes_bind_a_namespace_whose_feeds_have_a_service_account_each(helm: Helm, tmp_path: Path) -> None:
+    notes = helm.notes(tmp_path, {"operator": {"allNamespaces": True}})
+    (member,) = re.findall(r"add-iam-policy-binding gs://meetup-records .*\n\s+--member (\S+)", notes)
+    assert member.startswith("principalSet://iam.googleapis.com/projects/123456789012/")
+    assert member.endswith(f".svc.id.goog/namespace/{NAMESPACE}")
+
+
 def test_the_notes_say_nothing_of_what_is_not_installed(helm: Helm, tmp_path: Path) -> None:
     notes = helm.notes(tmp_path, {"alertWebhook": {"enabled": False}, "enricher": {"enabled": False}})
     assert "alert-webhook" not in notes
