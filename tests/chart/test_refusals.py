@@ -4,13 +4,14 @@ from typing import Final
 
 import pytest
 
-from .helm import CHART, Helm, Refused, Values
+from .helm import CHART, LEAST, Helm, Refused, Values, merged
 
 _WRONG: Final[dict[str, tuple[Values, str]]] = {
     "no bucket": (
         {"bucket": ""},
         "feeds: no bucket for event_comments, open_events, open_venues, photos, rsvps; set bucket",
     ),
+    "a name that no Service can have": ({"fullnameOverride": "meetup.prod"}, "no Service can be called meetup.prod-"),
     "unknown feed": ({"feeds": {"checkins": {"label": "checkins"}}}, "checkins is not one of open_events"),
     "row of a known feed": (
         {"feeds": {"rsvps": {"row": {"idField": "id", "timeField": "mtime"}}}},
@@ -87,6 +88,13 @@ def test_an_install_without_values_says_everything_that_is_missing_at_once(helm:
     text = str(refusal.value)
     for missing in ("bucket", "enricher.apiKey.existingSecret", "alertWebhook.slack.existingSecret", "google.project"):
         assert missing in text
+
+
+def test_a_release_whose_name_no_service_can_begin_with_says_how_to_name_its_objects(helm: Helm) -> None:
+    command = ("template", "2026-meetup", str(CHART))
+    with pytest.raises(Refused, match=r"fullnameOverride: no Service can be called 2026-meetup-enricher; set a name"):
+        helm.run(*command, values=LEAST)
+    assert helm.run(*command, values=merged(LEAST, {"fullnameOverride": "meetup"}))
 
 
 def test_an_umbrella_charts_global_and_enabled_are_allowed(helm: Helm) -> None:
