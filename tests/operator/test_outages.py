@@ -169,6 +169,15 @@ def test_a_kind_that_is_announced_late_is_watched_all_the_same(
     assert faulty_cluster.deployment("rsvps")
 
 
+def test_an_operator_without_its_crd_says_so(faulty_cluster: Cluster, start_operator: StartOperator) -> None:
+    faulty_cluster.inject({"verbs": ["list"], "plurals": ["meetupfeeds"], "status": 404, "count": 10**6})
+    operator = start_operator(wait="no")
+    told = "the CRD meetupfeeds.meetup-analysis.dev is not installed"
+    eventually(lambda: told in operator.page("/readyz").text, "what is missing is said")
+    faulty_cluster.inject()
+    eventually(lambda: operator.page("/readyz").status_code == 200, "the operator is ready")
+
+
 def test_an_operator_without_its_rights_says_so(faulty_cluster: Cluster, start_operator: StartOperator) -> None:
     operator = start_operator()
     faulty_cluster.inject({"verbs": ["apply"], "plurals": ["networkpolicies"], "status": 403, "count": 10**6})

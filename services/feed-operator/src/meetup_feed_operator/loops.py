@@ -153,7 +153,9 @@ class Resync:
         try:
             bodies.extend([body async for body in self._api.list_objects(kind, self._namespace, selector=selector)])
         except ApiRefused as error:
-            if kind not in (POD_MONITOR, POD_MONITORING) or error.status != 404:
+            if error.status == 404 and kind == FEED:
+                raise ApiRefused(f"the CRD {FEED.plural}.{FEED.group} is not installed", status=404) from None
+            if error.status != 404 or kind not in (POD_MONITOR, POD_MONITORING):
                 raise
         for key in self._cluster.replace(kind, bodies):
             self._queue.wake(key)
