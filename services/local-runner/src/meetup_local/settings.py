@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from meetupkit.feeds import FEEDS
+from meetupkit.arguments import number, readable_file, replay
 
 DEFAULT_DATA: Final = "data"
 DEFAULT_RATE: Final = 10.0
@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--replay",
-        type=_replay,
+        type=replay,
         action="append",
         default=[],
         metavar="FEED=FILE",
@@ -68,16 +68,23 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--members",
-        type=_file,
+        type=readable_file,
         action="append",
         default=[],
         metavar="FILE",
         help="Member profiles, NDJSON; repeatable.",
     )
-    add("--groups", type=_file, action="append", default=[], metavar="FILE", help="Group profiles, NDJSON; repeatable.")
+    add(
+        "--groups",
+        type=readable_file,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="Group profiles, NDJSON; repeatable.",
+    )
     add(
         "--rate",
-        type=_number,
+        type=number,
         default=DEFAULT_RATE,
         metavar="R",
         help="Records per second and feed; 0 as fast as the streams read.",
@@ -118,33 +125,8 @@ def documented() -> Iterator[tuple[str, str, str]]:
             yield flag, "" if action.default == [] else default, action.help or ""
 
 
-def _replay(text: str) -> Replay:
-    feed, _, file = text.partition("=")
-    if feed not in FEEDS:
-        raise argparse.ArgumentTypeError(f"{feed!r} is none of {', '.join(FEEDS)}")
-    return feed, _file(file)
-
-
-def _file(text: str) -> Path:
-    try:
-        with Path(text).open("rb"):
-            return Path(text)
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"{text or 'no file'}: {error.strerror}") from None
-
-
-def _number(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
-    return number
-
-
 def _positive(text: str) -> float:
-    number = _number(text)
-    if not number:
+    seconds = number(text)
+    if not seconds:
         raise argparse.ArgumentTypeError("must be more than 0")
-    return number
+    return seconds

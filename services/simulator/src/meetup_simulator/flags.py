@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from meetupkit.arguments import number, readable_file, replay
 from meetupkit.feeds import FEEDS
 
 from meetup_simulator.rate_limit import RateLimit
@@ -55,7 +56,7 @@ def parser(environ: Mapping[str, str] = os.environ) -> argparse.ArgumentParser:
     add("--seed", type=int, default=1, help="Seed of everything that is made up.")
     add(
         "--rate",
-        type=_number,
+        type=number,
         default=10.0,
         metavar="R",
         help="Records per second and feed; 0: as readers take them.",
@@ -66,7 +67,7 @@ def parser(environ: Mapping[str, str] = os.environ) -> argparse.ArgumentParser:
     add("--backlog", type=_whole, default=5000, metavar="N", help="Published records that a connection may ask for.")
     add(
         "--patience",
-        type=_number,
+        type=number,
         default=5.0,
         metavar="S",
         help="With rate 0: how long readers wait for one that takes nothing, before it is cut.",
@@ -74,7 +75,7 @@ def parser(environ: Mapping[str, str] = os.environ) -> argparse.ArgumentParser:
     add("--venues", type=_whole, default=2048, metavar="N", help="Generated venues that trickle pushes first.")
     add(
         "--replay",
-        type=_replay,
+        type=replay,
         action="append",
         default=[],
         metavar="FEED=FILE",
@@ -83,7 +84,7 @@ def parser(environ: Mapping[str, str] = os.environ) -> argparse.ArgumentParser:
     add("--only-replay", action="store_true", help="Feeds without a replay publish nothing, in place of generating.")
     add(
         "--members",
-        type=_file,
+        type=readable_file,
         action="append",
         default=[],
         metavar="FILE",
@@ -91,7 +92,7 @@ def parser(environ: Mapping[str, str] = os.environ) -> argparse.ArgumentParser:
     )
     add(
         "--groups",
-        type=_file,
+        type=readable_file,
         action="append",
         default=[],
         metavar="FILE",
@@ -119,7 +120,7 @@ def parser(environ: Mapping[str, str] = os.environ) -> argparse.ArgumentParser:
         help="Call limit of the REST API; 0 calls is no limit.",
     )
     add("--connections", type=_whole, default=10, metavar="N", help="Concurrent stream connections per client address.")
-    add("--long-poll-seconds", type=_number, default=25.0, metavar="S", help="How long a long poll waits for a record.")
+    add("--long-poll-seconds", type=number, default=25.0, metavar="S", help="How long a long poll waits for a record.")
     add(
         "--ledger-bytes",
         type=_whole,
@@ -164,40 +165,14 @@ def read_flags(arguments: Sequence[str], environ: Mapping[str, str] = os.environ
     )
 
 
-def _replay(text: str) -> tuple[str, Path]:
-    feed, _, file = text.partition("=")
-    if feed not in FEEDS:
-        raise argparse.ArgumentTypeError(f"{feed!r} is none of {', '.join(FEEDS)}")
-    return feed, _file(file)
-
-
-def _file(text: str) -> Path:
-    file = Path(text)
-    try:
-        with file.open("rb"):
-            return file
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"{text}: {error.strerror}") from None
-
-
 def _whole(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
     return int(text)
 
 
-def _number(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
-    return number
-
-
 def _share(text: str) -> float:
-    share = _number(text)
+    share = number(text)
     if share > 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
     return share
