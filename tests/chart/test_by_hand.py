@@ -118,6 +118,14 @@ def test_skaffold_hands_every_image_over_to_the_chart(skaffold: dict[str, Any], 
     assert set(re.findall(r"there\.example/([\w-]+):x", text)) == _SERVICES
 
 
+def test_skaffold_does_not_wait_for_the_chart_before_it_brings_what_the_chart_needs(skaffold: dict[str, Any]) -> None:
+    """Of two deployers of one configuration Helm goes first, and a status check follows each unless there is none."""
+    (dev,) = (profile for profile in skaffold["profiles"] if profile["name"] == "dev")
+    patched = {patch["path"]: patch["value"] for patch in dev["patches"]}
+    assert patched["/deploy/kubectl"] == {}
+    assert patched["/deploy/statusCheck"] is False
+
+
 def test_every_file_and_service_that_skaffold_names_exists(skaffold: dict[str, Any], helm: Helm) -> None:
     text = (REPOSITORY / "skaffold.yaml").read_text()
     for path in re.findall(r"\bk8s/[\w./-]+\.yaml", text):
