@@ -1,5 +1,6 @@
 """What the chart promises of its objects, beyond their being valid."""
 
+import json
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -159,6 +160,19 @@ def test_gkes_controller_takes_the_ingress_by_its_annotation_and_others_by_their
     assert classes("gce") == ("gce", None)
     assert classes("gce-internal") == ("gce-internal", None)
     assert classes("nginx") == (None, "nginx")
+
+
+def test_gkes_load_balancer_reaches_the_webhook_at_its_pods_in_a_shared_vpc_too(helm: Helm) -> None:
+    """There, and beside GKE's own network policies, a ClusterIP has no endpoint groups unless it asks for them."""
+
+    def asks(ingress: Values) -> bool:
+        manifests = helm.template(EVERYTHING, {"alertWebhook": {"ingress": ingress}})
+        annotations = named(manifests, "Service", "collector-alert-webhook")["metadata"].get("annotations", {})
+        return bool(json.loads(annotations.get("cloud.google.com/neg", "{}")).get("ingress"))
+
+    assert asks({})
+    assert not asks({"className": "nginx"})
+    assert not asks({"enabled": False})
 
 
 def test_a_service_goes_on_answering_while_the_nodes_hear_that_it_leaves(manifests: list[Manifest]) -> None:

@@ -49,3 +49,13 @@ app.kubernetes.io/instance: {{ (first .).Release.Name }}
 {{- with .database }}/{{ . }}{{ end }}
 {{- end }}
 {{- end }}
+
+{{/*
+"true" if GKE's own controller serves the Ingress. It goes by an annotation alone, and leaves an Ingress with ingressClassName
+to others; the pods behind a ClusterIP it reaches by network endpoint groups, which are not everywhere the default.
+*/}}
+{{- define "meetup.ingressIsGoogles" -}}
+{{- with (first .).Values.alertWebhook.ingress }}
+{{- if and .enabled (has .className (list "gce" "gce-internal")) }}true{{ end }}
+{{- end }}
+{{- end }}
