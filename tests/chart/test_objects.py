@@ -101,6 +101,17 @@ def test_only_those_who_must_reach_a_pod_may(manifests: list[Manifest]) -> None:
     assert "ingress" not in named(manifests, "NetworkPolicy", "meetup-test")["spec"]
 
 
+def test_googles_collectors_may_read_the_metrics_that_they_are_told_of(helm: Helm) -> None:
+    manifests = helm.template({"monitoring": {"prometheus": "managed"}})
+    (operator,) = named(manifests, "Deployment", "meetup-feed-operator")["spec"]["template"]["spec"]["containers"]
+    told = environment(operator)["FEED_OPERATOR_MONITORING_NAMESPACES"].split(",")
+    assert set(told) == {"monitoring", "gmp-system", "gke-gmp-system"}
+    for name in _WITH_PODS:
+        (rule,) = named(manifests, "NetworkPolicy", f"meetup-{name}")["spec"]["ingress"]
+        allowed = [peer["namespaceSelector"]["matchLabels"] for peer in rule["from"] if "podSelector" not in peer]
+        assert [labels["kubernetes.io/metadata.name"] for labels in allowed] == told
+
+
 def test_pods_reach_names_the_metadata_server_and_https_and_what_is_named(helm: Helm) -> None:
     def ports(values: Values, name: str) -> set[int]:
         egress = named(helm.template(values), "NetworkPolicy", name)["spec"]["egress"]

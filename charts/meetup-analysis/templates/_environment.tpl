@@ -37,7 +37,7 @@ FEED_OPERATOR_ENRICHER_URL: {{ default (ternary $own "" .Values.enricher.enabled
 FEED_OPERATOR_SERVICE_ACCOUNT: {{ ternary "" (include "meetup.serviceAccount" (list . "stream")) .Values.operator.allNamespaces | quote }}
 FEED_OPERATOR_SERVICE_ACCOUNT_ANNOTATIONS: {{ toJson $streams.serviceAccount.annotations | quote }}
 FEED_OPERATOR_NETWORK_POLICY: {{ .Values.networkPolicy.enabled | quote }}
-FEED_OPERATOR_MONITORING_NAMESPACES: {{ join "," .Values.monitoring.namespaces | quote }}
+FEED_OPERATOR_MONITORING_NAMESPACES: {{ include "meetup.monitoringNamespaces" (list .) | quote }}
 FEED_OPERATOR_MONITOR: {{ get (dict "none" "none" "operator" "podmonitor" "managed" "podmonitoring") .Values.monitoring.prometheus }}
 FEED_OPERATOR_MONITOR_INTERVAL_SECONDS: {{ .Values.monitoring.intervalSeconds | quote }}
 FEED_OPERATOR_CPU_REQUEST: {{ $streams.resources.requests.cpu | quote }}

@@ -59,3 +59,11 @@ to others; the pods behind a ClusterIP it reaches by network endpoint groups, wh
 {{- if and .enabled (has .className (list "gce" "gce-internal")) }}true{{ end }}
 {{- end }}
 {{- end }}
+
+{{/* The namespaces of those who read the metrics, with commas. Google's collectors run in gke-gmp-system (Autopilot) or gmp-system. */}}
+{{- define "meetup.monitoringNamespaces" -}}
+{{- with (first .).Values.monitoring }}
+{{- $googles := ternary (list "gke-gmp-system" "gmp-system") list (eq .prometheus "managed") }}
+{{- concat (default list .namespaces) $googles | uniq | join "," }}
+{{- end }}
+{{- end }}

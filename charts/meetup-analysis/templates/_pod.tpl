@@ -110,7 +110,7 @@ lifecycle:
 {{- define "meetup.readers" -}}
 - podSelector:
     matchLabels: {{- include "meetup.selector" (list (first .) "test") | nindent 6 }}
-{{- range (first .).Values.monitoring.namespaces }}
+{{- range include "meetup.monitoringNamespaces" . | splitList "," | compact }}
 - namespaceSelector:
     matchLabels: {kubernetes.io/metadata.name: {{ . }}}
 {{- end }}
