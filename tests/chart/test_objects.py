@@ -43,6 +43,12 @@ def test_several_replicas_have_a_disruption_budget_and_a_single_one_has_none(hel
     assert budgets({"enricher": {"autoscaling": {"enabled": True, "minReplicas": 1}}}) == {"meetup-alert-webhook"}
 
 
+def test_pods_that_cannot_start_keep_no_node_from_being_drained(helm: Helm) -> None:
+    """By default a budget also guards pods that crash in a loop, and no budget is left when none is ready."""
+    budgets = of_kind(helm.template(EVERYTHING), "PodDisruptionBudget")
+    assert [budget["spec"]["unhealthyPodEvictionPolicy"] for budget in budgets] == ["AlwaysAllow"] * 2
+
+
 def test_a_whole_reference_wins_over_a_digest_a_digest_over_the_tag_and_the_tag_over_the_charts_version(
     helm: Helm,
 ) -> None:
