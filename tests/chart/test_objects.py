@@ -284,6 +284,8 @@ def test_the_notes_bind_a_namespace_whose_feeds_have_a_service_account_each(helm
 
 
 def test_the_notes_say_nothing_of_what_is_not_installed(helm: Helm, tmp_path: Path) -> None:
-    notes = helm.notes(tmp_path, {"alertWebhook": {"enabled": False}, "enricher": {"enabled": False}})
+    off = {"enabled": False}
+    notes = helm.notes(tmp_path, {"alertWebhook": off, "enricher": off, "operator": off})
     assert "alert-webhook" not in notes
     assert "enricher" not in notes
+    assert "feed-operator" not in notes
