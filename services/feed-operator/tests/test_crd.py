@@ -99,6 +99,10 @@ def test_a_rule_refuses_in_words(spec: dict[str, Any], said: str) -> None:
     assert any(said in message for message in refusals(spec))
 
 
+def test_a_url_that_is_no_web_address_is_refused_in_words_and_not_by_its_pattern_alone() -> None:
+    assert refusals({"feed": "rsvps", "url": "stream.example/2/rsvps"}) == ["url must begin with https:// or http://"]
+
+
 @pytest.mark.parametrize(("old", "new", "said"), CHANGES, ids=str)
 def test_what_names_the_objects_never_changes(old: dict[str, Any], new: dict[str, Any], said: str | None) -> None:
     messages = refusals(new, old)
