@@ -19,13 +19,14 @@ from .variants import VARIANTS
 _FORMER: Final = sorted((Path(__file__).parent / "former").glob("*.json"))
 _KEPT: Final = ("least", "everything", "all-namespaces")
 _IMMUTABLE: Final[dict[str, tuple[str, ...]]] = {
-    "Deployment": ("spec.selector",),
+    "Deployment": ("spec.selector", "spec.strategy.type"),
     "RoleBinding": ("roleRef",),
     "ClusterRoleBinding": ("roleRef",),
     "Service": ("spec.clusterIP", "spec.ipFamilies"),
     "MeetupFeed": ("spec.feed", "spec.label", "spec.row"),
 }
-"""Fields that the API server, or the CRD's rules, refuse to change."""
+"""Fields that the API server, or the CRD's rules, refuse to change. The strategy: what the API server has filled in of
+a RollingUpdate stays when server-side apply, by which Helm 4 upgrades, makes it a Recreate, and is refused with that."""
 
 
 def changes(former: list[Manifest], now: list[Manifest]) -> Iterator[str]:
