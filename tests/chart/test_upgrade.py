@@ -26,7 +26,7 @@ _IMMUTABLE: Final[dict[str, tuple[str, ...]]] = {
     "MeetupFeed": ("spec.feed", "spec.label", "spec.row"),
 }
 """Fields that the API server, or the CRD's rules, refuse to change. The strategy: what the API server has filled in of
-a RollingUpdate stays when server-side apply, by which Helm 4 upgrades, makes it a Recreate, and is refused with that."""
+a RollingUpdate stays when server-side apply, by which Helm 4 upgrades, makes it a Recreate, and is refused then."""
 
 
 def changes(former: list[Manifest], now: list[Manifest]) -> Iterator[str]:
