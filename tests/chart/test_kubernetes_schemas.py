@@ -58,6 +58,22 @@ def test_every_name_fits_into_a_dns_label_under_the_longest_release_name(newest_
             assert len(manifest["metadata"]["name"]) <= 63
 
 
+def test_names_that_look_like_numbers_stay_names(helm: Helm) -> None:
+    odd: Values = {
+        "fullnameOverride": "meetup",
+        "image": {"pullSecrets": ["9"]},
+        "enricher": {"apiKey": {"existingSecret": "123", "key": "1"}},
+        "alertWebhook": {
+            "slack": {"existingSecret": "0x10", "urlKey": "2"},
+            "alertmanager": {"existingSecret": "1e3", "tokenKey": "null"},
+        },
+    }
+    text = helm.run("template", "2026", str(CHART), values=merged(LEAST, odd))
+    for manifest in yaml.safe_load_all(text):
+        if manifest and manifest["kind"] not in _WITHOUT_SCHEMA:
+            kubernetes_validate.validate(manifest, _KUBERNETES[-1], strict=True)
+
+
 def test_every_pattern_of_the_crd_is_one_that_the_api_server_can_read(newest_helm: Helm, tmp_path: Path) -> None:
     """The API server and Helm are written in Go, whose regular expressions repeat at most 1,000 times in all."""
     patterns = sorted({value for path, value in _leaves(_crd_schema()) if path[-1] == "pattern"})

@@ -12,7 +12,7 @@
 {{/* The labels that pods are selected by: a Deployment can never change them. */}}
 {{- define "meetup.selector" -}}
 app.kubernetes.io/name: meetup-{{ last . }}
-app.kubernetes.io/instance: {{ (first .).Release.Name }}
+app.kubernetes.io/instance: {{ (first .).Release.Name | quote }}
 {{- end }}
 
 {{- define "meetup.labels" -}}
