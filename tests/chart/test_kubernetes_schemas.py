@@ -65,7 +65,7 @@ def test_names_that_look_like_numbers_stay_names(helm: Helm) -> None:
         "enricher": {"apiKey": {"existingSecret": "123", "key": "1"}},
         "alertWebhook": {
             "slack": {"existingSecret": "0x10", "urlKey": "2"},
-            "alertmanager": {"existingSecret": "1e3", "tokenKey": "null"},
+            "alertmanager": {"existingSecret": "789", "tokenKey": "null"},
         },
     }
     text = helm.run("template", "2026", str(CHART), values=merged(LEAST, odd))
