@@ -131,11 +131,19 @@ def test_every_panel_shows_something(site: WatchedSite, trouble: None) -> None:
 
 @pytest.fixture(scope="module")
 def trouble(site: WatchedSite) -> None:
-    """What the series of some metrics begin with: a line that is no record, an API that fails, an alert without the
-    token and one that is none, and Slack down."""
+    """What the series of some metrics begin with, whichever tests ran before.
+
+    A line that is no record, a connection that is lost and not there again at once, an API that fails until it is left
+    alone, an alert without the token and one that is none, and Slack down.
+    """
     site.meetup.faults.not_json(feed="rsvps", times=1)
-    for kind in ("members", "groups"):
-        site.meetup.faults.status(503, path=f"/2/{kind}", times=1)
+    site.meetup.faults.status(503, feed="rsvps", times=1)
+    site.meetup.faults.end(feed="rsvps", times=1)
+    outages = [site.meetup.faults.status(503, path=f"/2/{kind}", times=None) for kind in ("members", "groups")]
+    gave_up = 'meetup_enricher_retries_total and on () meetup_enricher_breaker_changes_total{state="open"}'
+    until(lambda: bool(site.ask("query", query=gave_up)["result"]), "the breaker has opened", seconds=WAIT_SECONDS)
+    for outage in outages:
+        outage.disarm()
     assert site.notify(b"{}", "not the token") == 401
     assert site.notify(b"{}", TOKEN) == 200
     alert = {"status": "firing", "labels": {"alertname": "Trouble"}, "startsAt": "2026-11-23T20:00:00Z"}

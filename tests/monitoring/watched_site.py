@@ -4,6 +4,7 @@ Every time in rules and routes is divided by ``FACTOR``, in Prometheus's flags a
 else of them is changed.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -55,6 +56,17 @@ def shortened_routes(text: str) -> str:
     """Alertmanager's configuration with its times divided."""
     times = r"^(\s*(?:group_wait|group_interval|repeat_interval|resolve_timeout): )(\d+)([smhd])$"
     return re.sub(times, lambda found: found[1] + divided(found[2], found[3]), text, flags=re.MULTILINE)
+
+
+def in_its_namespace(job: str, config: str) -> str:
+    """Prometheus' configuration with that job in a namespace, and so not in that of the feeds, which is none here.
+
+    The feeds of this site run without the operator, as in a local run: that it wants none says nothing of them.
+    """
+    read = json.loads(config)
+    (target,) = [each["static_configs"][0] for each in read["scrape_configs"] if each["job_name"] == job]
+    target["labels"] = {"namespace": "operators"}
+    return json.dumps(read)
 
 
 class WatchedSite:
@@ -187,7 +199,7 @@ class WatchedSite:
         self.prometheus_url = f"http://127.0.0.1:{port}"
         command = [
             shipped.program("prometheus", "prometheus"),
-            f"--config.file={self._written('prometheus.yaml', config)}",
+            f"--config.file={self._written('prometheus.yaml', in_its_namespace('feed-operator', config))}",
             f"--storage.tsdb.path={self._folder}/prometheus",
             f"--web.listen-address=127.0.0.1:{port}",
             f"--rules.alert.resend-delay={divided('1', 'm')}",
