@@ -54,5 +54,5 @@ def test_every_reason_to_put_off_is_counted_from_0_so_that_an_alert_rule_sees_th
     Metrics(registry, version="0")
     for source in Source:
         for reason in Reason:
-            labels = {"source": source, "reason": reason}
+            labels: dict[str, str] = {"source": source, "reason": reason}
             assert registry.get_sample_value("meetup_alert_webhook_deferred_total", labels) == 0

@@ -19,7 +19,7 @@ _PROGRAMS: Final = ("prometheus", "prometheus-alertmanager")
 _WEBHOOK: Final = re.compile(r"url: \S+/v1/alertmanager")
 _TOKEN_FILE: Final = re.compile(r"credentials_file: \S+")
 INTERVAL_SECONDS: Final = 15
-"""Between two scrapes, and two evaluations of the rules: half of the chart's, because here a person waits."""
+"""Between two scrapes: half of the chart's, because here a person waits. The groups of rules say their own."""
 
 
 class MonitoringAbsent(Exception):  # noqa: N818
