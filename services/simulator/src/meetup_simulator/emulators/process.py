@@ -1,6 +1,7 @@
 """An emulator is a process on a loopback port: it is started, stopped and started again, paused, and waited for."""
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -65,8 +66,10 @@ class EmulatorProcess:
             process.wait()
 
     def pause(self) -> None:
-        """Stop its clock: connections are taken by the kernel, but nobody answers."""
+        """Stop its clock: connections are taken by the kernel, but nobody answers. Every thread stands when it returns."""
         self._signal(signal.SIGSTOP)
+        if self._process is not None:
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let it go on where it was paused."""
