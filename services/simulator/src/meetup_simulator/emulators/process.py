@@ -66,7 +66,7 @@ class EmulatorProcess:
             process.wait()
 
     def pause(self) -> None:
-        """Stop its clock: connections are taken by the kernel, but nobody answers. Every thread stands when it returns."""
+        """Stop its clock, every thread of it: the kernel still takes connections, but nobody answers."""
         self._signal(signal.SIGSTOP)
         if self._process is not None:
             os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
