@@ -1,5 +1,6 @@
 """A document store behind a network that fails: a real store, whose answers get lost and which goes away, as asked."""
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from meetupkit.errors import StoreUnavailable
@@ -15,6 +16,9 @@ class FaultyStore:
         self._goes_away = self._applies = False
         self.away = False
         """While it is, every call is refused."""
+        self.answers = threading.Event()
+        """While it is cleared, no call returns."""
+        self.answers.set()
         self.lost = 0
         """Commits that were not answered."""
 
@@ -58,5 +62,6 @@ class FaultyStore:
         self._store.close()
 
     def _reach(self) -> None:
+        self.answers.wait()
         if self.away:
             raise StoreUnavailable("the store is away")

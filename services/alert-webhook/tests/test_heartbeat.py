@@ -37,6 +37,17 @@ def test_the_heartbeat_is_relayed_again_after_its_time(slack: SlackStandIn, star
     slack.wait_until(lambda: relayed() >= 2)
 
 
+def test_a_store_that_does_not_answer_holds_up_no_scrape(slack: SlackStandIn, start_webhook: StartWebhook) -> None:
+    """Or the webhook would be gone for Prometheus, with all that it has to tell of the store."""
+    webhook = start_webhook(slack)
+    webhook.alertmanager(group(WATCHDOG, key="w"))
+    webhook.store.answers.clear()
+    try:
+        assert webhook.page("/metrics").status_code == 200
+    finally:
+        webhook.store.answers.set()
+
+
 def test_two_replicas_relay_one_heartbeat_once(slack: SlackStandIn, start_webhook: StartWebhook) -> None:
     for replica in (start_webhook(slack), start_webhook(slack)):
         assert replica.alertmanager(group(WATCHDOG, key="w")).status_code == 200

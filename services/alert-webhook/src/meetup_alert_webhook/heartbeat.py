@@ -61,8 +61,13 @@ class BeatRecord:
         self._store = store
         self._own = Beat()
 
+    @property
+    def known(self) -> Beat:
+        """As it was last read or written here; asks nobody."""
+        return self._own
+
     def read(self) -> Beat:
-        """The latest known; never raises."""
+        """The latest there is, or that is known; never raises."""
         try:
             there = self._store.get(COLLECTION, [_NAME]).get(_NAME)
         except _STORE_DOWN:
@@ -132,11 +137,12 @@ class Heartbeat:
         self._started_at = clock()
         self._pinged_at = self._probed_at = float("-inf")
         self._lock = threading.Lock()
-        metrics.heartbeat_age.set_function(self.age)
+        # Of what is known: a scrape must not wait for the store. A look of the watch, before, made it at most 15 s old.
+        metrics.heartbeat_age.set_function(lambda: self._age(record.known))
 
-    def age(self) -> float:
+    def _age(self, beat: Beat) -> float:
         """Seconds since the heartbeat was last seen; since our start, if it was not seen since."""
-        return max(0.0, self._clock() - max(self._record.read().seen_at, self._started_at))
+        return max(0.0, self._clock() - max(beat.seen_at, self._started_at))
 
     def seen(self, group: WebhookBody) -> Outcome:
         """The heartbeat came, or Alertmanager says that it stopped; what its sender is to be told."""
@@ -164,7 +170,8 @@ class Heartbeat:
 
     def watch(self) -> None:
         """One look: is the heartbeat overdue, does Slack take us again, is the outside watchdog to be told."""
-        overdue = bool(self._silence) and self.age() > self._silence
+        beat = self._record.read()
+        overdue = bool(self._silence) and self._age(beat) > self._silence
         if overdue:
             minutes = self._silence / 60
             self._report_silence(f"No heartbeat for more than {minutes:g} min: Prometheus or Alertmanager is down.")
