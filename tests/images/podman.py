@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -21,6 +20,7 @@ from typing import Any, Final, TypeVar
 import pytest
 import requests
 import yaml
+from meetup_simulator.service_process import until
 
 from ..chart.tools import REPOSITORY
 
@@ -238,11 +238,8 @@ def _decode(secret: Manifest) -> None:
 
 
 def eventually(condition: Callable[[], T | None], what: str, log: Callable[[], str], *, seconds: float = _SECONDS) -> T:
-    """Wait until the condition holds, and return what it returned; else fail with the end of the log."""
-    end = time.monotonic() + seconds
-    while True:
-        if found := condition():
-            return found
-        if time.monotonic() > end:
-            pytest.fail(f"{what}: not within {seconds:g} s\n{log()[-4000:]}")
-        time.sleep(0.1)
+    """``until``, which ends with the end of the log if it was in vain."""
+    try:
+        return until(condition, what, seconds, poll=0.1)
+    except TimeoutError as error:
+        pytest.fail(f"{error}\n{log()[-4000:]}")

@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 import requests
 import yaml
+from meetup_simulator.service_process import until
 
 Body = dict[str, Any]
 T = TypeVar("T")
@@ -36,14 +36,8 @@ _HAS_CONTROLLERS: dict[str, bool] = {}
 
 
 def eventually(condition: Callable[[], T | None], what: str, *, seconds: float = _SECONDS) -> T:
-    """Wait until the condition holds, and return what it returned."""
-    end = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < end, f"{what}: not within {seconds:g} s"
-        time.sleep(0.05)
+    """``until``, within the 30 s that the operator's README gives to repair drift."""
+    return until(condition, what, seconds)
 
 
 @dataclass

@@ -20,7 +20,7 @@ _PAGE_SECONDS: Final = 10.0
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = 60.0, *, poll: float = _POLL_SECONDS) -> T:
+def until(condition: Callable[[], T | None], what: str, seconds: float = 60.0, *, poll: float = _POLL_SECONDS) -> T:
     """The condition's value as soon as it is true; raises ``TimeoutError`` that says what was waited for."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
