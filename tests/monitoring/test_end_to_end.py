@@ -140,7 +140,7 @@ def trouble(site: WatchedSite) -> None:
     site.meetup.faults.status(503, feed="rsvps", times=1)
     site.meetup.faults.end(feed="rsvps", times=1)
     outages = [site.meetup.faults.status(503, path=f"/2/{kind}", times=None) for kind in ("members", "groups")]
-    gave_up = 'meetup_enricher_retries_total and on () meetup_enricher_breaker_changes_total{state="open"}'
+    gave_up = 'meetup_enricher_retries_total and on () meetup_enricher_breaker_changes_total{state="open"} > 0'
     until(lambda: bool(site.ask("query", query=gave_up)["result"]), "the breaker has opened", seconds=WAIT_SECONDS)
     for outage in outages:
         outage.disarm()

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from meetup_enricher.breaker import State
 from meetup_enricher.metrics import Metrics
 from meetup_enricher.settings import EnricherSettings
 from meetupkit.settings import SettingsError, documented
@@ -65,3 +66,9 @@ def test_the_key_is_in_no_representation_of_the_settings() -> None:
 def test_a_setting_out_of_bounds_is_refused_by_name(changed: dict[str, str], mistake: str) -> None:
     with pytest.raises(SettingsError, match=mistake):
         EnricherSettings.from_environ(ENVIRON | changed)
+
+
+def test_every_change_of_the_breaker_is_counted_from_0_so_that_the_first_one_shows() -> None:
+    registry = Metrics().registry
+    for state in State:
+        assert registry.get_sample_value("meetup_enricher_breaker_changes_total", {"state": state.value}) == 0

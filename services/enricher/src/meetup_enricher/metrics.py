@@ -82,6 +82,8 @@ class Metrics:
                 self.api_calls.labels(kind.name, status)
             for why in Why:
                 self.missing.labels(kind.name, why.value)
+        for state in State:
+            self.breaker_changes.labels(state.value)
 
     def breaker(self, state: State) -> None:
         """The breaker is in this state now."""
