@@ -60,6 +60,8 @@ class BeatRecord:
     def __init__(self, store: DocumentStore) -> None:
         self._store = store
         self._own = Beat()
+        self.alone = False
+        """Whether the store did not answer the last time: then only what this replica has seen is known."""
 
     @property
     def known(self) -> Beat:
@@ -71,7 +73,9 @@ class BeatRecord:
         try:
             there = self._store.get(COLLECTION, [_NAME]).get(_NAME)
         except _STORE_DOWN:
+            self.alone = True
             return self._own
+        self.alone = False
         self._own = _beat(there.fields) if there else self._own
         return self._own
 
@@ -92,9 +96,10 @@ class BeatRecord:
                     )
                 except Conflict:
                     continue
-                self._own = changed
+                self.alone, self._own = False, changed
                 return changed
         except _STORE_DOWN as error:
+            self.alone = True
             log.warning("the heartbeat is kept by this replica alone: %s", error, extra={"event": "heartbeat_alone"})
         self._own = change(self._own)
         return self._own
@@ -170,11 +175,14 @@ class Heartbeat:
 
     def watch(self) -> None:
         """One look: is the heartbeat overdue, does Slack take us again, is the outside watchdog to be told."""
+        before = self._record.known
         beat = self._record.read()
         overdue = bool(self._silence) and self._age(beat) > self._silence
         if overdue:
-            minutes = self._silence / 60
-            self._report_silence(f"No heartbeat for more than {minutes:g} min: Prometheus or Alertmanager is down.")
+            self._report_silence(self._overdue())
+        elif before.silent_since and not beat.silent_since:
+            # Reported by this replica alone, and another knows better; or by all, and another has said so: then once.
+            self._report_return(before)
         self._metrics.silent.set(1 if overdue or self._record.read().silent_since else 0)
         if self._courier.refusal and self._clock() - self._probed_at >= _PROBE_SECONDS:
             self._probed_at = self._clock()
@@ -182,6 +190,15 @@ class Heartbeat:
         if self._ping_url and not overdue and self._clock() - self._pinged_at >= self._ping_seconds:
             self._pinged_at = self._clock()
             self._ping(self._ping_url)
+
+    def _overdue(self) -> str:
+        minutes = f"{self._silence / 60:g} min"
+        if self._record.alone:
+            return (
+                f"No heartbeat at this replica for more than {minutes}, and the document store does not answer, by"
+                " which it would know of heartbeats at others."
+            )
+        return f"No heartbeat for more than {minutes}: Prometheus or Alertmanager is down."
 
     def _newly_sent(self) -> int:
         with self._lock:
