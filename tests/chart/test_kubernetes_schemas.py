@@ -15,7 +15,7 @@ from .helm import CHART, LEAST, Helm, Values, merged, of_kind
 from .variants import VARIANTS
 
 _KUBERNETES: Final = ("1.33", "1.34", "1.35", "1.36", "1.37")
-_WITHOUT_SCHEMA: Final = {"MeetupFeed", "PodMonitor", "PodMonitoring", "PrometheusRule", "Rules"}
+_WITHOUT_SCHEMA: Final = {"MeetupFeed", "PodMonitor", "PodMonitoring", "PrometheusRule", "Rules", "ClusterRules"}
 """Of custom resource definitions; MeetupFeed is held to the chart's own below."""
 
 
