@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -210,6 +210,32 @@ class TestTurns:
             thread.join()
         assert failures == []
         assert store.count("members") == 120
+
+    def test_who_reads_a_file_while_others_make_it_takes_it_for_nobody_elses(self, tmp_path: Path) -> None:
+        failures: list[BaseException] = []
+
+        def use(store: SqliteDocuments, act: Callable[[SqliteDocuments], object], start: threading.Barrier) -> None:
+            start.wait()
+            try:
+                act(store)
+            except BaseException as error:  # noqa: BLE001  (handed to the test's own thread)
+                failures.append(error)
+
+        for number in range(20):  # one is caught at it about two times in three
+            stores = [SqliteDocuments(tmp_path / f"{number}.sqlite") for _ in range(4)]
+            start = threading.Barrier(8)
+            threads = [
+                threading.Thread(target=use, args=(store, act, start))
+                for store in stores
+                for act in (SqliteDocuments.check, lambda store: store.get("members", ["m1"]))
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            for store in stores:
+                store.close()
+        assert failures == []
 
     def test_many_processes_at_a_new_file_all_get_their_turn(self, path: Path) -> None:
         code = (

@@ -162,7 +162,9 @@ class SqliteFile:
         connection.execute("PRAGMA synchronous = FULL")  # a commit is on the disk, not only in the kernel
         connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        if self._is_ours(connection):
+        with _transaction(connection, "BEGIN"):  # or somebody makes the tables between two looks at the file
+            there = self._is_ours(connection)
+        if there:
             return
         self._use_write_ahead_log(connection)
         with _transaction(connection, "BEGIN IMMEDIATE"):
