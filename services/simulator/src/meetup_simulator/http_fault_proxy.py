@@ -128,6 +128,7 @@ class HttpFaultProxy:
         task = self._thread.loop.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.close())  # also of a task that a stop ended before it began
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request and its answer."""
@@ -145,7 +146,6 @@ class HttpFaultProxy:
             pass  # one side is gone: the other learns it by the close below
         finally:
             self._clients.discard(writer)
-            writer.close()
 
     async def _forward(self, request: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answer, upstream = await asyncio.open_connection(*self.upstream, limit=_HEAD_BYTES)

@@ -193,12 +193,15 @@ class HttpServer:
             self._server = None
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._spawn(self._converse(Connection(reader, writer)))
+        connection = Connection(reader, writer)
+        # Not in the conversation itself, which a stop may end before it began.
+        self._spawn(self._converse(connection)).add_done_callback(lambda _: connection.close())
 
-    def _spawn(self, work: Awaitable[None]) -> None:
+    def _spawn(self, work: Awaitable[None]) -> asyncio.Future[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _converse(self, connection: Connection) -> None:
         try:
@@ -217,5 +220,3 @@ class HttpServer:
             pass  # the client left in the middle; that is its right
         except Exception:
             log.exception("a request could not be answered", extra={"event": "request_failed"})
-        finally:
-            connection.close()

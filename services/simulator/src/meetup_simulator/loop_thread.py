@@ -31,7 +31,16 @@ class LoopThread:
         return self.run(acted())
 
     def stop(self) -> None:
-        """End the loop; what still runs in it is not waited for."""
+        """End what still runs in the loop, such as connections accepted in the last moment, and the loop itself."""
+        self.run(_end_all())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
+
+
+async def _end_all() -> None:
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.sleep(0)  # lets the transports close

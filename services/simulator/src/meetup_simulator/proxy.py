@@ -215,6 +215,7 @@ class TcpProxy:
         task = self._thread.loop.create_task(self._forward(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.close())  # also of a task that a stop ended before it began
 
     def _strike(self, kind: Disturbance) -> None:
         self._fired[kind] += 1
@@ -246,9 +247,10 @@ class TcpProxy:
         finally:
             if pair is not None:
                 self._pairs.discard(pair)
-            for side in filter(None, (writer, upstream)):
-                self._writers.discard(side)
-                side.close()
+            self._writers.discard(writer)
+            if upstream is not None:
+                self._writers.discard(upstream)
+                upstream.close()
 
     async def _pass(self, kind: Disturbance, direction: Direction | None = None) -> None:
         """Wait until this disturbance does not hold (any more)."""
