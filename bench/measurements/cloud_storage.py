@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from meetupkit.stores.objects_gcs import CONCURRENCY
+from meetupkit.stores.objects.cloud_storage import CONCURRENCY
 
 from bench.measurement import Row, spread
 from bench.program import run_baseline, server

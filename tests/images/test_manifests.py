@@ -27,7 +27,7 @@ from meetup_feed_operator.resource import read_feed
 from meetup_feed_operator.settings import OperatorSettings
 from meetup_simulator.emulators.cloud_storage import CloudStorageEmulator
 from meetup_simulator.emulators.firestore import FirestoreEmulator
-from meetupkit.stores.objects import open_objects
+from meetupkit.stores import open_objects
 
 from ..chart.helm import Helm, Values, environment, merged, named, of_kind
 from ..chart.tools import KUBECTL_37, REPOSITORY, program

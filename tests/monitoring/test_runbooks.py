@@ -10,7 +10,8 @@ import pytest
 from meetup_alert_webhook.outbox import UNREADABLE
 from meetup_simulator.process import SimulatorProcess
 from meetup_simulator.service_process import ServiceProcess
-from meetupkit.stores.documents import Create, open_documents
+from meetupkit.stores import open_documents
+from meetupkit.stores.documents import Create
 
 from . import shipped
 

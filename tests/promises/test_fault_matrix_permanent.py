@@ -12,7 +12,7 @@ from meetup_simulator.process import SimulatorProcess
 from meetup_simulator.proxy import TcpProxy
 from meetup_simulator.pytest_plugin import StartHttpFaultProxy, StartProxy, StartSimulator
 from meetup_simulator.service_process import until
-from meetupkit.stores.objects import open_objects
+from meetupkit.stores import open_objects
 
 from .disturbed import Address, Outage, Placed, StartSite, Upstream, go_through
 from .grpc_faults import GrpcFaultProxy

@@ -21,7 +21,7 @@ from meetup_simulator.process import SimulatorProcess
 from meetup_simulator.pytest_plugin import StartSimulator
 from meetup_simulator.service_process import ServiceProcess, until
 from meetupkit.seams import Seam
-from meetupkit.stores.objects import open_objects
+from meetupkit.stores import open_objects
 
 RunPipeline = Callable[[Stores, SimulatorProcess], Pipeline]
 

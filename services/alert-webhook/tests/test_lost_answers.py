@@ -20,7 +20,7 @@ from meetup_simulator.slack_plugin import SlackStandIn
 from meetupkit.errors import StoreUnavailable
 from meetupkit.progress import Progress
 from meetupkit.stores.documents import Create, Delete, Put, Write
-from meetupkit.stores.documents_sqlite import SqliteDocuments
+from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 from prometheus_client import CollectorRegistry
 from webhook_running import InProcess, firing, group, log_entry, pushed, resolved
 

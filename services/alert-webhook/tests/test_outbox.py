@@ -22,7 +22,7 @@ from meetup_simulator.slack_limits import error_of
 from meetup_simulator.slack_plugin import SlackStandIn
 from meetupkit.errors import Conflict
 from meetupkit.stores.documents import Create
-from meetupkit.stores.documents_sqlite import SqliteDocuments
+from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 from webhook_running import InProcess, firing, group, log_entry, pushed, resolved
 
 StartWebhook = Callable[..., InProcess]

@@ -17,7 +17,7 @@ from meetup_alert_webhook.service import Service
 from meetup_alert_webhook.settings import AlertWebhookSettings
 from meetup_simulator.slack_plugin import SlackStandIn
 from meetupkit.api_server import ApiServer
-from meetupkit.stores.documents import open_documents
+from meetupkit.stores import open_documents
 
 TOKEN: Final = "a-bearer-token"
 BEARER: Final = {"Authorization": f"Bearer {TOKEN}"}

@@ -19,7 +19,7 @@ from meetup_simulator.service_process import ServiceProcess
 from meetupkit.api_server import ApiServer
 from meetupkit.ops_server import OpsPages
 from meetupkit.progress import Progress
-from meetupkit.stores.documents_sqlite import SqliteDocuments
+from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 
 sys.path.append(str(Path(__file__).parents[3]))  # the root of the repository: enricher_doubles is imported from there
 from services.enricher.tests.enricher_doubles import KEY, MeetupApi, Running

@@ -17,7 +17,7 @@ from meetup_enricher.health import Health
 from meetup_enricher.metrics import Metrics
 from meetup_enricher.service import Service
 from meetup_simulator.service_process import until
-from meetupkit.stores.documents_sqlite import SqliteDocuments
+from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 
 KEY = "0123abcd4567ef89deadbeefcafe"
 

@@ -11,7 +11,7 @@ from meetup_enricher.metrics import Metrics
 from meetup_enricher.profiles import Shelf, Why, missing_fields, profile_fields
 from meetup_enricher.queue import Queue
 from meetupkit.stores.documents import Put
-from meetupkit.stores.documents_sqlite import SqliteDocuments
+from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 
 FRESH = 1000
 SHELF = Shelf(MEMBERS, "members", "m")

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meetup_enricher.kinds import MEMBERS
 from meetup_enricher.profiles import MAX_DEPTH, Shelf, profile_fields, storable
-from meetupkit.stores.document_rules import check_writes
 from meetupkit.stores.documents import Put
+from meetupkit.stores.documents.limits import check_writes
 
 KEY = "0123abcd4567ef89deadbeefcafe"
 RECORDED = Path(__file__).parents[4] / "shared" / "data" / "recorded"

@@ -8,7 +8,7 @@ from meetup_enricher.profiles import Shelf
 from meetup_enricher.queue import NEW, REFRESH, Batch, Entry, Queue
 from meetupkit.errors import Conflict, StoreUnavailable
 from meetupkit.stores.documents import Document, Write
-from meetupkit.stores.documents_sqlite import SqliteDocuments
+from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 
 LEASE = 60
 

@@ -10,7 +10,7 @@ from meetup_enricher.profiles import Shelf, Why
 from meetup_enricher.queue import Batch, Entry, Queue
 from meetup_enricher.settle import Settlement
 from meetupkit.stores.documents import Write
-from meetupkit.stores.documents_sqlite import SqliteDocuments
+from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 
 SHELF = Shelf(MEMBERS, "members", "m")
 

@@ -11,7 +11,7 @@ from meetup_simulator.faults import Ending
 from meetup_simulator.process import SimulatorProcess
 from meetup_simulator.pytest_plugin import StartSimulator
 from meetup_simulator.service_process import ServiceProcess, until
-from meetupkit.stores.documents_sqlite import SqliteDocuments
+from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 
 pytestmark = pytest.mark.faults
 Start = Callable[[Mapping[str, str]], ServiceProcess]

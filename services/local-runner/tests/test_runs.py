@@ -19,8 +19,7 @@ import pytest
 import requests
 from meetup_simulator.emulators.pytest_plugin import Bucket, FirestoreProject
 from meetupkit.feeds import FEEDS
-from meetupkit.stores.documents import open_documents
-from meetupkit.stores.objects import open_objects
+from meetupkit.stores import open_documents, open_objects
 
 COMMAND: Final = Path(sys.executable).with_name("meetup-local")
 WAIT_SECONDS: Final = 60.0

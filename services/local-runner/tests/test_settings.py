@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 from meetup_local.settings import documented, read_options
-from meetupkit.stores.documents import open_documents
-from meetupkit.stores.objects import open_objects
+from meetupkit.stores import open_documents, open_objects
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import google_crc32c
 from meetupkit.errors import StoreRefused, StoreUnavailable
 from meetupkit.stores.objects import Created, Exists, NewObject, ObjectStore
-from meetupkit.stores.objects_directory import DirectoryObjects
+from meetupkit.stores.objects.directory import DirectoryObjects
 
 BODY_BYTES = 200_000
 """Written by many page copies, so that a kill falls between them often enough."""

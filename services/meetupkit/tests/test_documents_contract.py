@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from meetupkit.errors import Conflict, DocumentRefused, DocumentTooLarge, StoreRefused, StoreUnavailable
+from meetupkit.stores import open_documents
 from meetupkit.stores.documents import (
     MAX_WRITES,
     AtMost,
@@ -21,7 +22,6 @@ from meetupkit.stores.documents import (
     DocumentStore,
     Put,
     Write,
-    open_documents,
 )
 
 
@@ -495,7 +495,8 @@ _RACER = """
 import sys
 from contextlib import closing
 from meetupkit.errors import Conflict
-from meetupkit.stores.documents import Create, open_documents
+from meetupkit.stores import open_documents
+from meetupkit.stores.documents import Create
 with closing(open_documents(sys.argv[1])) as store:
     print("ready", flush=True)
     sys.stdin.readline()
@@ -509,7 +510,8 @@ with closing(open_documents(sys.argv[1])) as store:
 
 _COMMITTER = """
 import itertools, sys
-from meetupkit.stores.documents import Create, open_documents
+from meetupkit.stores import open_documents
+from meetupkit.stores.documents import Create
 store = open_documents(sys.argv[1])
 for n in itertools.count():
     store.commit([Create("members", f"m{n}", {"n": n})])

@@ -27,8 +27,9 @@ from meetupkit.errors import (
     StoreRefused,
     StoreUnavailable,
 )
-from meetupkit.stores.documents import AtMost, Create, Delete, DocumentStore, Put, open_documents
-from meetupkit.stores.documents_firestore import FirestoreDocuments
+from meetupkit.stores import open_documents
+from meetupkit.stores.documents import AtMost, Create, Delete, DocumentStore, Put
+from meetupkit.stores.documents.firestore.documents import FirestoreDocuments
 
 Code = grpc.StatusCode
 Call = Callable[[DocumentStore], object]

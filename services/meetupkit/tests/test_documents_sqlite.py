@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from meetupkit.errors import StoreRefused, StoreUnavailable
-from meetupkit.stores import sqlite_queries as queries
-from meetupkit.stores.documents import MAX_WRITES, AtMost, Create, Put, open_documents
-from meetupkit.stores.documents_sqlite import SqliteDocuments
+from meetupkit.stores import open_documents
+from meetupkit.stores.documents import MAX_WRITES, AtMost, Create, Put
+from meetupkit.stores.documents.sqlite import queries
+from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ _AS_ANOTHER_USER = """
 import os, sys
 from meetupkit.errors import StoreRefused
 from meetupkit.stores.documents import Put
-from meetupkit.stores.documents_sqlite import SqliteDocuments
+from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
@@ -106,7 +107,8 @@ for call in (store.check, lambda: store.commit([Put("members", "m1", {})])):
 _FILL = """
 import itertools, resource, sys
 from meetupkit.errors import StoreUnavailable
-from meetupkit.stores.documents import Create, open_documents
+from meetupkit.stores import open_documents
+from meetupkit.stores.documents import Create
 store = open_documents(sys.argv[1])
 store.commit([Create("members", "first", {})])
 unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -239,7 +241,7 @@ class TestTurns:
 
     def test_many_processes_at_a_new_file_all_get_their_turn(self, path: Path) -> None:
         code = (
-            "import sys; from meetupkit.stores.documents import *\n"
+            "import sys; from meetupkit.stores import *; from meetupkit.stores.documents import *\n"
             "open_documents(sys.argv[1]).commit([Create('members', sys.argv[2], {})])"
         )
         processes = [
@@ -258,7 +260,8 @@ class TestDurability:
         if not strace:
             pytest.skip("part absent: strace: apt-get install strace")
         code = (
-            "import sys; from meetupkit.stores.documents import *; s = open_documents(sys.argv[1]); s.check()\n"
+            "import sys; from meetupkit.stores import *; from meetupkit.stores.documents import *\n"
+            "s = open_documents(sys.argv[1]); s.check()\n"
             "for n in range(20): s.commit([Create('members', f'm{n}', {})])\n"
             "import os; os._exit(0)"
         )

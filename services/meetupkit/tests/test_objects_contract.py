@@ -11,7 +11,8 @@ import google_crc32c
 import pytest
 from meetup_simulator.emulators.pytest_plugin import Bucket
 from meetupkit.errors import Conflict, StoreRefused, StoreUnavailable
-from meetupkit.stores.objects import Created, Exists, NewObject, ObjectStore, open_objects
+from meetupkit.stores import open_objects
+from meetupkit.stores.objects import Created, Exists, NewObject, ObjectStore
 
 RACERS = 20
 

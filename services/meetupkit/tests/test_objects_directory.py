@@ -15,8 +15,9 @@ import pytest
 from meetup_simulator import namespace
 from meetup_simulator.namespace import IN_NAMESPACE, can_mount
 from meetupkit.errors import StoreRefused, StoreUnavailable
-from meetupkit.stores.objects import Created, NewObject, open_objects
-from meetupkit.stores.objects_directory import DirectoryObjects
+from meetupkit.stores import open_objects
+from meetupkit.stores.objects import Created, NewObject
+from meetupkit.stores.objects.directory import DirectoryObjects
 
 CHILD = Path(__file__).with_name("objects_child.py")
 KILLS = 12

@@ -27,8 +27,9 @@ from meetup_simulator.emulators.pytest_plugin import Bucket
 from meetup_simulator.proxy import Direction, Disturbance
 from meetup_simulator.pytest_plugin import StartProxy
 from meetupkit.errors import StoreRefused, StoreUnavailable
-from meetupkit.stores.objects import Created, NewObject, open_objects
-from meetupkit.stores.objects_gcs import CONCURRENCY, GcsObjects
+from meetupkit.stores import open_objects
+from meetupkit.stores.objects import Created, NewObject
+from meetupkit.stores.objects.cloud_storage import CONCURRENCY, GcsObjects
 
 BODY = b'{"rsvp_id":1,"mtime":2}'
 NEW = NewObject("rsvps/1_2.json", BODY, google_crc32c.value(BODY), metadata={"feed": "rsvps", "mtime": "2"})

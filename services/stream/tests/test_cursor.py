@@ -5,7 +5,7 @@ from meetup_stream.cursor import ABANDONED_SECONDS, HEARTBEAT_SECONDS, Checkpoin
 from meetup_stream.metrics import Metrics
 from meetupkit.progress import Progress
 from meetupkit.stores.objects import StoredObject
-from meetupkit.stores.objects_directory import DirectoryObjects
+from meetupkit.stores.objects.directory import DirectoryObjects
 
 NOW = 1_700_000_000.0
 

@@ -13,7 +13,7 @@ from meetup_stream.enrichment import Announcer, Enricher
 from meetup_stream.metrics import Metrics
 from meetup_stream.writer import Batch
 from meetupkit.progress import Progress
-from meetupkit.stores.objects_directory import DirectoryObjects
+from meetupkit.stores.objects.directory import DirectoryObjects
 
 
 class Clock:

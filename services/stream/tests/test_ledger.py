@@ -16,7 +16,7 @@ from meetupkit.errors import Conflict, StoreUnavailable, TransientError
 from meetupkit.feeds import FEEDS
 from meetupkit.records import Record
 from meetupkit.stores.objects import StoredObject
-from meetupkit.stores.objects_directory import DirectoryObjects
+from meetupkit.stores.objects.directory import DirectoryObjects
 
 from services.stream.tests.gap import SHORT_BACKLOG, come_back_too_late, store_some
 

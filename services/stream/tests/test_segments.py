@@ -14,7 +14,7 @@ from meetupkit.archive import BrokenSegment, read_feed
 from meetupkit.feeds import FEEDS
 from meetupkit.progress import Progress
 from meetupkit.stores.objects import NewObject
-from meetupkit.stores.objects_directory import DirectoryObjects
+from meetupkit.stores.objects.directory import DirectoryObjects
 
 HOUR = 3_600_000
 T0 = 1_489_924_800_000

@@ -19,8 +19,8 @@ from meetupkit.feeds import FEEDS
 from meetupkit.progress import Progress
 from meetupkit.records import Reason, Record, read_line
 from meetupkit.stores.objects import NewObject
-from meetupkit.stores.objects_directory import DirectoryObjects
-from meetupkit.stores.objects_gcs import GcsObjects
+from meetupkit.stores.objects.cloud_storage import GcsObjects
+from meetupkit.stores.objects.directory import DirectoryObjects
 
 
 class Writing:

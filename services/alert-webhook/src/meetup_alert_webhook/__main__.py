@@ -12,7 +12,8 @@ from meetupkit import logs
 from meetupkit.api_server import ApiServer
 from meetupkit.errors import StoreRefused, StoreUnavailable
 from meetupkit.settings import exit_with
-from meetupkit.stores.documents import DocumentStore, open_documents
+from meetupkit.stores import open_documents
+from meetupkit.stores.documents import DocumentStore
 
 from meetup_alert_webhook.routes import RoutesError
 from meetup_alert_webhook.service import Service

@@ -15,7 +15,8 @@ from meetupkit.errors import MeetupError, StoreRefused, StoreUnavailable
 from meetupkit.ops_server import OpsPages
 from meetupkit.progress import Progress
 from meetupkit.settings import exit_with
-from meetupkit.stores.documents import DocumentStore, open_documents
+from meetupkit.stores import open_documents
+from meetupkit.stores.documents import DocumentStore
 
 from meetup_enricher import __version__
 from meetup_enricher.api import create_app

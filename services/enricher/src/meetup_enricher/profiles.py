@@ -14,7 +14,7 @@ from meetupkit.stores.documents import Fields
 from meetup_enricher.kinds import Kind
 
 MAX_DEPTH: Final = 16
-"""Stores hold 20 levels (``meetupkit.stores.document_rules``); a profile begins two levels down. What lies deeper is
+"""Stores hold 20 levels (``meetupkit.stores.documents.limits``); a profile begins two levels down. What lies deeper is
 kept as JSON text. Recorded profiles have 4 levels."""
 _INT64: Final = range(-(1 << 63), 1 << 63)
 _REDACTED: Final = "[redacted]"

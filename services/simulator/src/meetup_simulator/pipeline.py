@@ -10,8 +10,7 @@ from typing import Any, Final, Self
 
 from meetupkit.archive import read_feed
 from meetupkit.feeds import FEEDS
-from meetupkit.stores.documents import open_documents
-from meetupkit.stores.objects import open_objects
+from meetupkit.stores import open_documents, open_objects
 
 from meetup_simulator.process import SimulatorProcess
 from meetup_simulator.service_process import ServiceProcess, until

@@ -14,7 +14,8 @@ from meetupkit.errors import MeetupError, PermanentError, TransientError
 from meetupkit.ops_server import OpsPages, OpsServer
 from meetupkit.progress import Progress
 from meetupkit.settings import exit_with
-from meetupkit.stores.objects import ObjectStore, open_objects
+from meetupkit.stores import open_objects
+from meetupkit.stores.objects import ObjectStore
 
 from meetup_stream.enrichment import Enricher
 from meetup_stream.metrics import Metrics

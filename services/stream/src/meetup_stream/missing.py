@@ -16,7 +16,8 @@ from typing import Final
 
 from meetupkit.errors import MeetupError
 from meetupkit.settings import exit_with
-from meetupkit.stores.objects import ObjectStore, open_objects
+from meetupkit.stores import open_objects
+from meetupkit.stores.objects import ObjectStore
 
 from meetup_stream.ledger_day import Day, Entry, Figures, Verdict, ledger_prefix, verdict_of
 from meetup_stream.settings import StreamSettings

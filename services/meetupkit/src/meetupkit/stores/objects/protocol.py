@@ -1,15 +1,9 @@
-"""Objects: whole bodies under a name, created once and never overwritten.
-
-Opened by URL: ``file:///dir`` (one machine), ``gs://bucket[/prefix]`` (Cloud Storage).
-"""
+"""What every store of objects does: whole bodies under a name, created once and never overwritten."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
-from urllib.parse import urlsplit
-
-from meetupkit.errors import StoreRefused
 
 _REST: Final = r"[^/\x00-\x1f\x7f\ud800-\udfff]*"
 _COMPONENT: Final = r"[^./\x00-\x1f\x7f\ud800-\udfff]" + _REST
@@ -91,18 +85,3 @@ class ObjectStore(Protocol):
 
     def close(self) -> None:
         """Let go of connections and files."""
-
-
-def open_objects(url: str) -> ObjectStore:
-    """The object store at the URL; raises ``StoreRefused`` for an address no back end knows."""
-    match urlsplit(url).scheme:
-        case "file":
-            from meetupkit.stores.objects_directory import DirectoryObjects
-
-            return DirectoryObjects.from_url(url)
-        case "gs":
-            from meetupkit.stores.objects_gcs import GcsObjects
-
-            return GcsObjects.from_url(url)
-        case scheme:
-            raise StoreRefused(f"{url}: objects are kept at file:///dir or gs://bucket, not at {scheme or 'that'}")

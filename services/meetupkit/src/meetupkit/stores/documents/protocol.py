@@ -1,20 +1,16 @@
-"""Documents: JSON objects under a collection and a name, written in atomic commits.
+"""What every store of documents does: JSON objects under a collection and a name, written in atomic commits.
 
-Opened by URL: ``sqlite:///file`` (one machine), ``firestore://project[/database]`` (Cloud Firestore). The protocol is
-the part of Firestore that the services need, so one contract test covers both back ends.
+The protocol is the part of Firestore that the services need, so one contract test covers both back ends.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
-
-from meetupkit.errors import StoreRefused
 
 Fields = Mapping[str, Any]
 """What a JSON object holds: text, whole numbers of 64 bits, finite floats, booleans, None, lists and objects of these.
 
-``meetupkit.stores.document_rules`` has the bounds, which hold for every back end.
+``meetupkit.stores.documents.limits`` has the bounds, which hold for every back end.
 """
 
 MAX_WRITES: Final = 500
@@ -91,7 +87,7 @@ class DocumentStore(Protocol):
 
         Raises ``Conflict`` when a ``Create`` finds a document or an expected version has gone, ``DocumentTooLarge``
         when a document is beyond what the back end can ever hold, and its parent ``DocumentRefused`` when something
-        else in the document can never be stored (``document_rules``). An error that names no document may mean the
+        else in the document can never be stored (``limits``). An error that names no document may mean the
         commit as a whole: commit fewer at once.
 
         ``StoreUnavailable`` says that the answer is missing, not that nothing was written: the commit may have been
@@ -114,20 +110,3 @@ class DocumentStore(Protocol):
 
     def close(self) -> None:
         """Let go of connections and files."""
-
-
-def open_documents(url: str) -> DocumentStore:
-    """The document store at the URL; raises ``StoreRefused`` for an address no back end knows."""
-    match urlsplit(url).scheme:
-        case "sqlite":
-            from meetupkit.stores.documents_sqlite import SqliteDocuments
-
-            return SqliteDocuments.from_url(url)
-        case "firestore":
-            from meetupkit.stores.documents_firestore import FirestoreDocuments
-
-            return FirestoreDocuments.from_url(url)
-        case scheme:
-            raise StoreRefused(
-                f"{url}: documents are kept at sqlite:///file or firestore://project, not at {scheme or 'that'}"
-            )

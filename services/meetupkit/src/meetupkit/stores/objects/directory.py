@@ -21,8 +21,7 @@ from urllib.parse import unquote, urlsplit
 import google_crc32c
 
 from meetupkit.errors import Conflict, StoreRefused, StoreUnavailable
-from meetupkit.stores import whole_files
-from meetupkit.stores.objects import Created, Exists, NewObject, StoredObject, check_name
+from meetupkit.stores.objects import Created, Exists, NewObject, StoredObject, check_name, whole_files
 
 _HIDDEN: Final = ".incoming"
 """Holds what is not an object yet, and the lock. No object's name has a component that starts with a dot."""

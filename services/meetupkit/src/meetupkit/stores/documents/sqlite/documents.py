@@ -14,10 +14,9 @@ from typing import Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
 from meetupkit.errors import Conflict, StoreRefused
-from meetupkit.stores import document_rules as rules
-from meetupkit.stores import sqlite_queries as queries
-from meetupkit.stores.documents import AtMost, Create, Delete, Document, Fields, Put, Write
-from meetupkit.stores.sqlite_file import SqliteFile
+from meetupkit.stores.documents import AtMost, Create, Delete, Document, Fields, Put, Write, limits
+from meetupkit.stores.documents.sqlite import queries
+from meetupkit.stores.documents.sqlite.file import SqliteFile
 
 BUSY_SECONDS: Final = 5.0
 """How long a writer waits for its turn: far longer than any commit takes, shorter than an HTTP client's patience."""
@@ -78,8 +77,8 @@ class SqliteDocuments:
         self, collection: str, names: Iterable[str], *, only: Sequence[str] | None = None
     ) -> Mapping[str, Document]:
         """See ``DocumentStore.get``; with ``only``, SQLite takes the fields out of the text, Python parses no body."""
-        rules.check_collection(collection)
-        rules.check_fields(only or ())
+        limits.check_collection(collection)
+        limits.check_fields(only or ())
         columns = ["body"] if only is None else [f"body -> '$.{field}'" for field in only]
         wanted = list(dict.fromkeys(names))
         found: dict[str, Document] = {}
@@ -97,7 +96,7 @@ class SqliteDocuments:
 
     def commit(self, writes: Sequence[Write]) -> None:
         """See ``DocumentStore.commit``; on the disk when this returns."""
-        rules.check_writes(writes)
+        limits.check_writes(writes)
         if not writes:
             return
         bodies = ["" if isinstance(write, Delete) else _body(write.fields) for write in writes]
@@ -120,7 +119,7 @@ class SqliteDocuments:
         self, collection: str, *, where: AtMost | None = None, order_by: Sequence[str] = (), limit: int
     ) -> Sequence[Document]:
         """See ``DocumentStore.query``."""
-        rules.check_query(collection, where, order_by, limit)
+        limits.check_query(collection, where, order_by, limit)
         order = [*order_by, *([where.field] if where and where.field not in order_by else [])]
         self._index(collection, order)
         with self._file.reading() as reader:
@@ -129,7 +128,7 @@ class SqliteDocuments:
 
     def count(self, collection: str) -> int:
         """See ``DocumentStore.count``; reads one row."""
-        rules.check_collection(collection)
+        limits.check_collection(collection)
         with self._file.reading() as reader:
             row = reader.execute("SELECT documents FROM collections WHERE name = ?", (collection,)).fetchone()
         return int(row[0]) if row else 0

@@ -17,11 +17,10 @@ from google.api_core.exceptions import DeadlineExceeded
 from google.cloud.firestore_v1 import types
 
 from meetupkit.errors import DocumentTooLarge, StoreRefused, StoreUnavailable
-from meetupkit.stores import document_rules as rules
-from meetupkit.stores import firestore_values as values
-from meetupkit.stores.documents import AtMost, Create, Delete, Document, Write
-from meetupkit.stores.firestore_channel import Connection
-from meetupkit.stores.firestore_errors import Place, translated
+from meetupkit.stores.documents import AtMost, Create, Delete, Document, Write, limits
+from meetupkit.stores.documents.firestore import values
+from meetupkit.stores.documents.firestore.channel import Connection
+from meetupkit.stores.documents.firestore.errors import Place, translated
 
 TIMEOUT_SECONDS: Final = 10.0
 """For one call: many times what the largest commit takes, and shorter than the patience of who waits for our answer."""
@@ -70,8 +69,8 @@ class FirestoreDocuments:
         self, collection: str, names: Iterable[str], *, only: Sequence[str] | None = None
     ) -> Mapping[str, Document]:
         """See ``DocumentStore.get``; a document found costs a read, and so does one that is not there."""
-        rules.check_collection(collection)
-        rules.check_fields(only or ())
+        limits.check_collection(collection)
+        limits.check_fields(only or ())
         wanted = iter(dict.fromkeys(names))
         mask = None if only is None else {"field_paths": list(only) or [_ONLY_NAMES]}
         found: dict[str, Document] = {}
@@ -88,7 +87,7 @@ class FirestoreDocuments:
 
     def commit(self, writes: Sequence[Write]) -> None:
         """See ``DocumentStore.commit``; costs a write for each ``Put`` and ``Create``, a delete for each ``Delete``."""
-        rules.check_writes(writes)
+        limits.check_writes(writes)
         if not writes:
             return
         request = types.CommitRequest.pb()(database=self._root)
@@ -107,7 +106,7 @@ class FirestoreDocuments:
         Two fields need a composite index, which the emulator does not and the real one does:
         ``k8s/gcp/firestore.indexes.json``.
         """
-        rules.check_query(collection, where, order_by, limit)
+        limits.check_query(collection, where, order_by, limit)
         order = [*order_by, *([where.field] if where and where.field not in order_by else [])]
         query: dict[str, Any] = {
             "from_": [{"collection_id": collection}],
@@ -130,7 +129,7 @@ class FirestoreDocuments:
 
     def count(self, collection: str) -> int:
         """See ``DocumentStore.count``; costs a read for every 1,000 documents, so ask once a minute and not more."""
-        rules.check_collection(collection)
+        limits.check_collection(collection)
         request = {
             "parent": f"{self._root}/documents",
             "structured_aggregation_query": {

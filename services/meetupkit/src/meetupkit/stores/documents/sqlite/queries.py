@@ -1,6 +1,6 @@
 """Queries over documents kept as JSON text, each answered by an index in its own order.
 
-Names come from ``document_rules`` checked, so they can stand in SQL as they are. Every query names its index: without
+Names come from ``limits`` checked, so they can stand in SQL as they are. Every query names its index: without
 statistics SQLite may prefer to sort the whole collection, and a query its index cannot answer should fail, not crawl.
 """
 

@@ -1,0 +1,1 @@
+"""Documents in Cloud Firestore, native mode, or in its emulator."""

@@ -1,0 +1,1 @@
+"""Documents in one SQLite file: for one machine, any number of its threads and processes."""
