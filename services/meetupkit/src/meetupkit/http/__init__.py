@@ -1,0 +1,1 @@
+"""HTTP as every service speaks it: bounded in time and size, never redirected."""
