@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from meetupkit import logs
+from meetupkit.log_entries import TerminalFormatter
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_the_http_client_does_not_write_addresses(written: io.StringIO) -> None:
 
 
 def test_a_terminal_gets_readable_lines() -> None:
-    formatter = logs.TerminalFormatter({"feed": "rsvps"})
+    formatter = TerminalFormatter({"feed": "rsvps"})
     record = logging.makeLogRecord({"msg": "connected to %s", "args": ("x",), "levelname": "INFO"})
     assert formatter.format(record).endswith("INFO    rsvps connected to x")
 
