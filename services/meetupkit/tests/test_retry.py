@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 from meetupkit.errors import PermanentError, StoreRefused, StoreUnavailable, Throttled, TransientError
-from meetupkit.retry import INITIAL_SECONDS, LONGEST_ASKED_SECONDS, call_policy, reconnect_policy
+from meetupkit.retry import INITIAL_SECONDS, LONGEST_ASKED_SECONDS, call_policy, doubled, reconnect_policy
 
 
 class Flaky:
@@ -93,3 +93,8 @@ def test_a_wait_that_makes_no_sense_is_cut_to_an_hour(asked: float) -> None:
             Flaky(9, StoreUnavailable("away", retry_after=asked))
         )
     assert waits == [LONGEST_ASKED_SECONDS]
+
+
+def test_a_wait_doubles_with_each_failure_up_to_its_longest() -> None:
+    assert [doubled(failures, first=0.5, longest=6.0) for failures in range(7)] == [0, 0.5, 1, 2, 4, 6, 6]
+    assert doubled(10_000, first=0.5, longest=6.0) == 6.0

@@ -33,6 +33,18 @@ OnRetry = Callable[[TransientError, float], None]
 """Told of each retry before its wait: what failed, and the seconds until the next try."""
 
 
+_MOST_DOUBLINGS: Final = 64
+"""More would overflow a float long after any ceiling is met."""
+
+
+def doubled(failures: int, *, first: float, longest: float) -> float:
+    """Seconds after so many failures in a row: ``first`` after one, twice that after two, never above ``longest``.
+
+    For loops that wait by themselves; 0 failures are 0 seconds.
+    """
+    return min(longest, first * 2.0 ** min(failures - 1, _MOST_DOUBLINGS)) if failures > 0 else 0.0
+
+
 class _Wait(wait_base):
     """Truncated exponential with full jitter; at least what the other side asked for, if that makes sense.
 
