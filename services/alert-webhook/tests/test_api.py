@@ -1,9 +1,13 @@
 """Who may bring what: credentials, bounds of bodies and time, poison, and the operational pages."""
 
 import base64
+import gzip
+import json
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -109,12 +113,71 @@ def test_a_slow_sender_is_cut_off(slack: SlackStandIn, start_webhook: StartWebho
     assert received == b"" or received.startswith(b"HTTP/1.1 408")
 
 
-def test_more_at_once_than_is_worked_on_is_answered_at_once(slack: SlackStandIn, start_webhook: StartWebhook) -> None:
-    webhook = start_webhook(slack, CONCURRENT_REQUESTS="1")
-    with socket.create_connection(("127.0.0.1", int(webhook.url.rpartition(":")[2])), timeout=20) as sender:
-        sender.sendall(b"POST /v1/log-export HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
-        slack.wait_until(lambda: webhook.alertmanager(group(firing())).json() == {"error": "overloaded"})
-    assert webhook.page("/livez").status_code == 200
+def test_more_at_once_than_is_worked_on_is_answered_at_once_and_another_path_is_open(
+    slack: SlackStandIn, start_webhook: StartWebhook
+) -> None:
+    webhook = start_webhook(slack, CONCURRENT_REQUESTS="1", SLACK_TIMEOUT_SECONDS="5")
+    slack.fail("hang", 1)
+    with ThreadPoolExecutor(1) as sender:
+        first = sender.submit(webhook.alertmanager, group(firing(), key="1"))
+        slack.wait_until(lambda: slack.count("hang") == 1)
+        assert webhook.alertmanager(group(firing(), key="2")).json() == {"error": "overloaded"}
+        assert webhook.log_export(pushed(log_entry())).json() == {"outcome": "said"}
+        assert webhook.page("/livez").status_code == 200
+        first.result()
+
+
+@pytest.mark.parametrize(
+    "coding", ["gzip", "deflate", "br", "zstd", "identity, gzip", "x-gzip", "GZIP", "compress", "aws-chunked"]
+)
+@pytest.mark.parametrize("path", ["/v1/alertmanager", "/v1/log-export"])
+def test_a_compressed_body_is_a_415_and_never_acknowledged(webhook: InProcess, path: str, coding: str) -> None:
+    body = gzip.compress(json.dumps(group(firing())).encode())
+    answer = requests.post(
+        f"{webhook.url}{path}", data=body, headers={**BEARER, "Content-Encoding": coding}, timeout=30
+    )
+    assert answer.status_code == 415
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/alertmanager/", "/v1/log-export/", "//v1/alertmanager", "/v1//alertmanager", "/v1/Alertmanager"]
+)
+def test_a_path_that_is_nearly_one_of_ours_is_not_found_and_not_redirected(webhook: InProcess, path: str) -> None:
+    answer = requests.post(
+        f"{webhook.url}{path}", json={}, headers={"Host": "evil.example"}, allow_redirects=False, timeout=30
+    )
+    assert (answer.status_code, answer.headers.get("Location")) == (404, None)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("path", ["/v1/alertmanager", "/v1/log-export"])
+def test_another_method_is_told_which_there_is(webhook: InProcess, path: str, method: str) -> None:
+    answer = requests.request(method, f"{webhook.url}{path}", timeout=30)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
+HELD = {
+    "silent": b"",
+    "half a head": b"POST /v1/alertmanager HTTP/1.1\r\nHost: a\r\nA: ",
+    "half a body": b"POST /v1/alertmanager HTTP/1.1\r\nHost: a\r\nContent-Length: 999\r\n\r\n{",
+    "half a body where anybody may send": b"POST /v1/log-export HTTP/1.1\r\nHost: a\r\nContent-Length: 999\r\n\r\n{",
+    "idle": b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("begun", HELD.values(), ids=HELD)
+def test_with_six_hundred_connections_held_good_alerts_and_probes_are_answered(
+    webhook: InProcess, begun: bytes
+) -> None:
+    port = int(webhook.url.rpartition(":")[2])
+    with ExitStack() as held:
+        for _ in range(600):
+            one = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            one.sendall(begun)
+        for number in range(10):
+            assert webhook.alertmanager(group(firing(), key=f"{number}")).status_code == 200
+            assert webhook.log_export(pushed(log_entry(f"{number}"))).status_code == 200
+            assert webhook.page("/livez").status_code == 200
 
 
 def test_a_path_that_is_not_there_is_not_found(webhook: InProcess) -> None:

@@ -1,10 +1,13 @@
 """Pub/Sub's token is checked in every respect, against a signer and a certificate server of the test's own."""
 
+import asyncio
+import base64
 import datetime
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -14,10 +17,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from google.auth import crypt, jwt
+from meetup_alert_webhook.certificates import Certificates
 from meetup_alert_webhook.credentials import CannotCheck
-from meetup_alert_webhook.oidc import Certificates
+from meetup_simulator.service_process import until
 from meetup_simulator.slack_plugin import SlackStandIn
-from webhook_running import InProcess, log_entry, pushed
+from webhook_running import InProcess, firing, group, log_entry, pushed
 
 StartWebhook = Callable[..., InProcess]
 _signer: Callable[..., Any] = crypt.RSASigner.from_string  # google-auth does not say its types
@@ -74,17 +78,25 @@ class CertificateServer:
         self.certificates: dict[str, str] = {}
         self.status = 200
         self.fetched = 0
+        self.answered = 0
+        self.seconds = 0.0
+        self.cache_control = "public, max-age=600"
+        self.body: bytes | None = None
         this = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 this.fetched += 1
-                body = json.dumps(this.certificates).encode()
+                body = json.dumps(this.certificates).encode() if this.body is None else this.body
+                time.sleep(this.seconds)
                 self.send_response(this.status)
-                self.send_header("Cache-Control", "public, max-age=600")
+                self.send_header("Cache-Control", this.cache_control)
+                if this.status == 302:
+                    self.send_header("Location", this.url)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+                this.answered += 1
 
             def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
 
@@ -183,31 +195,130 @@ def test_no_token_is_refused_and_told_what_is_wanted(guarded: InProcess) -> None
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
 
 
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def test_a_new_key_of_the_signer_is_fetched_when_it_is_first_seen(
     google: Signer, certificates: CertificateServer
 ) -> None:
-    now = [0.0]
-    cache = Certificates(certificates.url, clock=lambda: now[0])
-    cache.with_key("key-1")
-    certificates.certificates["key-2"] = google.pem
-    assert "key-2" not in cache.with_key(
-        "key-2"
-    )  # asked a moment ago; forged keys must not make us ask again and again
-    now[0] = 61
-    assert "key-2" in cache.with_key("key-2")
+    clock = Clock()
+
+    async def ask() -> None:
+        cache = Certificates(certificates.url, clock)
+        await cache.with_key("key-1")
+        certificates.certificates["key-2"] = google.pem
+        assert "key-2" not in await cache.with_key("key-2")  # asked a moment ago: forged keys must not make us ask
+        clock.now = 61
+        assert "key-2" in await cache.with_key("key-2")
+
+    asyncio.run(ask())
     assert certificates.fetched == 2
 
 
 def test_a_withdrawn_key_is_forgotten_when_the_certificates_run_out(certificates: CertificateServer) -> None:
-    now = [0.0]
-    cache = Certificates(certificates.url, clock=lambda: now[0])
-    cache.with_key("key-1")
+    clock = Clock()
+
+    async def ask() -> None:
+        cache = Certificates(certificates.url, clock)
+        await cache.with_key("key-1")
+        certificates.status = 500
+        clock.now = 599
+        assert "key-1" in await cache.with_key("key-1")
+        clock.now = 601
+        with pytest.raises(CannotCheck):
+            await cache.with_key("key-1")
+
+    asyncio.run(ask())
+
+
+def test_certificates_are_fetched_anew_before_they_run_out_and_nobody_waits(certificates: CertificateServer) -> None:
+    clock = Clock()
+
+    async def ask() -> None:
+        cache = Certificates(certificates.url, clock)
+        await cache.with_key("key-1")
+        certificates.seconds = 1.0
+        clock.now = 500  # of 600
+        began = time.monotonic()
+        assert "key-1" in await cache.with_key("key-1")
+        assert time.monotonic() < began + 1.0
+        await asyncio.to_thread(until, lambda: certificates.answered == 2, "the second fetch")
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("age", ["max-age=0", "max-age=999999999", "no-store", "", "max-age=x", "max-age=-1"])
+def test_however_long_the_publisher_says_certificates_last_they_are_neither_fetched_at_once_nor_kept_for_days(
+    certificates: CertificateServer, age: str
+) -> None:
+    clock = Clock()
+    certificates.cache_control = age
+
+    async def ask() -> None:
+        cache = Certificates(certificates.url, clock)
+        await cache.with_key("key-1")
+        await cache.with_key("key-1")
+        assert certificates.fetched == 1
+        clock.now = 86_401
+        certificates.status = 500
+        with pytest.raises(CannotCheck):
+            await cache.with_key("key-1")
+
+    asyncio.run(ask())
+
+
+def test_a_failed_fetch_is_remembered_for_a_while_and_then_tried_again(certificates: CertificateServer) -> None:
+    clock = Clock()
     certificates.status = 500
-    now[0] = 599
-    assert "key-1" in cache.with_key("key-1")
-    now[0] = 601
-    with pytest.raises(CannotCheck):
-        cache.with_key("key-1")
+
+    async def ask() -> None:
+        cache = Certificates(certificates.url, clock)
+        for _ in range(50):
+            with pytest.raises(CannotCheck):
+                await cache.with_key("key-1")
+        assert certificates.fetched == 1
+        certificates.status = 200
+        clock.now = 8
+        assert "key-1" in await cache.with_key("key-1")
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"[" * 100_000,
+        b'{"a": 1}',
+        b'{"keys": []}',
+        b'{"keys": "a"}',
+        b"\xff",
+        b"x" * 300_000,
+    ],
+    ids=range(10),
+)
+def test_what_is_no_certificates_is_a_push_to_come_again(
+    guarded: InProcess, google: Signer, certificates: CertificateServer, body: bytes
+) -> None:
+    certificates.body = body
+    assert push(guarded, google.token()) == 503
+
+
+def test_certificates_that_are_none_refuse_every_token(
+    guarded: InProcess, google: Signer, certificates: CertificateServer
+) -> None:
+    certificates.body = json.dumps({"key-1": "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----"}).encode()
+    assert push(guarded, google.token()) == 401
 
 
 def test_while_the_certificates_cannot_be_had_a_push_is_to_come_again(
@@ -216,5 +327,157 @@ def test_while_the_certificates_cannot_be_had_a_push_is_to_come_again(
     certificates.status = 500
     assert push(guarded, google.token()) == 503
     certificates.status = 200
-    assert push(guarded, google.token()) == 200
+    slack.wait_until(lambda: push(guarded, google.token()) == 200)
     assert len(slack.messages()) == 1
+
+
+def test_a_publisher_that_redirects_is_not_followed(
+    guarded: InProcess, google: Signer, certificates: CertificateServer
+) -> None:
+    certificates.status = 302
+    assert push(guarded, google.token()) == 503
+    assert certificates.fetched == 1
+
+
+def test_while_the_certificates_are_slow_other_alerts_are_taken_and_pushes_without_certificates_are_put_off(
+    guarded: InProcess, google: Signer, certificates: CertificateServer
+) -> None:
+    """Sixty-four senders with tokens that look good once held every place there was."""
+    certificates.seconds = 3.0
+    with ThreadPoolExecutor(64) as senders:
+        forged = [senders.submit(push, guarded, google.token()) for _ in range(64)]
+        until(lambda: certificates.fetched == 1, "the fetch")
+        for number in range(5):
+            assert guarded.alertmanager(group(firing(), key=f"{number}")).status_code == 200
+            assert guarded.page("/livez").status_code == 200
+        assert not all(each.done() for each in forged)
+        answers = [each.result() for each in forged]
+    assert set(answers) == {200, 503}
+    assert certificates.fetched == 1
+
+
+def test_tokens_of_unknown_keys_make_no_good_token_wait(
+    guarded: InProcess, google: Signer, certificates: CertificateServer
+) -> None:
+    assert push(guarded, google.token()) == 200
+    certificates.seconds = 2.0
+    unknown = Signer("key-of-nobody")
+    with ThreadPoolExecutor(32) as senders:
+        forged = [senders.submit(push, guarded, unknown.token()) for _ in range(32)]
+        assert push(guarded, google.token()) == 200
+        assert {each.result() for each in forged} == {401}
+    assert certificates.fetched == 1
+
+
+def encoded(part: bytes) -> str:
+    return base64.urlsafe_b64encode(part).decode().rstrip("=")
+
+
+GOOD_HEADER = {"alg": "RS256", "typ": "JWT", "kid": "key-1"}
+
+
+def forged(header: Any = None, claims: Any = None) -> str:
+    """A token in good form whose signature is none, from objects or from JSON text."""
+    now = int(time.time())
+    good = {"iss": "https://accounts.google.com", "aud": AUDIENCE, "email": EMAIL, "email_verified": True}
+    parts = [
+        part if isinstance(part, bytes) else json.dumps(part).encode()
+        for part in (
+            GOOD_HEADER if header is None else header,
+            {**good, "iat": now - 60, "exp": now + 3600} if claims is None else claims,
+        )
+    ]
+    return ".".join([*map(encoded, parts), encoded(b"x" * 256)])
+
+
+NESTED = [
+    (opened * depth + b"1" + closed * depth)
+    for opened, closed in ((b"[", b"]"), (b'{"a":', b"}"))
+    for depth in (10, 900, 1_000)
+] + [b"[" * 4_000, b'{"a":' * 1_000]
+ODD: list[Any] = [None, "", "x", True, [], {}, [AUDIENCE], 10**400, -(10**400), 1.5, 1e308, "1e9", 10**18]
+ALGORITHMS: list[Any] = ["none", "None", "HS256", "RS512", "ES256", "rs256", "", None, 1, [], {}, ["RS256"], "RS256 "]
+FORGED = {
+    **{f"header nested {at}": forged(header=body) for at, body in enumerate(NESTED)},
+    **{f"claims nested {at}": forged(claims=body) for at, body in enumerate(NESTED)},
+    **{
+        f"kid {kid!r:.40}": forged(header={**GOOD_HEADER, "kid": kid})
+        for kid in [
+            None,
+            1,
+            1.5,
+            True,
+            [],
+            ["key-1"],
+            {},
+            {"key-1": 1},
+            "",
+            "x" * 300,
+            "../key-1",
+            "\x00",
+            "\ud800",
+            10**300,
+        ]
+    },
+    **{f"alg {alg!r}": forged(header={**GOOD_HEADER, "alg": alg}) for alg in ALGORITHMS},
+    **{
+        f"claim {name} {value!r:.40}": forged(
+            claims={
+                "iss": "accounts.google.com",
+                "aud": AUDIENCE,
+                "email": EMAIL,
+                "email_verified": True,
+                "iat": 1,
+                "exp": 2**62,
+                name: value,
+            }
+        )
+        for name in ("iat", "exp", "aud", "iss")
+        for value in ODD
+    },
+    **{
+        f"JSON {text!r:.40}": forged(claims=text)
+        for text in [
+            b"",
+            b"null",
+            b"1",
+            b'"a"',
+            b"[]",
+            b"{",
+            b"\xff",
+            b"\xef\xbb\xbf{}",
+            b'{"exp": NaN}',
+            b'{"exp": Infinity}',
+            b'{"exp": ' + b"9" * 5_000 + b"}",
+            b'{"a": 1, "a": 2}',
+            b"{}" * 2,
+        ]
+    },
+    "crit": forged(header={**GOOD_HEADER, "crit": ["exp"]}),
+    "a name twice": forged(header=b'{"alg":"RS256","kid":"key-1","kid":"key-1"}'),
+    "four parts": forged() + ".x",
+    "two parts": "a.b",
+    "padded": forged() + "==",
+    "another alphabet": forged().replace("_", "/").replace("-", "+") + "/",
+    "no signature": forged().rpartition(".")[0] + ".",
+    "a good form": forged(),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_token_is_a_401_and_its_kind_is_logged_without_a_traceback(
+    guarded: InProcess, slack: SlackStandIn, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    assert push(guarded, FORGED[name]) == 401
+    assert not any(record.exc_info for record in caplog.records)
+    assert slack.messages() == []
+
+
+def test_a_flood_of_forged_tokens_is_a_line_in_the_log_each_second(
+    guarded: InProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    began = time.monotonic()
+    for _ in range(200):
+        assert push(guarded, FORGED["a good form"]) == 401
+    lines = [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+    assert len(lines) <= 3 + time.monotonic() - began

@@ -16,7 +16,7 @@ from faulty_store import FaultyStore
 from meetup_alert_webhook.service import Service
 from meetup_alert_webhook.settings import AlertWebhookSettings
 from meetup_simulator.slack_plugin import SlackStandIn
-from meetupkit.api_server import ApiServer
+from meetupkit.http.server import HttpServer
 from meetupkit.stores import open_documents
 
 TOKEN: Final = "a-bearer-token"
@@ -75,7 +75,7 @@ class InProcess(Webhook):
         settings = AlertWebhookSettings.from_environ(variables)
         self.store = FaultyStore(open_documents(settings.state))
         self.service = Service(settings, self.store, version="test")
-        self._server = ApiServer(
+        self._server = HttpServer(
             self.service.app,
             host="127.0.0.1",
             port=0,

@@ -16,8 +16,8 @@ from meetup_enricher.metrics import Metrics
 from meetup_enricher.service import Service
 from meetup_enricher.settings import EnricherSettings
 from meetup_simulator.service_process import ServiceProcess
-from meetupkit.api_server import ApiServer
-from meetupkit.ops_server import OpsPages
+from meetupkit.http.server import HttpServer
+from meetupkit.ops_pages import OpsPages
 from meetupkit.progress import Progress
 from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 
@@ -67,7 +67,7 @@ def running(tmp_path: Path, meetup: MeetupApi) -> Callable[..., Any]:
         service = Service(values, store=store, metrics=metrics, progress=progress, stopping=stopping)
         pages = OpsPages(metrics.registry, progress, health.not_ready, service.caveat)
         app = create_app(service.intakes, pages, body_seconds=body_seconds)
-        server = ApiServer(
+        server = HttpServer(
             app,
             host="127.0.0.1",
             port=0,

@@ -1,7 +1,8 @@
 import socket
 
 import requests
-from meetupkit.ops_server import OpsPages, OpsServer
+from meetupkit.http.ops_server import OpsServer
+from meetupkit.ops_pages import OpsPages
 from meetupkit.progress import Progress
 from prometheus_client import CollectorRegistry, Counter
 

@@ -2,16 +2,15 @@
 
 import logging
 import os
-import signal
 import sys
-import threading
 from importlib.metadata import version
 from typing import Final
 
 from meetupkit import logs
-from meetupkit.api_server import ApiServer
 from meetupkit.errors import StoreRefused, StoreUnavailable
+from meetupkit.http.server import HttpServer
 from meetupkit.settings import exit_with
+from meetupkit.shutdown import Shutdown
 from meetupkit.stores import open_documents
 from meetupkit.stores.documents import DocumentStore
 
@@ -22,7 +21,7 @@ from meetup_alert_webhook.settings import AlertWebhookSettings
 log = logging.getLogger(__name__)
 
 _CONNECTIONS: Final = 512
-"""A burst of Pub/Sub's pushes, far more than an alert storm needs; beyond it both senders try again."""
+"""A burst of Pub/Sub's pushes, far more than an alert storm needs; beyond it idle ones are closed for new ones."""
 _IDLE_SECONDS: Final = 65
 """Longer than Alertmanager's and a load balancer's idle connections live by default, so that they close first."""
 _DRAIN_SECONDS: Final = 15
@@ -34,13 +33,17 @@ def main() -> None:
     settings = AlertWebhookSettings.or_exit(os.environ)
     running = version("meetup-alert-webhook")
     logs.configure("meetup-alert-webhook", version=running, level=settings.log_level)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
+    with Shutdown() as shutdown:
+        in_order = _run(settings, shutdown, running)
+    sys.exit(not in_order)
+
+
+def _run(settings: AlertWebhookSettings, shutdown: Shutdown, running: str) -> bool:
+    """Until the end is asked for; false if the server ended by itself."""
     store = _open(settings.state)
     try:
         service = Service(settings, store, version=running)
-        server = ApiServer(
+        server = HttpServer(
             service.app,
             host=settings.host,
             port=settings.port,
@@ -48,6 +51,7 @@ def main() -> None:
             idle_seconds=_IDLE_SECONDS,
             drain_seconds=_DRAIN_SECONDS,
             head_seconds=settings.body_seconds,
+            on_failure=shutdown.request,
         )
     except RoutesError as error:
         exit_with(f"ALERT_WEBHOOK_ROUTES: {error}")
@@ -56,14 +60,14 @@ def main() -> None:
     service.start()
     server.start()
     log.info("listening on %s:%d", settings.host, server.port, extra={"event": "listening", "port": server.port})
-    in_order = server.serve_until(stop)
+    shutdown.wait()
     service.stopping.set()  # /readyz says so while the last requests are answered
     server.stop()
     server.join()
     service.stop()
     store.close()
     log.info("stopped", extra={"event": "stopped"})
-    sys.exit(not in_order)
+    return not server.failed
 
 
 def _open(url: str) -> DocumentStore:

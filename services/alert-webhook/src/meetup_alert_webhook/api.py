@@ -14,9 +14,11 @@ import anyio
 import anyio.to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
-from meetupkit.api_body import CutOff, TooLarge, TooSlow, read_body
-from meetupkit.api_pages import add_pages
-from meetupkit.ops_server import OpsPages
+from meetupkit.http.asgi import AsgiApp
+from meetupkit.http.body import BodyBudget, CutOff, NoRoom, TooLarge, TooSlow, held_body
+from meetupkit.http.pages import PageApp
+from meetupkit.limited_log import LimitedLog
+from meetupkit.ops_pages import OpsPages
 
 from meetup_alert_webhook import alertmanager, log_export
 from meetup_alert_webhook.alerts import Alert, Source
@@ -28,8 +30,10 @@ from meetup_alert_webhook.poison import Poison
 
 log = logging.getLogger(__name__)
 
-_AUTHORIZATION: Final = 16 * 1024
-"""Longer headers than uvicorn's own limit of a request's head would not arrive."""
+_LOG_SECONDS: Final = 1.0
+"""Between two log lines of a kind that senders cause."""
+_HELD_BODIES: Final = 16
+"""Bodies of the largest size that are held at once: an alert has a few kB, so this is thousands of alerts."""
 _RETRY_LONGEST: Final = 300.0
 """A sender that is told to wait longer would seem to have been forgotten."""
 
@@ -38,7 +42,7 @@ Handle = Callable[[bytes, Mapping[str, str]], Outcome]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request, and all of them, may take."""
+    """What one request, and all on one path, may take."""
 
     body_bytes: int
     body_seconds: float
@@ -80,91 +84,110 @@ def log_export_handler(deliver: Callable[[Alert], Outcome], metrics: Metrics) ->
     return handle
 
 
-class Desk:
-    """Takes requests in: who is it, is there room, what does it say; and turns what came of it into an answer."""
+class UnsupportedEncoding(Exception):  # noqa: N818  (named for what the body has)
+    """The body is compressed: 415."""
 
-    def __init__(self, limits: Limits, metrics: Metrics) -> None:
+
+class Path:
+    """One path: who may bring what, and how much is worked on at once. Another path's flood does not fill it."""
+
+    def __init__(self, intake: Intake, limits: Limits, metrics: Metrics, budget: BodyBudget) -> None:
+        self._intake = intake
         self._limits = limits
         self._metrics = metrics
+        self._budget = budget
         self._busy = 0
         self._threads: anyio.CapacityLimiter | None = None
+        self._log = LimitedLog(log, seconds=_LOG_SECONDS)
 
-    async def take(self, request: Request, intake: Intake) -> Response:
+    async def take(self, request: Request) -> Response:
         """The answer to one request."""
-        if self._busy >= self._limits.concurrent:
-            return self._later(intake, Later(Reason.OVERLOADED, 1.0))
-        self._busy += 1
         try:
-            return await self._take(request, intake)
+            return await self._take(request)
         except Unauthenticated as error:
-            return self._refused(intake, 401, "unauthenticated", str(error), {"WWW-Authenticate": "Bearer"})
+            return self._refused(401, "unauthenticated", str(error), {"WWW-Authenticate": "Bearer"})
         except Forbidden as error:
-            return self._refused(intake, 403, "forbidden", str(error))
+            return self._refused(403, "forbidden", str(error))
         except CannotCheck as error:
-            log.error("%s; pushes are answered 503", error, extra={"event": "credentials_unchecked"})
-            return self._later(intake, Later(Reason.CREDENTIALS_UNCHECKED, 5.0))
+            self._log.error("unchecked", "%s; pushes are answered 503", error, extra={"event": "credentials_unchecked"})
+            return self._later(Later(Reason.CREDENTIALS_UNCHECKED, 5.0))
+        except UnsupportedEncoding:
+            return self._refused(415, "encoded", "a body must come as it is, without Content-Encoding")
+        except NoRoom:
+            return self._later(Later(Reason.OVERLOADED, 1.0))
         except TooLarge:
-            return self._refused(intake, 413, "too_large", f"at most {self._limits.body_bytes} bytes are taken")
+            return self._refused(413, "too_large", f"at most {self._limits.body_bytes} bytes are taken")
         except (TooSlow, CutOff):
-            return self._refused(intake, 408, "too_slow", "the body did not arrive in time")
+            return self._refused(408, "too_slow", "the body did not arrive in time")
         except Poison as error:
-            return self._poison(intake, error)
-        finally:
-            self._busy -= 1
+            return self._poison(error)
 
-    async def _take(self, request: Request, intake: Intake) -> Response:
-        header = request.headers.get("authorization", "")[:_AUTHORIZATION]
-        await self._in_thread(lambda: intake.check(header))
-        body = await read_body(request, limit=self._limits.body_bytes, seconds=self._limits.body_seconds)
-        outcome = await self._in_thread(lambda: intake.handle(body, request.headers))
+    async def _take(self, request: Request) -> Response:
+        await self._intake.check(request.headers.get("authorization", ""))
+        if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            raise UnsupportedEncoding
+        async with held_body(
+            request, limit=self._limits.body_bytes, seconds=self._limits.body_seconds, budget=self._budget
+        ) as body:
+            if self._busy >= self._limits.concurrent:
+                raise NoRoom
+            self._busy += 1
+            try:
+                outcome = await self._in_thread(lambda: self._intake.handle(body, request.headers))
+            finally:
+                self._busy -= 1
         if isinstance(outcome, Later):
-            return self._later(intake, outcome, counted=True)
+            return self._later(outcome, counted=True)
         return JSONResponse({"outcome": type(outcome).__name__.lower()})
 
-    async def _in_thread(self, call: Callable[[], Any]) -> Any:
+    async def _in_thread(self, call: Callable[[], Outcome]) -> Outcome:
         if self._threads is None:  # made here because it belongs to the running event loop
             self._threads = anyio.CapacityLimiter(self._limits.concurrent)
         return await anyio.to_thread.run_sync(call, limiter=self._threads)
 
-    def _later(self, intake: Intake, later: Later, *, counted: bool = False) -> Response:
+    def _later(self, later: Later, *, counted: bool = False) -> Response:
         if not counted:
-            self._metrics.deferred.labels(intake.source, later.reason).inc()
+            self._metrics.deferred.labels(self._intake.source, later.reason).inc()
         seconds = max(1, math.ceil(min(later.seconds, _RETRY_LONGEST)))
         return JSONResponse({"error": str(later.reason)}, 503, {"Retry-After": str(seconds)})
 
-    def _refused(
-        self, intake: Intake, status: int, reason: str, why: str, headers: Mapping[str, str] | None = None
-    ) -> Response:
-        self._metrics.refused.labels(intake.source, reason).inc()
-        log.warning("a request was refused: %s", why, extra={"event": "refused", "source": intake.source})
+    def _refused(self, status: int, reason: str, why: str, headers: Mapping[str, str] | None = None) -> Response:
+        source = self._intake.source
+        self._metrics.refused.labels(source, reason).inc()
+        self._log.warning(
+            reason, "a request was refused: %s", why, extra={"event": "refused", "source": source, "reason": reason}
+        )
         # What is unread of the body is not worth reading, and a slow sender is to be rid of.
         return JSONResponse({"error": why}, status, {"Connection": "close", **(headers or {})})
 
-    def _poison(self, intake: Intake, error: Poison) -> Response:
-        self._metrics.poison.labels(intake.source).inc()
-        log.error(
+    def _poison(self, error: Poison) -> Response:
+        source = self._intake.source
+        self._metrics.poison.labels(source).inc()
+        self._log.error(
+            "poison",
             "a body of %s was acknowledged, but cannot be read: %s",
-            intake.source,
+            source,
             error,
-            extra={"event": "poison", "source": intake.source},
+            extra={"event": "poison", "source": source},
         )
         return JSONResponse({"outcome": "poison", "error": str(error)})
 
 
-def build(intakes: Mapping[str, Intake], desk: Desk, pages: OpsPages) -> FastAPI:
+def build(intakes: Mapping[str, Intake], limits: Limits, metrics: Metrics, pages: OpsPages) -> AsgiApp:
     """The application: each intake at its path, and the operational pages."""
-    app = FastAPI(title="Alert webhook", docs_url=None, redoc_url=None)
+    # A redirect of a trailing slash would send the sender, with its token, wherever its Host header says.
+    app = FastAPI(title="Alert webhook", docs_url=None, redoc_url=None, redirect_slashes=False)
+    budget = BodyBudget(_HELD_BODIES * limits.body_bytes)
     for path, intake in intakes.items():
         app.post(path, name=intake.source, responses=_ANSWERS, openapi_extra=_body_of(intake.source))(
-            _endpoint(intake, desk)
+            _endpoint(Path(intake, limits, metrics, budget))
         )
-    add_pages(app, pages)
-    return app
+    return PageApp(pages, app)
 
 
-def _endpoint(intake: Intake, desk: Desk) -> Callable[[Request], Any]:
+def _endpoint(path: Path) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
-        return await desk.take(request, intake)
+        return await path.take(request)
 
     return endpoint
 
@@ -175,6 +198,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     403: {"description": "Good credentials of somebody else, or a path that is closed"},
     408: {"description": "The body did not arrive in time"},
     413: {"description": "The body is too large"},
+    415: {"description": "The body is compressed"},
     503: {"description": "Nobody has it: bring it again after Retry-After seconds"},
 }
 

@@ -3,38 +3,37 @@
 import base64
 import binascii
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 
-class Unauthenticated(Exception):  # noqa: N818
+class Unauthenticated(Exception):  # noqa: N818  (named for who it is)
     """Nobody we know: 401."""
 
 
-class Forbidden(Exception):  # noqa: N818
+class Forbidden(Exception):  # noqa: N818  (named for who it is)
     """Somebody we know, who may not do this: 403."""
 
 
-class CannotCheck(Exception):  # noqa: N818
+class CannotCheck(Exception):  # noqa: N818  (named for what happened)
     """Whether it is somebody we know cannot be told now: 503, so that the sender tries again."""
 
 
-Check = Callable[[str], None]
-"""Given the ``Authorization`` header, returns, or raises one of the above."""
+Check = Callable[[str], Awaitable[None]]
+"""Given the ``Authorization`` header, returns, or raises one of the above. Runs in the event loop: never blocks."""
 
 
 class BearerTokens(Protocol):
     """Checks tokens that a signer made."""
 
-    def check(self, token: str) -> None: ...
+    async def check(self, token: str) -> None: ...
 
 
 def shared_secret(*, token: str | None, user: str, password: str | None) -> Check:
     """Bearer token or basic auth, each where it is set; compared in constant time."""
-    accepted = [f"Bearer {token}"] if token else []
 
-    def check(header: str) -> None:
-        if any(_equal(header, one) for one in accepted):
+    async def check(header: str) -> None:
+        if token and _equal(_after("bearer", header), token):
             return
         if password is not None and _equal(_basic(header), f"{user}:{password}"):
             return
@@ -46,30 +45,33 @@ def shared_secret(*, token: str | None, user: str, password: str | None) -> Chec
 def signed_by(tokens: BearerTokens) -> Check:
     """A bearer token that ``tokens`` finds good."""
 
-    def check(header: str) -> None:
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() != "bearer" or not token:
+    async def check(header: str) -> None:
+        token = _after("bearer", header)
+        if not token:
             raise Unauthenticated("a bearer token is missing")
-        tokens.check(token.strip())
+        await tokens.check(token)
 
     return check
 
 
-def nobody(_header: str) -> None:
+async def nobody(_header: str) -> None:
     """For a path that has no credentials set."""
     raise Forbidden("this path is closed: no credentials are set for it")
 
 
-def anybody(_header: str) -> None:
+async def anybody(_header: str) -> None:
     """For emulators, which bring no token."""
 
 
+def _after(scheme: str, header: str) -> str:
+    """What follows the scheme, which is told in any case (RFC 9110, section 11.1); empty for another scheme."""
+    given, _, rest = header.partition(" ")
+    return rest.strip() if given.lower() == scheme else ""
+
+
 def _basic(header: str) -> str:
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        return ""
     try:
-        return base64.b64decode(encoded.strip(), validate=True).decode()
+        return base64.b64decode(_after("basic", header), validate=True).decode()
     except (binascii.Error, ValueError):
         return ""
 

@@ -29,7 +29,7 @@ class Metrics:
         self.duplicates = counter("duplicates_total", "Notifications that were sent or queued before", "source")
         self.queued = counter("queued_total", "Notifications durably joined to a digest", "source")
         self.deferred = counter("deferred_total", "Notifications answered 503", "source", "reason")
-        self.refused = counter("refused_total", "Requests answered 401, 403, 408 or 413", "source", "reason")
+        self.refused = counter("refused_total", "Requests answered 401, 403, 408, 413 or 415", "source", "reason")
         self.poison = counter("poison_total", "Bodies acknowledged although they could not be read", "source")
         self.digests = counter("digests_sent_total", "Digests Slack took")
         self.digested = counter("digested_total", "Notifications in the digests Slack took")

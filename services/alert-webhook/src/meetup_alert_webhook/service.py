@@ -9,8 +9,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Final
 
-from fastapi import FastAPI
-from meetupkit.ops_server import OpsPages
+from meetupkit.http.asgi import AsgiApp
+from meetupkit.ops_pages import OpsPages
 from meetupkit.progress import Progress
 from meetupkit.stores.documents import DocumentStore
 from prometheus_client import CollectorRegistry
@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from meetup_alert_webhook import api, credentials
 from meetup_alert_webhook.alerts import Source
+from meetup_alert_webhook.certificates import Certificates
 from meetup_alert_webhook.courier import Courier
 from meetup_alert_webhook.credentials import Check
 from meetup_alert_webhook.deduplication import Claims
@@ -26,7 +27,7 @@ from meetup_alert_webhook.digester import Digester
 from meetup_alert_webhook.heartbeat import BeatRecord, Heartbeat
 from meetup_alert_webhook.memory import LocalMemory
 from meetup_alert_webhook.metrics import Metrics
-from meetup_alert_webhook.oidc import Certificates, PushTokens
+from meetup_alert_webhook.oidc import PushTokens
 from meetup_alert_webhook.outbox import Outbox
 from meetup_alert_webhook.pacing import Pace
 from meetup_alert_webhook.routes import Routes, read_routes
@@ -129,7 +130,7 @@ class Service:
             return "the service is stopping"
         return self._courier.refusal
 
-    def _app(self) -> FastAPI:
+    def _app(self) -> AsgiApp:
         settings = self._settings
         limits = api.Limits(settings.body_limit_bytes, settings.body_seconds, settings.concurrent_requests)
         take_group = api.alertmanager_handler(
@@ -143,7 +144,7 @@ class Service:
                 api.log_export_handler(self._delivery.deliver, self.metrics),
             ),
         }
-        return api.build(intakes, api.Desk(limits, self.metrics), self._pages)
+        return api.build(intakes, limits, self.metrics, self._pages)
 
 
 def routes_of(settings: AlertWebhookSettings) -> Routes:

@@ -69,7 +69,7 @@ class AlertWebhookSettings(Settings, prefix="ALERT_WEBHOOK_"):
     )
     body_seconds: Seconds = Field(10, description="A sender that needs longer for its headers or its body is cut off.")
     concurrent_requests: int = Field(
-        64, ge=1, le=1024, description="Alerts worked on at once; more are answered 503 at once."
+        64, ge=1, le=1024, description="Alerts worked on at once on each path; more are answered 503 at once."
     )
     slack_timeout_seconds: Seconds = Field(5, description="Longest wait for one answer of Slack.")
     seconds_per_message: float = Field(

@@ -2,19 +2,17 @@
 
 import logging
 import os
-import signal
 import sys
-import threading
 import time
-from types import FrameType
 from typing import Final
 
 from meetupkit import logs
-from meetupkit.api_server import ApiServer
 from meetupkit.errors import MeetupError, StoreRefused, StoreUnavailable
-from meetupkit.ops_server import OpsPages
+from meetupkit.http.server import HttpServer
+from meetupkit.ops_pages import OpsPages
 from meetupkit.progress import Progress
 from meetupkit.settings import exit_with
+from meetupkit.shutdown import Shutdown
 from meetupkit.stores import open_documents
 from meetupkit.stores.documents import DocumentStore
 
@@ -41,29 +39,28 @@ def main() -> None:
     """Run until SIGTERM or SIGINT."""
     settings = EnricherSettings.or_exit(os.environ)
     logs.configure("meetup-enricher", version=__version__, level=settings.log_level)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells of its start and end, and so do we
-    stopping = threading.Event()
+    with Shutdown() as shutdown:
+        in_order = _run(settings, shutdown)
+    sys.exit(not in_order)
 
-    def stop(_signum: int, _frame: FrameType | None) -> None:
-        stopping.set()
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-
+def _run(settings: EnricherSettings, shutdown: Shutdown) -> bool:
+    """Until the end is asked for; false if the server ended by itself."""
     metrics = Metrics()
     health = Health(metrics)
     store = _open(settings.documents, health)
     progress = Progress()
-    service = Service(settings, store=store, metrics=metrics, progress=progress, stopping=stopping)
+    service = Service(settings, store=store, metrics=metrics, progress=progress, stopping=shutdown.requested)
     pages = OpsPages(metrics.registry, progress, health.not_ready, service.caveat)
     try:
-        server = ApiServer(
+        server = HttpServer(
             create_app(service.intakes, pages),
             host=settings.host,
             port=settings.port,
             connections=_CONNECTIONS,
             idle_seconds=_IDLE_SECONDS,
             drain_seconds=_DRAIN_SECONDS,
+            on_failure=shutdown.request,
         )
     except OSError as error:
         exit_with(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}")
@@ -75,8 +72,7 @@ def main() -> None:
         server.port,
         extra={"event": "listening", "host": settings.host, "port": server.port},
     )
-    in_order = server.serve_until(stopping)
-    stopping.set()
+    shutdown.wait()
     log.info("stopping", extra={"event": "stopping"})
     health.stop()
     server.stop()
@@ -85,7 +81,7 @@ def main() -> None:
     service.stop(until - time.monotonic())
     store.close()
     log.info("stopped", extra={"event": "stopped", **metrics.totals()})
-    sys.exit(not in_order)
+    return not server.failed
 
 
 def _open(url: str, health: Health) -> DocumentStore:

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Final
 from fastapi import FastAPI, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from meetupkit.api_pages import add_pages
 from meetupkit.errors import StoreRefused, StoreUnavailable
-from meetupkit.ops_server import OpsPages
+from meetupkit.http.asgi import AsgiApp
+from meetupkit.http.pages import PageApp
+from meetupkit.ops_pages import OpsPages
 from starlette.concurrency import run_in_threadpool
 
 from meetup_enricher import __version__
@@ -45,7 +46,7 @@ _UNAVAILABLE: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def create_app(intakes: Mapping[str, Intake], pages: OpsPages, *, body_seconds: float = BODY_SECONDS) -> FastAPI:
+def create_app(intakes: Mapping[str, Intake], pages: OpsPages, *, body_seconds: float = BODY_SECONDS) -> AsgiApp:
     """The application; ``intakes`` by the name of their kind, ``pages`` on the same port."""
     app = FastAPI(
         title="Meetup enricher",
@@ -53,14 +54,14 @@ def create_app(intakes: Mapping[str, Intake], pages: OpsPages, *, body_seconds: 
         summary="Fetches member and group profiles, each id once, and stores them.",
         docs_url=None,  # these pages load scripts from elsewhere; /openapi.json is all that tools need
         redoc_url=None,
+        redirect_slashes=False,  # it would send the sender, with its ids, wherever its Host header says
     )
     _add_errors(app)
     _add_enrichments(app, intakes, body_seconds)
     for intake in intakes.values():
         _add_profiles(app, intake)
     _add_queue(app, intakes)
-    add_pages(app, pages)
-    return app
+    return PageApp(pages, app)
 
 
 def _add_enrichments(app: FastAPI, intakes: Mapping[str, Intake], body_seconds: float) -> None:

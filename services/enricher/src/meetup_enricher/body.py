@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from meetupkit.api_body import CutOff, TooLarge, TooSlow, read_body
+from meetupkit.http.body import CutOff, TooLarge, TooSlow, read_body
 from pydantic_core import from_json
 from starlette.requests import Request
 

@@ -13,7 +13,8 @@ from typing import Final
 
 import kopf
 from meetupkit import logs
-from meetupkit.ops_server import OpsPages, OpsServer
+from meetupkit.http.ops_server import OpsServer
+from meetupkit.ops_pages import OpsPages
 from meetupkit.progress import Progress
 
 from meetup_feed_operator import kopf_logs

@@ -36,11 +36,26 @@ class LimitedLog:
         """Log at WARNING, unless ``kind`` was logged within the last minute; then only count it."""
         self.line(logging.WARNING, kind, message, *args, extra=extra)
 
-    def error(self, kind: str, message: str, *args: object, extra: dict[str, Any] | None = None) -> None:
-        """The same at ERROR."""
-        self.line(logging.ERROR, kind, message, *args, extra=extra)
+    def error(
+        self,
+        kind: str,
+        message: str,
+        *args: object,
+        extra: dict[str, Any] | None = None,
+        exc_info: BaseException | None = None,
+    ) -> None:
+        """The same at ERROR; with the traceback of ``exc_info``, if given."""
+        self.line(logging.ERROR, kind, message, *args, extra=extra, exc_info=exc_info)
 
-    def line(self, level: int, kind: str, message: str, *args: object, extra: dict[str, Any] | None = None) -> None:
+    def line(
+        self,
+        level: int,
+        kind: str,
+        message: str,
+        *args: object,
+        extra: dict[str, Any] | None = None,
+        exc_info: BaseException | None = None,
+    ) -> None:
         """The same at ``level``. Its text and ``repeated`` tell how many were held back before it."""
         held_back = self._turn(kind)
         if held_back is None:
@@ -48,7 +63,7 @@ class LimitedLog:
         if held_back:
             message, args = f"{message} (and %d more since the last such line)", (*args, held_back)
             extra = {**(extra or {}), "repeated": held_back}
-        self._log.log(level, message, *args, extra=extra, stacklevel=3)
+        self._log.log(level, message, *args, extra=extra, exc_info=exc_info, stacklevel=3)
 
     def _turn(self, kind: str) -> int | None:
         """How many were held back before this one, which is to be logged; ``None``: it is held back itself."""

@@ -11,7 +11,8 @@ from importlib.metadata import version
 
 from meetupkit import logs
 from meetupkit.errors import MeetupError, PermanentError, TransientError
-from meetupkit.ops_server import OpsPages, OpsServer
+from meetupkit.http.ops_server import OpsServer
+from meetupkit.ops_pages import OpsPages
 from meetupkit.progress import Progress
 from meetupkit.settings import exit_with
 from meetupkit.stores import open_objects
