@@ -41,7 +41,7 @@ def test_every_metric_is_in_the_readme_as_it_is() -> None:
 
 def test_every_answer_code_is_explained() -> None:
     assert {row[0] for row in rows("| Answer | When | What its sender does |")} == {
-        "200", "401", "403", "408", "413", "503",
+        "200", "400", "401", "403", "408", "413", "415", "503",
     }  # fmt: skip
 
 

@@ -194,6 +194,7 @@ def _endpoint(path: Path) -> Callable[[Request], Any]:
 
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "Slack has it, or has had it, or the outbox has it; or nobody could ever read it"},
+    400: {"description": "Not plain HTTP, or what two readers could read differently"},
     401: {"description": "No credentials, or wrong ones"},
     403: {"description": "Good credentials of somebody else, or a path that is closed"},
     408: {"description": "The body did not arrive in time"},

@@ -37,12 +37,19 @@ ACCEPTING: Final = 16
 leaves its own behind. Later ones are told to come back, so that a store that hangs takes no more threads."""
 
 ProfileId = Annotated[int, Path(alias="id", ge=1, le=MAX_ID)]
+_ANY: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"description": "Not plain HTTP, or cut off.", "model": Problem},
+    414: {"description": "The path and query are too long.", "model": Problem},
+    431: {"description": "The head is too large.", "model": Problem},
+}
+"""Answered by the server, before anybody is asked."""
 _UNAVAILABLE: Final[dict[int | str, dict[str, Any]]] = {
+    **_ANY,
     503: {
         "model": Problem,
         "description": "The document store does not answer; nothing is lost by asking again.",
         "headers": {"Retry-After": {"schema": {"type": "integer"}}},
-    }
+    },
 }
 
 

@@ -1,6 +1,7 @@
 """One connection of a server: heads, bodies and answers, each with a time by which it must be done."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -262,9 +263,9 @@ class HttpConnection(asyncio.Protocol):
             refusal.why,
             extra={"event": "http_refused", "status": refusal.status},
         )
-        body = f"{refusal.why}\n".encode()
+        body = json.dumps({"detail": [refusal.why]}).encode()
         self.write(
-            b"HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\nConnection: close\r\n\r\n"
             % (refusal.status, reason_of(refusal.status), len(body))
             + body
