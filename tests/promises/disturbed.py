@@ -29,7 +29,7 @@ NAME: Final = "upstream.invalid"
 ENRICHER_SETTINGS: Final[Mapping[str, str]] = {
     "ENRICHER_CALL_SECONDS": "3",
     "ENRICHER_LEASE_SECONDS": "5",
-    "ENRICHER_REFUSED_SECONDS": "1",
+    "ENRICHER_REFUSED_SECONDS": "0.5",
 }
 STREAM_SETTINGS: Final[Mapping[str, str]] = {"STREAM_READ_TIMEOUT_SECONDS": "3"}
 """Timeouts that are settings are as long as an outage; those that are constants of the code are what they are."""

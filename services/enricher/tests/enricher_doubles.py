@@ -134,9 +134,9 @@ class Running:
     health: Health
     store: SqliteDocuments
 
-    def post(self, **ids: list[int]) -> dict[str, Any]:
+    def post(self, **body: list[int] | str) -> dict[str, Any]:
         """What is answered to accepted ids, by kind."""
-        answer = requests.post(f"{self.url}/v1/enrichments", json=ids, timeout=30)
+        answer = requests.post(f"{self.url}/v1/enrichments", json=body, timeout=30)
         assert answer.status_code == 202, answer.text
         return dict(answer.json())
 

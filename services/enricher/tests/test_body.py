@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meetup_enricher.body import MAX_IDS, BadRequest, read_ids
+from meetup_enricher.body import MAX_IDS, BadRequest, read_asked, read_ids
 from meetup_enricher.kinds import MAX_ID
 
 ids = st.lists(st.integers(1, MAX_ID), max_size=20)
@@ -25,6 +25,28 @@ def test_ids_come_through_as_they_were_sent(members: list[int], groups: list[int
 
 def test_a_kind_that_is_left_out_has_no_ids() -> None:
     assert read_ids(b'{"groups":[1]}') == {"members": [], "groups": [1]}
+
+
+@pytest.mark.parametrize("name", ["", "rsvps", "open_events", "check-ins", "0", "-", "a" * 63])
+def test_a_client_says_who_it_is(name: str) -> None:
+    assert read_asked(json.dumps({"members": [1], "client": name}).encode()).client == name
+    assert read_asked(b'{"members":[1]}').client == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a" * 64, "Rsvps", "a b", "a\n", "\n", "é", "a.b", "a/b", "\u202e", "\x1b[31m", None, 5, True, [], {}, ["a"]],
+)
+def test_a_name_that_no_feed_can_have_is_refused_in_words(name: object) -> None:
+    refused = refusal(json.dumps({"members": [1], "client": name}))
+    assert (refused.status, refused.mistakes) == (
+        422,
+        ("client: must be at most 63 of the characters a-z, 0-9, _ and -",),
+    )
+
+
+def test_a_client_alone_asks_for_nothing_and_is_refused() -> None:
+    assert refusal('{"client":"rsvps"}').mistakes == ("one of members and groups is required",)
 
 
 @pytest.mark.parametrize(

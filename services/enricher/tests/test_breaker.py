@@ -1,7 +1,7 @@
 """The breaker, with the clock as an argument."""
 
 import pytest
-from meetup_enricher.breaker import FIRST_SECONDS, Breaker, State
+from meetup_enricher.breaker import FIRST_SECONDS, REFUSALS, REFUSED_SHARE, Breaker, State
 
 
 @pytest.fixture
@@ -73,24 +73,75 @@ def test_pauses_begin_short_again_after_a_success(breaker: Breaker) -> None:
     assert opened(breaker, 100).wait(100) == FIRST_SECONDS
 
 
-def test_a_refusal_opens_it_at_once_and_for_long(breaker: Breaker) -> None:
-    breaker.refused(0, "bad key")
-    assert (breaker.state, breaker.wait(0), breaker.refusal) == (State.OPEN, 300, "bad key")
+def refuse(breaker: Breaker, now: float = 0.0, why: str = "bad key") -> float:
+    """Refused at each try until that is believed; returns the time of the last."""
+    while breaker.refusal is None:
+        breaker.refused(now, why)
+        if breaker.refusal is None:
+            now += breaker.wait(now)
+            breaker.entered()
+    return now
+
+
+def test_one_refusal_is_tried_again_soon(breaker: Breaker) -> None:
+    breaker.refused(0, "forbidden")
+    assert (breaker.state, breaker.wait(0), breaker.refusal) == (State.OPEN, FIRST_SECONDS, None)
+
+
+@pytest.mark.parametrize("status", range(REFUSALS + 10))
+def test_refusals_at_the_same_time_are_one(breaker: Breaker, status: int) -> None:
+    for _ in range(status + 1):
+        breaker.refused(0, "forbidden")
+    assert breaker.refusal is None
+
+
+def test_refusals_in_a_row_over_some_time_are_believed_and_the_api_is_left_alone_for_long(breaker: Breaker) -> None:
+    now = refuse(breaker)
+    assert 300 * REFUSED_SHARE <= now < 60
+    assert (breaker.state, breaker.wait(now), breaker.refusal) == (State.OPEN, 300, "bad key")
+
+
+def test_an_answer_with_profiles_between_two_refusals_starts_the_count_anew(breaker: Breaker) -> None:
+    now = 0.0
+    for _ in range(20):
+        breaker.refused(now, "forbidden")
+        now += breaker.wait(now)
+        breaker.entered()
+        breaker.refused(now, "forbidden")
+        now += breaker.wait(now)
+        breaker.entered()
+        breaker.succeeded()
+    assert breaker.refusal is None
+
+
+@pytest.mark.parametrize("asked", [0, 0.5, 3, 59, 3600])
+def test_a_refusal_that_asks_for_a_pause_gets_it(breaker: Breaker, asked: float) -> None:
+    breaker.refused(0, "forbidden", asked)
+    assert breaker.wait(0) == max(asked, FIRST_SECONDS)
 
 
 def test_a_late_failure_does_not_shorten_the_pause_of_a_refusal(breaker: Breaker) -> None:
-    breaker.refused(0, "bad key")
-    opened(breaker, 1)
-    assert breaker.wait(1) == 299
+    now = refuse(breaker)
+    opened(breaker, now + 1)
+    assert breaker.wait(now + 1) == 299
 
 
 def test_a_refusal_stands_until_profiles_are_answered(breaker: Breaker) -> None:
-    breaker.refused(0, "bad key")
+    refuse(breaker)
     breaker.entered()
     breaker.answered()
     assert breaker.refusal == "bad key"
     breaker.succeeded()
     assert breaker.refusal is None
+
+
+def test_a_refusal_that_lasts_is_tried_once_in_the_long_pause(breaker: Breaker) -> None:
+    now = refuse(breaker)
+    for _ in range(5):
+        now += breaker.wait(now)
+        breaker.entered()
+        breaker.refused(now, "bad key")
+        assert breaker.wait(now) == 300
 
 
 def test_a_year_of_failures_does_not_overflow(breaker: Breaker) -> None:

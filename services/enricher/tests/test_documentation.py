@@ -51,7 +51,31 @@ def test_the_key_is_in_no_representation_of_the_settings() -> None:
     ("changed", "mistake"),
     [
         ({"ENRICHER_API_URL": "ftp://x"}, "ENRICHER_API_URL"),
-        ({"ENRICHER_API_URL": "https://x/?key=1"}, "no user, query"),
+        ({"ENRICHER_API_URL": "https://x/?key=1"}, "ENRICHER_API_URL: must have no query"),
+        *(
+            ({"ENRICHER_API_URL": url}, "ENRICHER_API_URL")
+            for url in (
+                *("https://key@x", "https://u:PW@x", "https://u:p@@x", "https://@x", "https://:@x", "//x", "x"),
+                *(
+                    "https://",
+                    "https://x:0",
+                    "https://x:65536",
+                    "https://x:",
+                    "https://x:y",
+                    "https://...",
+                    "https://a..b",
+                ),
+                *(
+                    "https://x/#y",
+                    "https://x/ y",
+                    "https://x/\n",
+                    "https://x\\y",
+                    "https://-x-",
+                    "https://" + "a" * 300,
+                ),
+                *("https://\u202ex", "https://x/\x1b[31m", "https://[::1", "https://?", "https://x/" + "y" * 3000),
+            )
+        ),
         ({"ENRICHER_API_KEY": "a\nb"}, "ENRICHER_API_KEY"),
         ({"ENRICHER_MEMBERS_COLLECTION": "a/b"}, "ENRICHER_MEMBERS_COLLECTION"),
         ({"ENRICHER_GROUPS_COLLECTION": "members"}, "must differ"),

@@ -1,14 +1,11 @@
 """The pacer, with the clock as an argument."""
 
 import random
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meetup_enricher.pace import LONGEST_SECONDS, REPEATED_SECONDS, Budget, Pacer, read_budget, read_retry_after
-
-NOW = datetime(2018, 5, 20, 12, tzinfo=UTC)
+from meetup_enricher.pace import LONGEST_SECONDS, REPEATED_SECONDS, Budget, Pacer, read_budget
 
 
 def call(pacer: Pacer, now: float, budget: Budget | None) -> None:
@@ -98,26 +95,6 @@ def test_a_success_ends_the_doubling() -> None:
 
 def test_more_throttling_than_allowed_waits_at_least_a_minute() -> None:
     assert Pacer().throttled(0, retry_after=None, repeatedly=True) == REPEATED_SECONDS
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("5", 5),
-        ("0", 0),
-        ("2.5", 2.5),
-        ("Sun, 20 May 2018 12:00:30 GMT", 30),
-        ("Sun, 20 May 2018 11:00:00 GMT", 0),
-        ("99999999999", LONGEST_SECONDS),
-        ("nan", None),
-        ("-3", None),
-        ("soon", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_a_retry_after_is_seconds_or_a_date_or_nothing(text: str | None, seconds: float | None) -> None:
-    assert read_retry_after(text, NOW) == seconds
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,15 @@
 """One call of the API over real HTTP, and the key in nothing it leaves behind."""
 
+import contextlib
 import logging
 import socket
+import threading
+import time
 import traceback
+import tracemalloc
+import zlib
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 from meetup_enricher.answers import AnswerTooLarge
@@ -70,7 +76,7 @@ def test_an_answer_that_is_cut_off_is_tried_again(bench: Bench, meetup: MeetupAp
 def test_an_answer_that_drips_is_given_up_in_time(meetup: MeetupApi) -> None:
     bench = Bench(meetup.url, seconds=0.5)
     meetup.replies = [Reply(200, b" " * 100_000, drip=0.05)]
-    with pytest.raises(UpstreamUnavailable, match="in time"):
+    with pytest.raises(UpstreamUnavailable, match=r"no whole answer within 0\.5 s"):
         bench.api.page(MEMBERS, [1], 0)
 
 
@@ -94,6 +100,98 @@ def test_nobody_listening_is_tried_again() -> None:
         port = server.getsockname()[1]
     with pytest.raises(UpstreamUnavailable, match="ConnectionRefusedError"):
         Bench(f"http://127.0.0.1:{port}").api.page(MEMBERS, [1], 0)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        ("http://internal.example/2/members?member_id=1&key=" + KEY, "http://internal.example/2/members?member_id="),
+        ("http://user:PW@internal.example/", "http://internal.example/"),
+        (f"http://internal.example/{KEY}/x", "http://internal.example/[redacted]/x"),
+        ("/2/members/", "/2/members/"),
+        ("//other.example", "//other.example"),
+        ("http://169.254.169.254/computeMetadata/v1/", "http://169.254.169.254/computeMetadata/v1/"),
+        ("file:///etc/passwd", "file:///etc/passwd"),
+        ("http://x/" + "y" * 5000, "http://x/yyy"),
+        ("http://x/\x1b[31mred", "http://x/red"),
+        ("http://[::1", "http:"),
+    ],
+)
+def test_a_redirect_is_not_followed_and_its_target_is_named_with_the_setting_to_change(
+    meetup: MeetupApi, status: int, target: str, shown: str
+) -> None:
+    bench = Bench(meetup.url, seconds=5)
+    meetup.replies = [Reply(status, b"x" * 100, {"Location": target}, promised=1 << 40)]
+    with pytest.raises(UpstreamRefused) as raised:
+        bench.api.page(MEMBERS, [1], 0)
+    said = str(raised.value)
+    assert shown in said
+    assert "set ENRICHER_API_URL" in said
+    assert KEY not in said
+    assert "PW" not in said
+    assert said.isprintable()
+    assert len(said) < 400
+    assert bench.calls("3xx") == 1
+    bench.api.close()
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "x-gzip"])
+def test_a_body_that_unpacks_without_end_costs_no_more_than_an_answer_may(meetup: MeetupApi, coding: str) -> None:
+    bench = Bench(meetup.url)
+    packer = zlib.compressobj(9, wbits=31 if "gzip" in coding else 15)
+    block = b" " * (1 << 20)
+    bomb = b"".join(packer.compress(block) for _ in range(512)) + packer.flush()
+    meetup.replies = [Reply(200, bomb, {"Content-Encoding": coding})]
+    tracemalloc.start()
+    with pytest.raises(AnswerTooLarge):
+        bench.api.page(MEMBERS, [1], 0)
+    assert tracemalloc.get_traced_memory()[1] < 2 * MAX_ANSWER_BYTES
+    tracemalloc.stop()
+    bench.api.close()
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, br", "\x1b[31m", "x" * 1000])
+def test_a_coding_that_was_not_asked_for_is_no_answer(meetup: MeetupApi, coding: str) -> None:
+    bench = Bench(meetup.url)
+    meetup.replies = [Reply(200, b'{"results":[],"meta":{}}', {"Content-Encoding": coding})]
+    with pytest.raises(UpstreamUnavailable) as raised:
+        bench.api.page(MEMBERS, [1], 0)
+    assert str(raised.value).isprintable()
+    assert len(str(raised.value)) < 200
+    bench.api.close()
+
+
+HEADS: Final = {
+    "a status line without end": b"HTTP/1.1 200 " + b"O" * 10,
+    "headers without end": b"HTTP/1.1 200 OK\r\nX-A: 1\r\n",
+    "100 Continue without end": b"HTTP/1.1 100 Continue\r\n\r\n",
+    "a chunk without end": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n \r\n",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_server_that_drips_is_given_up_in_time(name: str) -> None:
+    ended = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            while not ended.wait(0.05):
+                connection.sendall(HEADS[name] or b"")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,), daemon=True)
+        thread.start()
+        bench = Bench(f"http://127.0.0.1:{server.getsockname()[1]}", seconds=0.6)
+        began = time.monotonic()
+        with pytest.raises(UpstreamUnavailable):
+            bench.api.page(MEMBERS, [1], 0)
+        assert time.monotonic() - began < 20
+        ended.set()
+        thread.join(10)
+        bench.api.close()
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_a_refused_key_keeps_ids_queued_says_so_once_and_is_left_alone(
     running: Run, meetup: MeetupApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     meetup.override = lambda call: Reply(401, b'{"code":"not_authorized"}')
-    with running() as api:
+    with running(refused_seconds="10") as api:
         api.post(members=[1], groups=[2])
         until(lambda: "refuses" in api.get("/readyz").text, "the reason")
         text = api.get("/readyz").text
@@ -109,9 +109,32 @@ def test_a_refused_key_keeps_ids_queued_says_so_once_and_is_left_alone(
         assert api.value("meetup_enricher_breaker_state", state="open") == 1
         assert (api.store.count("members_queue"), api.store.count("members_missing")) == (2, 0)
         assert api.get("/livez").status_code == 200
-    assert len(meetup.calls) <= 2
+    assert len(meetup.calls) <= 6
     errors = [record for record in caplog.records if record.levelname == "ERROR"]
     assert [vars(record)["event"] for record in errors] == ["api_refused"]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 302])
+def test_one_passing_refusal_costs_a_second_and_no_error(
+    running: Run, meetup: MeetupApi, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    meetup.replies = [Reply(status, b"", {"Location": "http://127.0.0.1:9/"} if status == 302 else {})]
+    with running() as api:
+        api.post(members=[1, 2])
+        api.await_empty(20)
+        assert api.store.count("members") == 2
+        assert api.value("meetup_enricher_api_refused") == 0
+    assert len(meetup.calls) == 2
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_a_refusal_that_asks_for_a_pause_is_not_tried_again_before(running: Run, meetup: MeetupApi) -> None:
+    meetup.replies = [Reply(403, b"", {"Retry-After": "3"})]
+    with running() as api:
+        api.post(members=[1])
+        api.await_empty(30)
+    first, second = (call.at for call in meetup.calls)
+    assert second - first >= 3
 
 
 def test_a_key_that_is_accepted_again_ends_the_refusal(running: Run, meetup: MeetupApi) -> None:
@@ -176,6 +199,23 @@ def test_new_ids_are_looked_up_before_refreshes(running: Run, meetup: MeetupApi)
         held.set()
         api.await_empty()
     assert set(range(2001, 2101)) <= set(meetup.calls[2].ids)
+
+
+def test_a_few_ids_of_one_client_do_not_wait_behind_the_backlog_of_another(running: Run, meetup: MeetupApi) -> None:
+    held = threading.Event()
+
+    def hold(call: Call) -> Reply | None:
+        held.wait(30)
+        return None
+
+    meetup.override = hold
+    with running() as api:
+        api.post(members=list(range(1, 5001)), client="backfill")
+        until(lambda: meetup.calls, "a call under way")
+        api.post(members=[10_001, 10_002], client="rsvps")
+        held.set()
+        until(lambda: api.store.count("members") >= 600, "three batches")
+    assert {10_001, 10_002} <= {each for call in meetup.calls[:3] for each in call.ids}
 
 
 def test_two_replicas_look_up_each_id_once(running: Run, meetup: MeetupApi) -> None:

@@ -13,7 +13,7 @@ from meetupkit.ops_pages import OpsPages
 from starlette.concurrency import run_in_threadpool
 
 from meetup_enricher import __version__
-from meetup_enricher.body import BODY_SECONDS, BadRequest, read_ids, read_json_body
+from meetup_enricher.body import BODY_SECONDS, BadRequest, read_asked, read_json_body
 from meetup_enricher.intake import Intake, accept_all
 from meetup_enricher.kinds import MAX_ID, Kind
 from meetup_enricher.schemas import (
@@ -95,12 +95,12 @@ def _add_enrichments(app: FastAPI, intakes: Mapping[str, Intake], body_seconds: 
     async def enrich(request: Request) -> Enrichment:
         """Have profiles looked up. The ids are durable when this is answered with 202."""
         nonlocal waiting
-        ids = read_ids(await read_json_body(request, body_seconds))
+        asked = read_asked(await read_json_body(request, body_seconds))
         if waiting >= ACCEPTING:
             raise StoreUnavailable(f"{waiting} requests wait for the document store")
         waiting += 1
         try:
-            accepted = await run_in_threadpool(accept_all, intakes, ids)
+            accepted = await run_in_threadpool(accept_all, intakes, asked.ids, client=asked.client)
         finally:
             waiting -= 1
         members, groups = (

@@ -1,6 +1,8 @@
 """Reads the body of a request within a size and a time, and the ids out of it. Bounded before it is parsed."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from meetupkit.http.body import CutOff, TooLarge, TooSlow, read_body
@@ -16,6 +18,17 @@ MAX_IDS: Final = 10_000
 BODY_SECONDS: Final = 10.0
 """A sender of a list of ids has all of it in memory; one that takes longer holds up a connection."""
 _MISTAKES_SHOWN: Final = 20
+CLIENT: Final = "client"
+CLIENT_PATTERN: Final = "^[a-z0-9_-]{0,63}$"
+"""The names that MeetupFeeds and labels have; a feed sends its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks for: ids by kind, as they were sent, and who asks."""
+
+    ids: dict[str, list[int]]
+    client: str
 
 
 class BadRequest(Exception):  # noqa: N818  (named for what it is answered with)
@@ -46,7 +59,12 @@ async def read_json_body(request: Request, seconds: float = BODY_SECONDS) -> byt
 
 
 def read_ids(body: bytes) -> dict[str, list[int]]:
-    """The ids by kind, as they were sent. Raises ``BadRequest``: 400 not JSON, 422 naming each wrong item."""
+    """The ids of ``read_asked``."""
+    return read_asked(body).ids
+
+
+def read_asked(body: bytes) -> Asked:
+    """What the body asks for. Raises ``BadRequest``: 400 not JSON, 422 naming each wrong item."""
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:  # also: not UTF-8, NaN, nested too deep
@@ -59,7 +77,7 @@ def read_ids(body: bytes) -> dict[str, list[int]]:
         mistakes.append(mistake)
     if mistakes:
         raise BadRequest(422, *mistakes)
-    return {kind.name: value.get(kind.name, []) for kind in KINDS}
+    return Asked({kind.name: value.get(kind.name, []) for kind in KINDS}, value.get(CLIENT, ""))
 
 
 def _mistakes(value: Any) -> Iterator[str]:
@@ -68,8 +86,11 @@ def _mistakes(value: Any) -> Iterator[str]:
         yield f"the body must be an object with {' and '.join(names)}"
         return
     for name in value:
-        if name not in names:
+        if name not in (*names, CLIENT):
             yield f"{name[:50]!r}: no such field, there are {' and '.join(names)}"
+    client = value.get(CLIENT, "")
+    if not (isinstance(client, str) and re.fullmatch(CLIENT_PATTERN, client)):
+        yield f"{CLIENT}: must be at most 63 of the characters a-z, 0-9, _ and -"
     lists = {name: value[name] for name in names if name in value}
     if not lists:
         yield f"one of {' and '.join(names)} is required"

@@ -1,7 +1,8 @@
 """The circuit breaker of the API: closed, open, half-open. Pure: the time is an argument.
 
 While it is open nobody calls; then one call tries, and its end decides. An API that refuses the key is left alone for
-longer, because only a person can change that.
+longer, because only the operator can change that; but one refusal is no refusal, a firewall or a deployment sends them
+too: it is believed after several in a row over some time.
 """
 
 from enum import StrEnum
@@ -9,6 +10,10 @@ from typing import Final
 
 FIRST_SECONDS: Final = 1.0
 """The first pause; each further one is twice as long. So a short outage never costs a long pause."""
+REFUSALS: Final = 4
+"""In a row, before they are believed."""
+REFUSED_SHARE: Final = 0.1
+"""And over this share of the time that the API is then left alone for: 30 s of 300, longer than a deployment's blip."""
 _TRIAL_POLL_SECONDS: Final = 0.25
 """How soon others look again for the end of the one call that tries."""
 
@@ -30,6 +35,8 @@ class Breaker:
         self._refused_seconds = refused_seconds
         self._failed_in_a_row = 0
         self._openings = 0
+        self._refusals = 0
+        self._refused_since = 0.0
         self._until = 0.0
         self._trial = False
         self.state = State.CLOSED
@@ -65,6 +72,7 @@ class Breaker:
         """The API answered with profiles, so it refuses neither the key nor everything that is asked for."""
         self.answered()
         self.refusal = None
+        self._refusals = 0
 
     def failed(self, now: float) -> None:
         """The API did not answer, or not with sense."""
@@ -74,11 +82,19 @@ class Breaker:
             doublings = min(self._openings, 32)  # 2**32 s is far beyond any longest pause, and no overflow
             self._open(now, min(self._longest, FIRST_SECONDS * 2**doublings))
 
-    def refused(self, now: float, why: str) -> None:
-        """The API says that a person must change something: the key, or the address."""
+    def refused(self, now: float, why: str, retry_after: float | None = None) -> None:
+        """The API says that something must be changed: the key, or the address. ``refusal`` is set once it lasts."""
         self._trial = False
-        self.refusal = why
-        self._open(now, self._refused_seconds)
+        self._refusals += 1
+        if self._refusals == 1:
+            self._refused_since = now
+        lasted = now - self._refused_since >= self._refused_seconds * REFUSED_SHARE
+        if self._refusals >= REFUSALS and lasted:
+            self.refusal = why
+            pause = self._refused_seconds
+        else:
+            pause = min(self._refused_seconds, FIRST_SECONDS * 2 ** min(self._refusals - 1, 32))
+        self._open(now, max(pause, retry_after or 0.0))
 
     def _open(self, now: float, seconds: float) -> None:
         # A call that was under way when the breaker opened must not shorten the pause.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from meetupkit.errors import Throttled, UpstreamRefused, UpstreamUnavailable
+from meetupkit.limited_log import LimitedLog
 
 from meetup_enricher.answers import IdsRefused, ThrottledRepeatedly
 from meetup_enricher.breaker import Breaker, State
@@ -17,6 +18,7 @@ from meetup_enricher.metrics import Metrics
 from meetup_enricher.pace import Pacer, read_budget
 
 log = logging.getLogger(__name__)
+limited = LimitedLog(log)
 T = TypeVar("T")
 
 _LONGEST_WAIT_SECONDS: Final = 5.0
@@ -79,7 +81,7 @@ class Gate:
             self._changed(self._breaker.answered)
             raise
         except UpstreamRefused as error:
-            self.refused(str(error))
+            self.refused(str(error), getattr(error, "retry_after", None))
             raise
         except UpstreamUnavailable:
             self._changed(lambda: self._breaker.failed(self._clock()))
@@ -101,9 +103,11 @@ class Gate:
             self._pacer.observed(budget, self._clock())
         self._metrics.rate_limit_remaining.set(budget.remaining)
 
-    def refused(self, why: str) -> None:
+    def refused(self, why: str, retry_after: float | None = None) -> None:
         """Meetup refuses the key, or everything that is asked for: nobody calls for a while."""
-        self._changed(lambda: self._breaker.refused(self._clock(), why))
+        self._changed(lambda: self._breaker.refused(self._clock(), why, retry_after))
+        if self.refusal is None:
+            limited.warning("refused", "Meetup refused a call, trying again: %s", why, extra={"event": "call_refused"})
 
     def _enter(self, now: float) -> None:
         before, refusal = self._breaker.state, self._breaker.refusal
@@ -140,4 +144,5 @@ class Gate:
         self._metrics.breaker(state)
         self._metrics.breaker_changes.labels(state.value).inc()
         level = logging.WARNING if state is State.OPEN else logging.INFO
-        log.log(level, "API breaker: %s -> %s", before, state, extra={"event": "breaker", "state": state.value})
+        extra = {"event": "breaker", "state": state.value}
+        limited.line(level, f"breaker {state}", "API breaker: %s -> %s", before, state, extra=extra)

@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,14 +76,17 @@ class Intake:
         """Where the ids go."""
         return self._queue
 
-    def accept(self, ids: Iterable[int]) -> Accepted:
-        """Queue what is neither fresh, nor queued, nor known to be missing. Durable when this returns."""
+    def accept(self, ids: Iterable[int], *, client: str = "") -> Accepted:
+        """Queue what is neither fresh, nor queued, nor known to be missing. Durable when this returns.
+
+        ``client`` is who asks: each client has its fair share of the look-ups.
+        """
         total: Counter[str] = Counter()
         distinct = list(dict.fromkeys(ids))
         for start in range(0, len(distinct), MAX_WRITES):
             part = distinct[start : start + MAX_WRITES]
             with self._deciding:
-                counts = self._accept(part)
+                counts = self._accept(part, client)
             total.update(counts)
             self._arrivals.ring(counts["queued"])
             for outcome, count in counts.items():
@@ -102,14 +105,16 @@ class Intake:
         """Whether the profile is young enough not to be asked for again."""
         return bool(profile.fields["fetched_at"] > self._clock() * 1000 - self._fresh_ms)
 
-    def _accept(self, ids: Sequence[int]) -> Counter[str]:
+    def _accept(self, ids: Sequence[int], client: str) -> Counter[str]:
         for _ in range(_TRIES):
             counts: Counter[str] = Counter()
-            entries = self._entries(ids, counts)
-            if not entries:
+            queued = self._queue.waiting_entries(ids)
+            entries = self._entries(ids, queued.keys(), counts)
+            others = [entry for entry in queued.values() if entry.fields.get("client", client) != client]
+            if not (entries or others):
                 return counts
             try:
-                self._queue.enqueue(entries)
+                self._queue.enqueue(entries, client=client, wanted_too=others)
             except Conflict:
                 time.sleep(random.uniform(0, _PAUSE_SECONDS))
                 continue
@@ -118,9 +123,8 @@ class Intake:
             return counts
         raise StoreUnavailable(f"other replicas queue the same {self.kind.name} all the time")
 
-    def _entries(self, ids: Sequence[int], counts: Counter[str]) -> list[Entry]:
-        """Those ids that are to be queued; counts the others. Reads the queue first, as ``known`` does."""
-        queued = self._queue.queued(ids)
+    def _entries(self, ids: Sequence[int], queued: Collection[int], counts: Counter[str]) -> list[Entry]:
+        """Those ids that are to be queued; counts the others. The queue was read first, as by ``known``."""
         counts["already_queued"] = len(queued)
         rest = {self._shelf.name(each): each for each in ids if each not in queued}
         profiles = self._store.get(self._shelf.profiles, rest, only=["fetched_at"]) if rest else {}
@@ -137,6 +141,8 @@ class Intake:
         ]
 
 
-def accept_all(intakes: Mapping[str, Intake], ids: Mapping[str, Sequence[int]]) -> dict[str, Accepted]:
+def accept_all(
+    intakes: Mapping[str, Intake], ids: Mapping[str, Sequence[int]], *, client: str = ""
+) -> dict[str, Accepted]:
     """Every kind of one request, by name."""
-    return {name: intakes[name].accept(some) for name, some in ids.items()}
+    return {name: intakes[name].accept(some, client=client) for name, some in ids.items()}

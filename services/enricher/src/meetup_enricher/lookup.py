@@ -1,11 +1,12 @@
 """The look-up of a batch: as few calls as the API allows, each through the gate.
 
-A batch is one call, more if the server pages. One that Meetup refuses is split in halves until the id at fault stands
-alone; that id is remembered as missing and the rest proceeds.
+A batch is one call. An id is called missing only if a whole and consistent answer, in one page, lacked it: what an
+answer of several pages lacked, or one that contradicts itself, is asked for again. A batch that Meetup refuses is
+split in halves until the id at fault stands alone.
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from meetupkit.errors import UpstreamRefused, UpstreamUnavailable
 
 from meetup_enricher.answers import AnswerTooLarge, IdsRefused, Page
 from meetup_enricher.gate import Gate
-from meetup_enricher.kinds import Kind
+from meetup_enricher.kinds import Kind, is_of_another_kind
 from meetup_enricher.metrics import Metrics
 from meetup_enricher.profiles import Why
 from meetup_enricher.rest import RestApi
@@ -22,14 +23,35 @@ _MAX_PAGES: Final = 20
 """For servers whose pages are smaller than asked for: 200 ids in pages of 10."""
 _MAX_REFUSALS: Final = 16
 """Twice the eight halvings of 200 ids. So many refusals without one answer are about the request, not about an id."""
+_MAX_REPEATS: Final = 16
+"""Calls for what answers left unclear: enough to halve 200 ids down to the one at fault, twice. What is unclear after
+them waits: another batch is more use than another call for this one."""
 
 
 @dataclass(slots=True)
 class Answer:
-    """What became of a batch: each of its ids is in exactly one of the two."""
+    """What became of a batch: each of its ids is in exactly one of the three. Of ``unclear`` ones nothing is known."""
 
     found: dict[int, dict[str, Any]] = field(default_factory=dict)
     missing: dict[int, Why] = field(default_factory=dict)
+    unclear: set[int] = field(default_factory=set)
+
+    @property
+    def tells_of_any(self) -> bool:
+        """Whether Meetup has answered for at least one of the ids, and so is not refusing whatever it is asked."""
+        return bool(self.found) or Why.ABSENT in self.missing.values()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Ids to ask for in one request; ``again`` if an answer has left them unclear already."""
+
+    ids: Sequence[int]
+    again: bool = False
+
+    def halves(self) -> list["_Part"]:
+        half = len(self.ids) // 2
+        return [_Part(self.ids[half:], self.again), _Part(self.ids[:half], self.again)]
 
 
 class Lookup:
@@ -59,44 +81,96 @@ class Lookup:
         for) or ``GateClosed`` (the service stops); then nothing is known of any id.
         """
         answer = Answer()
-        refusals = 0
+        refusals = repeats = 0
         # Shuffled, so that bad ids that stand together do not look like a server that refuses everything.
-        parts = [random.sample(ids, len(ids))]
+        parts = [_Part(random.sample(ids, len(ids)))]
         while parts:
             part = parts.pop()
+            if part.again and repeats >= _MAX_REPEATS:
+                answer.unclear |= set(part.ids)
+                continue
+            repeats += part.again
             try:
-                found = self._profiles(part)
+                parts += self._ask(part, answer)
             except IdsRefused as error:
                 refusals += 1
-                if refusals > _MAX_REFUSALS and not (answer.found or Why.ABSENT in answer.missing.values()):
+                if refusals > _MAX_REFUSALS and not answer.tells_of_any:
                     why = f"every list of ids is refused ({error})"
                     self._gate.refused(why)
                     raise UpstreamRefused(why) from None
-                if len(part) > 1:
-                    half = len(part) // 2
-                    parts += [part[half:], part[:half]]
+                if len(part.ids) > 1:
+                    parts += part.halves()
                 else:
-                    answer.missing[part[0]] = Why.UNSTORABLE if isinstance(error, AnswerTooLarge) else Why.REFUSED
-                continue
-            answer.found |= found
-            answer.missing |= dict.fromkeys(set(part) - found.keys(), Why.ABSENT)
+                    answer.missing[part.ids[0]] = Why.UNSTORABLE if isinstance(error, AnswerTooLarge) else Why.REFUSED
+        if answer.unclear and not (answer.found or answer.missing):
+            raise UpstreamUnavailable("answered 200, but with nothing that is certain of any id")
         return answer
 
-    def _profiles(self, ids: Sequence[int]) -> Mapping[int, dict[str, Any]]:
-        """The profiles of those ids that have one. Follows the paging by counting, never by the address in ``next``."""
-        asked, found = set(ids), dict[int, dict[str, Any]]()
-        for offset in range(_MAX_PAGES):
-            page = self._gate.call(lambda offset=offset: self._page(ids, offset), self._waiting)  # type: ignore[misc]
-            wanted = {key: profile for key, profile in page.profiles.items() if key in asked}
-            self._metrics.unasked.labels(self._kind.name).inc(page.strays + len(page.profiles) - len(wanted))
-            found |= wanted
-            if not page.more or len(found) == len(asked):
-                return found
-            if not page.results:
+    def _ask(self, part: _Part, answer: Answer) -> list[_Part]:
+        """Note what one request tells of the part's ids; returns what must be asked for again."""
+        page = self._page(part.ids, 0)
+        answer.found |= (found := self._wanted(page, part.ids))
+        lacking = [each for each in part.ids if each not in found]
+        if _is_whole(page, part, len(found)):
+            answer.missing |= dict.fromkeys(lacking, Why.ABSENT)
+            return []
+        if page.more and lacking:
+            answer.found |= (found := self._further(part.ids, lacking))
+            lacking = [each for each in lacking if each not in found]
+        if not lacking:
+            return []
+        if len(part.ids) == 1 and part.again:
+            answer.unclear |= set(lacking)
+            return []
+        # A page of this server holds so many ids; the second time, half of them, to find the one at fault.
+        most = page.results if page.more and page.results else len(lacking)
+        if part.again:
+            most = max(1, min(most, len(lacking) // 2))
+        return [_Part(lacking[start : start + most], again=True) for start in range(0, len(lacking), most)]
+
+    def _further(self, ids: Sequence[int], lacking: Iterable[int]) -> dict[int, dict[str, Any]]:
+        """What further pages hold of the ids that are still lacking, until one brings nothing.
+
+        Follows the paging by counting, never by the address in ``next``, which a server may lead in a circle.
+        """
+        rest, found = set(lacking), dict[int, dict[str, Any]]()
+        for offset in range(1, _MAX_PAGES):
+            page = self._page(ids, offset)
+            brought = {each: profile for each, profile in self._wanted(page, ids).items() if each in rest}
+            found |= brought
+            rest -= brought.keys()
+            if not (rest and brought and page.more):
                 break
-        # Not "missing": the server said that there is more.
-        raise UpstreamUnavailable("promised a further page and did not send it")
+        return found
+
+    def _wanted(self, page: Page, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+        """The profiles that were asked for; counts all other results."""
+        asked = set(ids)
+        wanted = {
+            each: profile
+            for each, profile in page.profiles.items()
+            if each in asked and not is_of_another_kind(self._kind, profile)
+        }
+        self._metrics.unasked.labels(self._kind.name).inc(page.results - len(wanted))
+        return wanted
 
     def _page(self, ids: Sequence[int], offset: int) -> Page:
-        self._waiting(self._call_seconds)
-        return self._api.page(self._kind, ids, offset)
+        def request() -> Page:
+            self._waiting(self._call_seconds)
+            return self._api.page(self._kind, ids, offset)
+
+        return self._gate.call(request, self._waiting)
+
+
+def _is_whole(page: Page, part: _Part, found: int) -> bool:
+    """Whether there is no profile of what the page lacks: it is the only one, and all of it is what was asked for.
+
+    One that does not say how many results it has may have been cut: it is believed of a single id, the second time.
+    One that knows not one of several ids may be no answer at all: it is believed the second time.
+    """
+    if page.more or page.complete is False or page.results != found:
+        return False
+    alone = len(part.ids) == 1
+    if page.complete is None:
+        return part.again and alone
+    return part.again or alone or found > 0

@@ -7,8 +7,6 @@ the server says remains, because the server may not have counted it yet.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 LONGEST_SECONDS: Final = 86_400.0
@@ -40,20 +38,6 @@ def read_budget(headers: Mapping[str, str]) -> Budget | None:
     if limit is None or remaining is None or reset is None or limit < 1 or reset > LONGEST_WINDOW_SECONDS:
         return None
     return Budget(int(limit), int(remaining), reset)
-
-
-def read_retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds that a ``Retry-After`` asks for (a number, or an HTTP date); ``None`` if it says nothing of sense."""
-    if value is None:
-        return None
-    seconds = _number(value)
-    if seconds is None:
-        try:
-            when = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        seconds = ((when if when.tzinfo else when.replace(tzinfo=UTC)) - now).total_seconds()
-    return min(max(seconds, 0.0), LONGEST_SECONDS)
 
 
 def _number(text: str | None) -> float | None:

@@ -14,12 +14,11 @@ from typing import Any, Final
 from meetupkit.errors import Conflict
 from meetupkit.stores.documents import AtMost, Create, Delete, Document, DocumentStore, Put, Write
 
+from meetup_enricher.fair_shares import NEW, REFRESH, FairShares, place_of
 from meetup_enricher.profiles import Shelf
 
-NEW: Final = 0
-"""The priority of an id that has no profile."""
-REFRESH: Final = 1
-"""The priority of an id whose profile, or whose being missing, is out of date. New ids go first."""
+__all__ = ["NEW", "REFRESH", "Batch", "Entry", "Queue", "Waiting"]
+
 _FIRST_DEFERRAL_SECONDS: Final = 5.0
 """An id that failed alone waits this long, then twice as long each time: it may be what makes the API fail."""
 _LONGEST_DEFERRAL_SECONDS: Final = 3600.0
@@ -46,6 +45,10 @@ class Batch:
         """The ids to look up."""
         return list(self.entries)
 
+    def only(self, ids: Iterable[int]) -> "Batch":
+        """The part of the batch with these ids."""
+        return Batch(self.lease, {each: self.entries[each] for each in ids})
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -65,42 +68,63 @@ class Queue:
         self._shelf = shelf
         self._lease_ms = int(lease_seconds * 1000)
         self._clock = clock
+        self._shares = FairShares()
 
     def queued(self, ids: Iterable[int]) -> set[int]:
         """Which of the ids are in the queue."""
         names = {self._shelf.name(each): each for each in ids}
         return {names[name] for name in self._store.get(self._shelf.queue, names, only=["priority"])}
 
-    def enqueue(self, entries: Sequence[Entry]) -> None:
-        """Queue them all in one commit, durable when this returns. ``Conflict`` if one is queued already."""
-        now = self._now()
-        # The fraction is a lot: ids of one request are looked up in random order, because documents written in the
-        # order of their names all go to one server of Firestore.
-        self._store.commit(
-            [
-                Create(
-                    self._shelf.queue,
-                    self._shelf.name(entry.profile_id),
-                    {
-                        "id": entry.profile_id,
-                        "priority": entry.priority,
-                        "enqueued_at": now,
-                        "due_at": now - random.random(),
-                        "known_missing": entry.known_missing,
-                        "attempts": 0,
-                        "failed_alone": 0,
-                        "lease": "",
-                    },
-                )
-                for entry in entries
-            ]
-        )
+    def waiting_entries(self, ids: Iterable[int]) -> Mapping[int, Document]:
+        """The entries of those ids that are in the queue."""
+        names = {self._shelf.name(each): each for each in ids}
+        return {names[name]: entry for name, entry in self._store.get(self._shelf.queue, names).items()}
+
+    def enqueue(self, entries: Sequence[Entry], *, client: str = "", wanted_too: Sequence[Document] = ()) -> None:
+        """Queue the client's ids in one commit, durable when this returns. ``Conflict`` if one is queued already.
+
+        ``wanted_too`` are entries of other clients for ids that this one wants as well: each moves up to where it
+        would be if it were this client's, so that nobody waits behind the backlog of another.
+        """
+        if not self._shares.knows_head:
+            self.due(1)
+        now, places = self._now(), self._places(client, entries)
+        moved = self._moved(wanted_too, client, taken=entries)
+        self._store.commit([*(self._create(entry, places[entry.profile_id], client, now) for entry in entries), *moved])
+        for priority in (NEW, REFRESH):
+            count = sum(entry.priority == priority for entry in entries)
+            count += sum(place_of(put.fields["priority"])[0] == priority for put in moved)
+            self._shares.take(priority, client, count)
 
     def due(self, limit: int) -> Sequence[Document]:
-        """The entries to take next: new ids before refreshes, and among these those that have been due longest."""
-        return self._store.query(
+        """The entries to take next: new ids before refreshes; of each, one round of every client after the other."""
+        found = self._store.query(
             self._shelf.queue, where=AtMost("due_at", self._now()), order_by=("priority", "due_at"), limit=limit
         )
+        self._shares.served(found[0].fields["priority"] if found else None)
+        return found
+
+    def deal_former(self, entries: Sequence[Document]) -> None:
+        """Deal entries into rounds that were queued when there were none, as those of a client without a name.
+
+        They would otherwise all go before everybody's. An entry that another worker has taken meanwhile ends it; the
+        next call deals the rest.
+        """
+        for priority in (NEW, REFRESH):
+            former = [each for each in entries if is_former(each) and each.fields["priority"] == priority]
+            places = self._shares.places(priority, "", len(former))
+            try:
+                self._store.commit(
+                    [
+                        Put(
+                            self._shelf.queue, each.name, {**each.fields, "priority": place, "client": ""}, each.version
+                        )
+                        for each, place in zip(former, places, strict=True)
+                    ]
+                )
+            except Conflict:
+                return
+            self._shares.take(priority, "", len(former))
 
     def age_seconds(self, entries: Iterable[Document]) -> float:
         """How long the oldest of the entries has been queued."""
@@ -153,6 +177,43 @@ class Queue:
         oldest = self._store.query(self._shelf.queue, order_by=("enqueued_at",), limit=1)
         return Waiting(self._store.count(self._shelf.queue), max(0.0, self.age_seconds(oldest)))
 
+    def _create(self, entry: Entry, place: float, client: str, now: int) -> Create:
+        # The fraction of due_at is a lot: ids of one request are looked up in random order, because documents written
+        # in the order of their names all go to one server of Firestore.
+        fields = {
+            "id": entry.profile_id,
+            "priority": place,
+            "client": client,
+            "enqueued_at": now,
+            "due_at": now - random.random(),
+            "known_missing": entry.known_missing,
+            "attempts": 0,
+            "failed_alone": 0,
+            "lease": "",
+        }
+        return Create(self._shelf.queue, self._shelf.name(entry.profile_id), fields)
+
+    def _places(self, client: str, entries: Sequence[Entry]) -> Mapping[int, float]:
+        places: dict[int, float] = {}
+        for priority in (NEW, REFRESH):
+            ids = [entry.profile_id for entry in entries if entry.priority == priority]
+            places |= zip(ids, self._shares.places(priority, client, len(ids)), strict=True)
+        return places
+
+    def _moved(self, entries: Sequence[Document], client: str, *, taken: Sequence[Entry]) -> list[Put]:
+        """The writes that move entries up; their places come after those ``taken`` by the client's new ids."""
+        moved: list[Put] = []
+        for priority in (NEW, REFRESH):
+            used = sum(entry.priority == priority for entry in taken)
+            later = [entry for entry in entries if _can_move(entry.fields, priority, client)]
+            for entry in later:
+                (place,) = self._shares.places(priority, client, 1, after=used)
+                if place_of(place)[1] < place_of(entry.fields["priority"])[1]:
+                    fields = {**entry.fields, "priority": place, "client": client}
+                    moved.append(Put(self._shelf.queue, entry.name, fields, entry.version))
+                    used += 1
+        return moved
+
     def _held(self, lease: str, names: Sequence[str]) -> Batch:
         return Batch(lease, {entry.fields["id"]: entry.fields for entry in self._entries(lease, names)})
 
@@ -162,6 +223,17 @@ class Queue:
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
+
+
+def _can_move(fields: Mapping[str, Any], priority: int, client: str) -> bool:
+    """Of that class, of another client, and neither under way nor put off nor queued before there were rounds."""
+    waits = not fields["lease"] and not fields["failed_alone"]
+    return waits and fields.get("client", client) != client and place_of(fields["priority"])[0] == priority
+
+
+def is_former(entry: Document) -> bool:
+    """Whether the entry was queued when there were no rounds."""
+    return "client" not in entry.fields
 
 
 def _deferral_ms(times: int) -> int:

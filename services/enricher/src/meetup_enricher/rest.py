@@ -7,16 +7,14 @@ not even as the context of another: ours are raised after the handler has ended.
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Final
+from urllib.parse import quote, quote_plus
 
-import requests
-from meetupkit.errors import UpstreamUnavailable
+from meetupkit.errors import MeetupError, UpstreamUnavailable
+from meetupkit.http.client import ExchangeFailed, HttpClient, Redirected, TooLarge
 from pydantic import SecretStr
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError
 
-from meetup_enricher.answers import AnswerTooLarge, Page, read_answer
+from meetup_enricher.answers import AnswerTooLarge, CallRefused, Page, read_answer
 from meetup_enricher.kinds import Kind
 from meetup_enricher.metrics import Metrics
 
@@ -24,8 +22,6 @@ PAGE_SIZE: Final = 200
 """The most profiles in a page, and so the most ids worth asking for at once."""
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 """200 profiles of 160 kB each, some fifty times the size of those recorded; bounds the memory of a call."""
-_CHUNK_BYTES: Final = 64 * 1024
-_CONNECT_SECONDS: Final = 5.0
 _WIRE_LOGGERS: Final = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry")
 
 
@@ -60,11 +56,7 @@ class RestApi:
         self._call_seconds = call_seconds
         self._observe = observe
         self._metrics = metrics
-        self._session = requests.Session()
-        self._session.trust_env = False  # a .netrc or a proxy of the environment must not see the key
-        adapter = HTTPAdapter(max_retries=0, pool_maxsize=1)  # meetupkit.retry is the one retry policy
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._client = HttpClient(headers={"Accept-Encoding": "gzip, deflate"})
         self._filter = _Redact(key)
         for name in _WIRE_LOGGERS:
             logging.getLogger(name).addFilter(self._filter)
@@ -79,36 +71,47 @@ class RestApi:
         }
         began = time.monotonic()
         status = 0
+        failure: MeetupError
         try:
-            status, headers, body = self._get(f"{self._url}{kind.path}", parameters)
-        except requests.Timeout:
-            failure = "did not answer in time"
-        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            failure = f"connection failed ({_innermost(error)})"
+            answer = self._client.send(
+                "GET",
+                f"{self._url}{kind.path}",
+                params=parameters,
+                seconds=self._call_seconds,
+                max_bytes=MAX_ANSWER_BYTES,
+            )
+            status = answer.status
+            self._observe(answer.headers)
+        except Redirected as error:
+            status, failure = error.status, self._refused_redirect(error)
+        except TooLarge as error:
+            failure = AnswerTooLarge(str(error))
+        except ExchangeFailed as error:
+            failure = UpstreamUnavailable(self._without_key(str(error)))
         else:
-            return read_answer(status, headers, body, datetime.now(UTC))
+            return read_answer(answer.status, answer.headers, answer.body)
         finally:
             self._metrics.api_calls.labels(kind.name, _status_class(status)).inc()
             self._metrics.api_seconds.labels(kind.name).observe(time.monotonic() - began)
-        raise UpstreamUnavailable(failure)
+        raise failure  # outside of the handler: nothing of the library's error goes with it
 
     def close(self) -> None:
         """Close the connection."""
-        self._session.close()
+        self._client.close()
         for name in _WIRE_LOGGERS:
             logging.getLogger(name).removeFilter(self._filter)
 
-    def _get(self, url: str, parameters: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
-        deadline = time.monotonic() + self._call_seconds
-        with self._session.get(
-            url,
-            params=parameters,
-            timeout=(min(_CONNECT_SECONDS, self._call_seconds), self._call_seconds),
-            allow_redirects=False,  # another host must not get the key
-            stream=True,
-        ) as answer:
-            self._observe(answer.headers)
-            return answer.status_code, answer.headers, _body(answer, deadline)
+    def _refused_redirect(self, error: Redirected) -> CallRefused:
+        target = self._without_key(error.target)
+        return CallRefused(
+            f"redirected ({error.status}) to {target}, which is not followed: set ENRICHER_API_URL to where the API is"
+        )
+
+    def _without_key(self, text: str) -> str:
+        key = self._key.get_secret_value()
+        for form in (key, quote(key), quote_plus(key)):
+            text = text.replace(form, "[redacted]")
+        return text
 
 
 def _status_class(status: int) -> str:
@@ -120,23 +123,3 @@ def _status_class(status: int) -> str:
             return "429"
         case _:
             return f"{status // 100}xx"
-
-
-def _body(answer: requests.Response, deadline: float) -> bytes:
-    """Bounded in time as well: a server that sends a byte now and then never meets a timeout between two bytes."""
-    parts, size = [], 0
-    while part := answer.raw.read1(_CHUNK_BYTES, decode_content=True):  # iter_content waits for whole chunks
-        size += len(part)
-        if size > MAX_ANSWER_BYTES:
-            raise AnswerTooLarge(f"answered more than {MAX_ANSWER_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise requests.Timeout
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _innermost(error: BaseException) -> str:
-    """The class of what happened at the bottom: ConnectionResetError, gaierror. Its text may hold the address."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return type(error).__name__

@@ -4,10 +4,16 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
-from meetup_enricher.body import MAX_IDS
+from meetup_enricher.body import CLIENT, CLIENT_PATTERN, MAX_IDS
 from meetup_enricher.kinds import KINDS, MAX_ID
 
 _IDS: Final = {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": MAX_ID}, "maxItems": MAX_IDS}
+_CLIENT: Final = {
+    "type": "string",
+    "pattern": CLIENT_PATTERN,
+    "default": "",
+    "description": "Who asks, such as the name of a feed. Look-ups are shared fairly among clients.",
+}
 
 REQUEST_BODY: Final[dict[str, Any]] = {
     "requestBody": {
@@ -17,8 +23,8 @@ REQUEST_BODY: Final[dict[str, Any]] = {
             "application/json": {
                 "schema": {
                     "type": "object",
-                    "properties": {kind.name: _IDS for kind in KINDS},
-                    "minProperties": 1,
+                    "properties": {**{kind.name: _IDS for kind in KINDS}, CLIENT: _CLIENT},
+                    "anyOf": [{"required": [kind.name]} for kind in KINDS],
                     "additionalProperties": False,
                 }
             }

@@ -1,20 +1,18 @@
 """What the enricher is told by its environment."""
 
 from typing import Annotated, Final, Self
-from urllib.parse import urlsplit
 
+from meetupkit.setting_types import LogLevel
 from meetupkit.settings import Settings
+from meetupkit.urls import checked_http_url
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 
 def _origin(url: str) -> str:
     """An address to which ``/2/members`` can be appended; the key is a setting of its own and never a part of it."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("must be an address such as https://api.meetup.com")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("must have no user, query or fragment")
-    return url.rstrip("/")
+    if "?" in url:
+        raise ValueError("must have no query")
+    return checked_http_url(url).rstrip("/")
 
 
 def _sendable(key: SecretStr) -> SecretStr:
@@ -81,7 +79,7 @@ class EnricherSettings(Settings, prefix="ENRICHER_"):
     refused_seconds: Seconds = Field(
         default=300, description="How long the API is left alone after it refused the key or the address."
     )
-    log_level: Annotated[str, StringConstraints(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = Field(
+    log_level: LogLevel = Field(
         default="INFO", description="The least severe log lines to write: `DEBUG`, `INFO`, `WARNING` or `ERROR`."
     )
 

@@ -5,7 +5,7 @@ A crash before the commit repeats the look-up; one after it has nothing left to 
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +18,9 @@ from meetup_enricher.metrics import Metrics
 from meetup_enricher.profiles import Shelf, Why, missing_fields, profile_fields, storable
 from meetup_enricher.queue import Batch, Queue
 
+_TIMES_REFUSED: Final = 4
+"""An id that is refused while no other is asked for is put off so often first, for 75 s together: a server that refuses
+everything for a moment says nothing of the id."""
 _COMMIT_BYTES: Final = 6 * 1024 * 1024
 """Firestore takes 10 MiB in one request, in an encoding that can be larger than JSON."""
 
@@ -55,14 +58,22 @@ class Settlement:
         self._commit = commit
         self._clock = clock
 
-    def settle(self, batch: Batch, answer: Answer) -> None:
-        """Store it all: one commit for a batch of usual size, more if it is beyond what one commit may hold."""
-        for part in _commits(self._outcomes(batch, answer)):
-            self._settle(part)
-        self._metrics.last_success.labels(self._shelf.kind.name).set(self._clock())
+    def settle(self, batch: Batch, answer: Answer) -> list[int]:
+        """Store it all: one commit for a batch of usual size, more if it is beyond what one commit may hold.
 
-    def _outcomes(self, batch: Batch, answer: Answer) -> Iterator[Outcome]:
+        Returns the ids of which nothing is certain yet; they are still queued.
+        """
+        uncertain = [each for each in batch.ids if not _is_certain(each, batch.entries[each], answer)]
+        for part in _commits(self._outcomes(batch, answer, set(uncertain))):
+            self._settle(part)
+        if len(uncertain) < len(batch.ids):
+            self._metrics.last_success.labels(self._shelf.kind.name).set(self._clock())
+        return uncertain
+
+    def _outcomes(self, batch: Batch, answer: Answer, uncertain: Collection[int]) -> Iterator[Outcome]:
         for profile_id, entry in batch.entries.items():
+            if profile_id in uncertain:
+                continue
             known_missing = bool(entry["known_missing"])
             if profile_id in answer.found:
                 profile = storable(answer.found[profile_id], self._secret)
@@ -111,6 +122,14 @@ class Settlement:
             self._metrics.missing.labels(kind, outcome.why.value).inc()
         else:
             self._metrics.stored.labels(kind).inc()
+
+
+def _is_certain(profile_id: int, entry: Mapping[str, Any], answer: Answer) -> bool:
+    """One id's being refused tells of the id if others were answered at the same time, or if it lasts."""
+    if profile_id in answer.found or answer.missing.get(profile_id) is Why.ABSENT:
+        return True
+    is_refused = profile_id in answer.missing
+    return is_refused and (answer.tells_of_any or entry["failed_alone"] >= _TIMES_REFUSED)
 
 
 def _commits(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:

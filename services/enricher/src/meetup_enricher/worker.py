@@ -19,14 +19,14 @@ from meetupkit.errors import (
 from meetupkit.progress import Progress
 from meetupkit.retry import reconnect_policy
 from meetupkit.seams import Seam, passed
-from meetupkit.stores.documents import Document
+from meetupkit.stores.documents import MAX_WRITES, Document
 
 from meetup_enricher.arrivals import Arrivals
 from meetup_enricher.gate import Gate, GateClosed
 from meetup_enricher.kinds import Kind
 from meetup_enricher.lookup import Answer, Lookup
 from meetup_enricher.metrics import Metrics
-from meetup_enricher.queue import Batch, Queue
+from meetup_enricher.queue import Batch, Queue, is_former
 from meetup_enricher.rest import PAGE_SIZE
 from meetup_enricher.settle import Settlement
 
@@ -148,7 +148,9 @@ class Worker:
         if answer is None:
             return
         passed(Seam.ANSWER_RECEIVED)
-        self._settlement.settle(batch, answer)
+        uncertain = self._settlement.settle(batch, answer)
+        if uncertain:
+            self._give_back(batch.only(uncertain), failed_alone=True)
         self._in_hand = None
         self._size = min(PAGE_SIZE, self._size * 2)
 
@@ -157,7 +159,7 @@ class Worker:
         seen = self._arrivals.count
         due = self._due()
         if len(due) >= self._size:
-            return due
+            return self._deal_former() if any(map(is_former, due)) else due
         self._insist.waiting(max(POLL_SECONDS, self._linger_seconds))
         if not due:
             self._arrivals.wait(seen + 1, POLL_SECONDS)
@@ -166,7 +168,12 @@ class Worker:
         if linger <= 0:
             return due
         self._arrivals.wait(seen + self._size - len(due), linger)
-        return self._due()
+        return []  # look again: ids that were queued and not yet told of when the count was read may be among them
+
+    def _deal_former(self) -> list[Document]:
+        """Many ids of a version without fair shares are dealt out before any is looked up; no entries to take."""
+        self._insist.on("deal", lambda: self._queue.deal_former(self._queue.due(MAX_WRITES)))
+        return []
 
     def _due(self) -> list[Document]:
         return list(self._insist.on("queue", lambda: self._queue.due(self._size)))
