@@ -10,7 +10,8 @@ from pathlib import Path
 import google_crc32c
 import pytest
 from meetup_simulator.emulators.pytest_plugin import Bucket
-from meetupkit.errors import Conflict, StoreRefused, StoreUnavailable
+from meetup_simulator.hostile_objects import same_checksum
+from meetupkit.errors import Conflict, ObjectRefused, StoreRefused, StoreUnavailable
 from meetupkit.stores import open_objects
 from meetupkit.stores.objects import Created, Exists, NewObject, ObjectStore
 
@@ -106,12 +107,52 @@ def test_a_name_that_some_back_end_cannot_hold_is_a_value_error_everywhere(store
     assert list(store.names("")) == []
 
 
-def test_a_taken_name_keeps_its_body_and_answers_with_its_checksum(store: ObjectStore) -> None:
+def test_a_taken_name_keeps_its_body_and_says_whether_it_is_the_same(store: ObjectStore) -> None:
     first, second = b"first", b"second, and longer"
     store.create(new("rsvps/1_2.json", first))
-    assert store.create(new("rsvps/1_2.json", second)) == Exists(google_crc32c.value(first))
-    assert store.create(new("rsvps/1_2.json", first)) == Exists(google_crc32c.value(first))
+    assert store.create(new("rsvps/1_2.json", second)) == Exists(same=False)
+    assert store.create(new("rsvps/1_2.json", first)) == Exists(same=True)
     assert body_of(store, "rsvps/1_2.json") == first
+
+
+def test_another_body_of_the_same_length_and_checksum_is_another_body(store: ObjectStore) -> None:
+    first, second = same_checksum(rsvp_id=1, mtime=2)
+    assert (len(first), google_crc32c.value(first)) == (len(second), google_crc32c.value(second))
+    store.create(new("rsvps/1_2.json", first))
+    assert store.create(new("rsvps/1_2.json", second)) == Exists(same=False)
+    assert store.create(new("rsvps/1_2.json", first)) == Exists(same=True)
+
+
+def test_a_body_that_was_stored_without_metadata_is_compared_itself(store: ObjectStore) -> None:
+    """As an earlier version stored it, and as ``replace`` stores."""
+    first, second = same_checksum(rsvp_id=1, mtime=2)
+    store.replace("rsvps/1_2.json", first, expected_version=0)
+    assert store.create(new("rsvps/1_2.json", second)) == Exists(same=False)
+    assert store.create(new("rsvps/1_2.json", first)) == Exists(same=True)
+    assert store.create(new("rsvps/1_2.json", first[:-1])) == Exists(same=False)
+
+
+def test_no_more_is_read_of_an_object_than_its_reader_takes(store: ObjectStore) -> None:
+    store.create(new("a", b"12345"))
+    assert body_of(store, "a") == b"12345"
+    found = store.read("a", most=5)
+    assert found is not None
+    assert found.body == b"12345"
+    with pytest.raises(ObjectRefused, match="more than 4 bytes"):
+        store.read("a", most=4)
+    assert store.read("b", most=0) is None
+
+
+def test_an_object_is_deleted_by_who_knows_its_version(store: ObjectStore) -> None:
+    store.create(new("a/b", b"1"))
+    found = store.read("a/b")
+    assert found is not None
+    version = store.replace("a/b", b"2", expected_version=found.version)
+    store.delete("a/b", expected_version=version)
+    assert store.read("a/b") is None
+    assert list(store.names("")) == []
+    store.delete("a/b", expected_version=version)
+    assert store.create(new("a/b", b"3")) == Created()
 
 
 def test_of_many_racers_for_a_name_exactly_one_creates_it(store: ObjectStore) -> None:
@@ -126,7 +167,7 @@ def test_of_many_racers_for_a_name_exactly_one_creates_it(store: ObjectStore) ->
         answers = list(pool.map(race, bodies))
     winner = [body for body, answer in zip(bodies, answers, strict=True) if answer == Created()]
     assert winner == [body_of(store, "rsvps/1_2.json")]
-    assert answers.count(Exists(google_crc32c.value(winner[0]))) == RACERS - 1
+    assert answers.count(Exists(same=False)) == RACERS - 1
 
 
 def test_an_object_that_was_not_created_reads_as_none(store: ObjectStore) -> None:
@@ -152,7 +193,7 @@ def test_a_created_object_has_a_version_to_replace_it_by(store: ObjectStore) -> 
     assert found is not None
     store.replace("a", b"2", expected_version=found.version)
     assert body_of(store, "a") == b"2"
-    assert store.create(new("a", b"3")) == Exists(google_crc32c.value(b"2"))
+    assert store.create(new("a", b"3")) == Exists(same=False)
 
 
 def test_every_replacement_has_a_new_version_even_of_the_same_body(store: ObjectStore) -> None:
@@ -241,7 +282,7 @@ def test_a_store_that_is_away_is_unavailable_and_works_again_when_it_is_back(sto
         with pytest.raises(StoreUnavailable):
             call()
     place.bring_back()
-    assert store.create(new("rsvps/1.json", b"1")) == Exists(google_crc32c.value(b"1"))
+    assert store.create(new("rsvps/1.json", b"1")) == Exists(same=True)
     assert store.create(new("rsvps/2.json", b"2")) == Created()
     assert store.replace("rsvps/_cursor.json", b"2", expected_version=version) != version
     assert list(store.names("")) == ["rsvps/1.json", "rsvps/2.json", "rsvps/_cursor.json"]

@@ -14,9 +14,9 @@ import google_crc32c
 import pytest
 from meetup_simulator import namespace
 from meetup_simulator.namespace import IN_NAMESPACE, can_mount
-from meetupkit.errors import StoreRefused, StoreUnavailable
+from meetupkit.errors import Conflict, ObjectRefused, StoreRefused, StoreUnavailable
 from meetupkit.stores import open_objects
-from meetupkit.stores.objects import Created, NewObject
+from meetupkit.stores.objects import Created, Exists, NewObject
 from meetupkit.stores.objects.directory import DirectoryObjects
 
 CHILD = Path(__file__).with_name("objects_child.py")
@@ -29,9 +29,13 @@ def command(scenario: str, directory: Path, *, mounts: bool) -> list[str]:
     return [*(IN_NAMESPACE if mounts else []), sys.executable, str(CHILD), scenario, str(directory)]
 
 
-def run(scenario: str, directory: Path, *, mounts: bool = False) -> None:
+def run(scenario: str, directory: Path, *arguments: str, mounts: bool = False) -> None:
     ended = subprocess.run(
-        command(scenario, directory, mounts=mounts), capture_output=True, text=True, timeout=60, check=False
+        [*command(scenario, directory, mounts=mounts), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert ended.returncode == 0, ended.stderr
 
@@ -149,11 +153,13 @@ def test_a_removed_folder_is_made_again(tmp_path: Path) -> None:
     store.replace("a/2", b"", expected_version=0)
 
 
-def test_a_folder_where_an_object_should_be_is_refused(tmp_path: Path) -> None:
+def test_a_folder_where_an_object_should_be_is_another_body_and_no_object_to_replace(tmp_path: Path) -> None:
     store = open_objects(f"file://{tmp_path}")
     store.create(NewObject("a/1", b"", 0))
-    with pytest.raises(StoreRefused, match="is a folder"):
-        store.create(NewObject("a", b"", 0))
+    assert store.create(NewObject("a", b"", 0)) == Exists(same=False)
+    assert store.read("a") is None
+    with pytest.raises(ObjectRefused, match="is a folder"):
+        store.replace("a", b"", expected_version=0)
 
 
 def test_a_name_longer_than_the_file_system_holds_is_refused(tmp_path: Path) -> None:
@@ -164,7 +170,7 @@ def test_a_name_longer_than_the_file_system_holds_is_refused(tmp_path: Path) -> 
 def test_a_start_removes_what_dead_processes_left_and_nothing_that_is_being_written(tmp_path: Path) -> None:
     store = open_objects(f"file://{tmp_path}")
     store.check()
-    stale, fresh = tmp_path / ".incoming" / "dead-1", tmp_path / ".incoming" / "alive-1"
+    stale, fresh = tmp_path / ".incoming" / f"{'d' * 16}-1", tmp_path / ".incoming" / f"{'a' * 16}-1"
     for path in (stale, fresh):
         path.write_bytes(b"half")
     os.utime(stale, (time.time() - 7200, time.time() - 7200))
@@ -192,3 +198,99 @@ def test_a_closed_store_holds_no_file_open(tmp_path: Path) -> None:
         store.close()
         store.close()
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277, 0o777], ids=oct)
+def test_nobody_but_the_owner_can_read_what_is_written_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    run("writes_under_umask", tmp_path / "new" / "objects", f"{umask:o}")
+    paths = [tmp_path / "new", *(tmp_path / "new").rglob("*")]
+    assert len(paths) == 9
+    for path in paths:
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_a_label_that_an_earlier_version_left_open_is_closed_by_the_first_write(tmp_path: Path) -> None:
+    label = tmp_path / "rsvps"
+    label.mkdir(mode=0o755)
+    (label / "1_2.json").write_bytes(b"1")
+    (tmp_path / "neighbour").mkdir(mode=0o755)
+    store = open_objects(f"file://{tmp_path}")
+    store.check()
+    store.create(NewObject("rsvps/1_2.json", b"1", google_crc32c.value(b"1")))
+    assert label.stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "neighbour").stat().st_mode & 0o777 == 0o755
+
+
+def test_what_is_written_through_a_linked_folder_is_listed_and_read(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    directory = tmp_path / "objects"
+    (directory / "rsvps").mkdir(parents=True)
+    (directory / "rsvps" / "2017").symlink_to(elsewhere)
+    (directory / "photos").symlink_to(elsewhere)
+    store = open_objects(f"file://{directory}")
+    store.create(NewObject("rsvps/2017/1_2.json", b"1", google_crc32c.value(b"1")))
+    assert list(store.names("rsvps/")) == ["rsvps/2017/1_2.json"]
+    assert list(store.names("")) == ["photos/1_2.json", "rsvps/2017/1_2.json"]
+    found = store.read("photos/1_2.json")
+    assert found is not None
+    assert found.body == b"1"
+
+
+def test_another_version_than_the_expected_one_is_not_deleted(tmp_path: Path) -> None:
+    store = open_objects(f"file://{tmp_path}")
+    first = store.replace("a", b"1", expected_version=0)
+    store.replace("a", b"2", expected_version=first)
+    with pytest.raises(Conflict):
+        store.delete("a", expected_version=first)
+    assert (tmp_path / "a").read_bytes() == b"2"
+
+
+def test_links_that_lead_in_circles_or_nowhere_neither_hang_nor_double_a_listing(tmp_path: Path) -> None:
+    store = open_objects(f"file://{tmp_path}")
+    store.create(NewObject("a/b/1", b"1", google_crc32c.value(b"1")))
+    for name, target in [("up", "."), ("top", ".."), ("self", "self"), ("to", "fro"), ("fro", "to"), ("gone", "no")]:
+        (tmp_path / "a" / name).symlink_to(target)
+        (tmp_path / "a" / "b" / name).symlink_to(target)
+    assert list(store.names("")) == ["a/b/1"]
+    for name in ("self", "to", "gone"):
+        assert store.read(f"a/{name}") is None
+        assert store.create(NewObject(f"a/{name}", b"1", google_crc32c.value(b"1"))) == Exists(same=False)
+
+
+def test_a_link_in_place_of_the_hidden_folder_is_refused_and_nothing_is_removed_behind_it(tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    others.mkdir()
+    for name in ("letter", f"{'a' * 16}-1"):
+        (others / name).write_bytes(b"dear")
+        os.utime(others / name, (0, 0))
+    directory = tmp_path / "objects"
+    directory.mkdir()
+    (directory / ".incoming").symlink_to(others)
+    store = open_objects(f"file://{directory}")
+    with pytest.raises(StoreRefused, match="symbolic link"):
+        store.check()
+    with pytest.raises(StoreRefused, match="symbolic link"):
+        store.replace("a", b"1", expected_version=0)
+    assert sorted(path.name for path in others.iterdir()) == [f"{'a' * 16}-1", "letter"]
+
+
+def test_what_others_put_into_the_hidden_folder_stays(tmp_path: Path) -> None:
+    hidden = tmp_path / ".incoming"
+    (hidden / ("b" * 16 + "-2")).mkdir(parents=True)
+    (hidden / ("c" * 16 + "-3")).symlink_to(tmp_path)
+    (hidden / "letter").write_bytes(b"dear")
+    os.utime(hidden / "letter", (0, 0))
+    open_objects(f"file://{tmp_path}").check()
+    assert len(list(hidden.iterdir())) == 3
+
+
+def test_a_pipe_or_a_device_in_place_of_an_object_is_none_and_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to("/dev/null")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    store = open_objects(f"file://{tmp_path}")
+    for name in ("pipe", "null", "zero"):
+        assert store.read(name) is None
+        assert store.create(NewObject(name, b"", 0)) == Exists(same=False)
+    assert list(store.names("")) == []

@@ -5,6 +5,7 @@ the answers Cloud Storage documents.
 """
 
 import base64
+import hashlib
 import json
 import threading
 import urllib.request
@@ -26,7 +27,7 @@ from meetup_simulator.emulators.process import free_port
 from meetup_simulator.emulators.pytest_plugin import Bucket
 from meetup_simulator.proxy import Direction, Disturbance
 from meetup_simulator.pytest_plugin import StartProxy
-from meetupkit.errors import StoreRefused, StoreUnavailable
+from meetupkit.errors import Conflict, StoreRefused, StoreUnavailable
 from meetupkit.stores import open_objects
 from meetupkit.stores.objects import Created, NewObject
 from meetupkit.stores.objects.cloud_storage import CONCURRENCY, GcsObjects
@@ -149,7 +150,7 @@ def test_a_create_is_one_request_with_the_precondition_and_the_checksum(
     assert sent_metadata(asked) == {
         "name": NEW.name,
         "crc32c": base64.b64encode(NEW.crc32c.to_bytes(4, "big")).decode(),
-        "metadata": NEW.metadata,
+        "metadata": {**NEW.metadata, "sha256": hashlib.sha256(BODY).hexdigest()},
     }
     assert b"content-type: application/json\r\n\r\n" + BODY + b"\r\n" in asked.body
 
@@ -164,7 +165,19 @@ def test_content_type_and_metadata_are_kept_with_the_object(cloud_storage: Bucke
     with urllib.request.urlopen(address, timeout=10) as answer:
         stored = json.load(answer)
     assert stored["contentType"] == "application/json"
-    assert stored["metadata"] == NEW.metadata
+    assert stored["metadata"] == {**NEW.metadata, "sha256": hashlib.sha256(BODY).hexdigest()}
+
+
+def test_another_generation_than_the_expected_one_is_not_deleted(store: GcsObjects, server: CannedServer) -> None:
+    """Shown by the request and the answer that Cloud Storage documents; the emulator deletes any generation."""
+    server.answer = lambda _: Answer(412)
+    with pytest.raises(Conflict):
+        store.delete(NEW.name, expected_version=7)
+    (asked,) = server.asked
+    assert (asked.method, asked.path) == (
+        "DELETE",
+        "/storage/v1/b/bucket/o/rsvps%2F1_2.json?ifGenerationMatch=7&prettyPrint=false",
+    )
 
 
 def test_as_many_threads_as_concurrency_says_share_as_many_connections(store: GcsObjects, server: CannedServer) -> None:

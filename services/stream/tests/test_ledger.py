@@ -337,10 +337,10 @@ class AwayAfterConflict(DirectoryObjects):
             raise Conflict(f"{name} has another version")
         return super().replace(name, body, expected_version=expected_version)
 
-    def read(self, name: str) -> StoredObject | None:
+    def read(self, name: str, *, most: int | None = None) -> StoredObject | None:
         if self.away:
             raise StoreUnavailable("away")
-        return super().read(name)
+        return super().read(name, most=most)
 
 
 def test_a_store_that_is_away_after_a_conflict_is_waited_for(stored: Stored, caplog: pytest.LogCaptureFixture) -> None:

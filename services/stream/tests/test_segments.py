@@ -1,64 +1,10 @@
 import gzip
-import json
-import threading
-import time
 
-import pytest
 from meetup_simulator.stored import Stored
-from meetup_stream.account import Account
-from meetup_stream.creation import Creator
-from meetup_stream.metrics import Metrics
-from meetup_stream.segments import KNOWN_KEYS, SegmentsWriter
 from meetup_stream.writer import Batch
-from meetupkit.archive import BrokenSegment, read_feed
-from meetupkit.feeds import FEEDS
-from meetupkit.progress import Progress
 from meetupkit.stores.objects import NewObject
-from meetupkit.stores.objects.directory import DirectoryObjects
 
-HOUR = 3_600_000
-T0 = 1_489_924_800_000
-"""2017-03-19 12:00 UTC."""
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Writing:
-    """A writer of rsvps into segments of a directory; its clock is the test's."""
-
-    def __init__(self, stored: Stored, known_keys: int = KNOWN_KEYS) -> None:
-        self.metrics, self.clock = Metrics("rsvps"), Clock()
-        self.store = DirectoryObjects.from_url(f"file://{stored.directory}")
-        self.store.check()
-        creator = Creator(self.store, metrics=self.metrics, progress=Progress(), giving_up=threading.Event())
-        self.writer = SegmentsWriter(
-            FEEDS["rsvps"],
-            "rsvps",
-            self.store,
-            creator,
-            Account(self.metrics),
-            max_age=60,
-            known_keys=known_keys,
-            clock=self.clock,
-        )
-
-    def write(self, *lines: bytes) -> Batch:
-        return self.writer.write([(line, time.monotonic()) for line in lines])
-
-    def records(self) -> list[bytes]:
-        return sorted(read_feed(self.store, "rsvps"))
-
-    def segments(self) -> list[str]:
-        return [name for name in self.store.names("rsvps/") if name.endswith(".ndjson.gz")]
-
-
-def rsvp(rsvp_id: int, mtime: int, **other: object) -> bytes:
-    return json.dumps({"rsvp_id": rsvp_id, "mtime": mtime, "member": {"member_id": rsvp_id}, **other}).encode()
+from services.stream.tests.segment_writing import HOUR, T0, Writing, rsvp
 
 
 def test_records_are_held_until_they_are_old_enough(stored: Stored) -> None:
@@ -152,15 +98,3 @@ def test_one_reader_reads_both_layouts_and_neither_cursor_nor_quarantine(stored:
     writing.store.create(NewObject(f"rsvps_too/3_{T0}.json", rsvp(3, T0), 0))
     writing.store.replace("rsvps/_cursor", b"{}", expected_version=0)
     assert writing.records() == [rsvp(1, T0), body]
-
-
-@pytest.mark.parametrize(
-    "body",
-    [gzip.compress(b"one\ntwo\n")[:-9], gzip.compress(b"one\ntwo"), b"one\ntwo\n"],
-    ids=["cut gzip", "cut line", "no gzip"],
-)
-def test_a_segment_that_is_not_as_it_was_written_is_refused_by_its_name(stored: Stored, body: bytes) -> None:
-    writing = Writing(stored)
-    writing.store.create(NewObject("rsvps/2017-03-19/12/other.ndjson.gz", body, 0))
-    with pytest.raises(BrokenSegment, match="12/other"):
-        writing.records()

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import threading
 import time
@@ -165,5 +166,5 @@ def test_cloud_storage_is_told_the_feed_the_mtime_and_when_the_line_was_read(clo
     address = f"{cloud_storage.emulator.host}/storage/v1/b/{cloud_storage.name}/o/rsvps%2F7_1.json"
     metadata = requests.get(address, timeout=30).json()["metadata"]
     received = datetime.fromisoformat(metadata.pop("received")).timestamp()
-    assert metadata == {"feed": "rsvps", "mtime": "1"}
+    assert metadata == {"feed": "rsvps", "mtime": "1", "sha256": hashlib.sha256(rsvp(7, 1)).hexdigest()}
     assert before - 101 <= received <= time.time() - 99

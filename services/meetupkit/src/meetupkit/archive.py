@@ -2,25 +2,43 @@
 
 ``records``: ``{label}/{data_id}_{mtime}.json``, one record each. ``batch``:
 ``{label}/{date}/{hour}/{digest}.ndjson.gz``, the records whose mtime lies in that hour (UTC), one a line.
+
+Whatever else lies under the label is passed over, and what is damaged is reported and gives what of it is sound.
 """
 
-import gzip
-import io
-import zlib
-from collections.abc import Iterator
+import logging
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from meetupkit.errors import PermanentError
+from meetupkit.errors import ObjectRefused
+from meetupkit.foreign_text import printable
+from meetupkit.limited_log import LimitedLog
+from meetupkit.records import MAX_LINE_BYTES
+from meetupkit.segments import MAX_TEXT_BYTES, Unpacked, is_json_object, unpack
 from meetupkit.stores.objects import ObjectStore
 
+log = LimitedLog(logging.getLogger(__name__))
+
 SEGMENT_ENDING: Final = ".ndjson.gz"
-_RECORD_ENDING: Final = ".json"
+_DAMAGED: Final = "_damaged/"
 _HOUR_MS: Final = 3_600_000
+_is_record: Final = re.compile(r"[A-Za-z0-9_-]+_[0-9]+(?:_[0-9a-f]+)*\.json").fullmatch
+_is_segment: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{2}/[^/]+\.ndjson\.gz").fullmatch
 
 
-class BrokenSegment(PermanentError):  # noqa: N818
-    """A segment is not gzip of whole lines: somebody else wrote or cut it."""
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """An object that is not what a stream wrote there, and how many records of it are sound."""
+
+    name: str
+    reason: str
+    sound: int
+
+
+Report = Callable[[Damage], None]
 
 
 def hour_of(mtime: int) -> int:
@@ -33,28 +51,67 @@ def folder_of(label: str, hour: int) -> str:
     return f"{label}/{datetime.fromtimestamp(hour * 3600, UTC):%Y-%m-%d/%H}/"
 
 
-def read_feed(store: ObjectStore, label: str) -> Iterator[bytes]:
-    """Every record of the label, as received and without a newline, in the order of the objects' names."""
+def set_aside_name(label: str, name: str) -> str:
+    """Where the stream keeps a damaged object of its label, once what was sound of it is stored anew."""
+    return f"{label}/{_DAMAGED}{name.removeprefix(f'{label}/')}"
+
+
+def segment_names(store: ObjectStore, label: str, hour: int) -> list[str]:
+    """The segments of an hour."""
+    return [name for name in store.names(folder_of(label, hour)) if _is_segment(name.removeprefix(f"{label}/"))]
+
+
+def reported(damage: Damage) -> None:
+    """What is done with damage unless its reader says otherwise: the first at once, then a count a minute."""
+    log.error(
+        "damaged",
+        "%s is damaged (%s): %d of its records are read",
+        printable(damage.name),
+        damage.reason,
+        damage.sound,
+        extra={"event": "object_damaged", "object": printable(damage.name)},
+    )
+
+
+def read_feed(store: ObjectStore, label: str, *, report: Report = reported) -> Iterator[bytes]:
+    """Every record of the label, as received and without a newline, in the order of the objects' names.
+
+    ``report`` is told of each damaged object. One that its stream has set aside already is passed over: its sound
+    records are in another segment.
+    """
     for name in store.names(f"{label}/"):
         rest = name.removeprefix(f"{label}/")
-        if rest.startswith("_"):
-            continue  # the cursor, the quarantine
-        if rest.endswith(SEGMENT_ENDING):
-            yield from read_segment(store, name)
-        elif rest.endswith(_RECORD_ENDING) and (stored := store.read(name)):
-            yield stored.body
+        if _is_segment(rest):
+            segment = read_segment(store, name)
+            if segment.damage:
+                if store.read(set_aside_name(label, name), most=MAX_TEXT_BYTES):
+                    continue
+                report(Damage(name, segment.damage, len(segment.records)))
+            yield from segment.records
+        elif _is_record(rest):
+            yield from _read_record(store, name, report)
 
 
-def read_segment(store: ObjectStore, name: str) -> Iterator[bytes]:
-    """The records of one segment, unpacked as they are asked for; raises ``BrokenSegment`` where it breaks."""
-    stored = store.read(name)
+def read_segment(store: ObjectStore, name: str) -> Unpacked:
+    """The records of one segment; none of one that is gone."""
+    try:
+        stored = store.read(name, most=MAX_TEXT_BYTES)
+    except ObjectRefused as error:
+        return Unpacked([], printable(str(error)))
+    if stored is None:
+        return Unpacked([])
+    return unpack(stored.body, digest=name.rpartition("/")[2].partition(".")[0])
+
+
+def _read_record(store: ObjectStore, name: str, report: Report) -> Iterator[bytes]:
+    try:
+        stored = store.read(name, most=MAX_LINE_BYTES)
+    except ObjectRefused as error:
+        report(Damage(name, printable(str(error)), 0))
+        return
     if stored is None:
         return
-    try:
-        with gzip.open(io.BytesIO(stored.body)) as lines:
-            for line in lines:
-                if not line.endswith(b"\n"):
-                    raise BrokenSegment(f"{name} ends in the middle of a line")
-                yield line[:-1]
-    except (OSError, EOFError, zlib.error) as error:
-        raise BrokenSegment(f"{name}: {error}") from error
+    if is_json_object(stored.body):
+        yield stored.body
+    else:
+        report(Damage(name, "not a JSON object", 0))

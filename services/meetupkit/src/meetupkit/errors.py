@@ -14,6 +14,7 @@
         ├── UpstreamRefused         Meetup says no: 401 for the key, 400 for the request
         ├── SlackRefused            Slack says no: a revoked webhook or token, a channel it does not know
         ├── StoreRefused            credentials, missing bucket or database, not writable by this user
+        ├── ObjectRefused           what lies at an object's name is no object, or more than its reader takes
         ├── DocumentRefused         the store will never take this document
         │   └── DocumentTooLarge    because of its size
         └── Conflict                someone else wrote first; read again before you write
@@ -73,6 +74,10 @@ class SlackRefused(PermanentError):  # noqa: N818
 
 class StoreRefused(PermanentError):  # noqa: N818
     """A store refuses this identity, or what the address names does not exist."""
+
+
+class ObjectRefused(PermanentError):  # noqa: N818
+    """What lies at an object's name cannot be used as one: a folder, a device, or more bytes than its reader takes."""
 
 
 class DocumentRefused(PermanentError):  # noqa: N818

@@ -1,7 +1,9 @@
 """Creates objects for as long as it takes, several at once where the store waits on a network."""
 
+import hashlib
+import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from enum import Enum
@@ -121,13 +123,15 @@ class Creator:
         if isinstance(there, Created):
             passed(Seam.OBJECT_WRITTEN)
             return Outcome.STORED
-        if there.crc32c == new.crc32c:
+        if there.same:
             return Outcome.DUPLICATE
-        stem, dot, ending = new.name.partition(".")
-        beside = replace(new, name=f"{stem}_{new.crc32c:08x}{dot}{ending}")
-        if isinstance(self._store.create(beside), Created):
-            passed(Seam.OBJECT_WRITTEN)
-            return Outcome.COLLIDED
+        for name in _names_beside(new):
+            there = self._store.create(replace(new, name=name))
+            if isinstance(there, Created):
+                passed(Seam.OBJECT_WRITTEN)
+                return Outcome.COLLIDED
+            if there.same:
+                break
         return Outcome.DUPLICATE
 
     def _answered(self) -> None:
@@ -139,3 +143,18 @@ class Creator:
         self.why_not = f"the object store is away: {error}"
         self._metrics.retries["create"].inc()
         self._progress.moving("writer", seconds + _TURN_SECONDS)
+
+
+def _names_beside(new: NewObject) -> Iterator[str]:
+    """Names for a body whose own name another body has: with its checksum; then, if a body of that checksum or a folder
+    has that one too, with its SHA-256; then, if somebody damaged what lay there, numbered."""
+    folder, slash, last = new.name.rpartition("/")
+    stem, dot, ending = last.partition(".")
+
+    def named(mark: str) -> str:
+        return f"{folder}{slash}{stem}_{mark}{dot}{ending}"
+
+    yield named(f"{new.crc32c:08x}")
+    sha256 = (new.sha256 or hashlib.sha256(new.body).hexdigest())[:32]
+    yield named(sha256)
+    yield from (named(f"{sha256}_{number}") for number in itertools.count(2))

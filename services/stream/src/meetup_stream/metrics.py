@@ -52,6 +52,7 @@ class Metrics:
         self.bytes_stored = counter("bytes_stored", "Bytes of the records that became an object")
         self.records_duplicate = counter("records_duplicate", "Records whose object was there already")
         self.records_collided = counter("records_collided", "Records stored beside another body of the same name")
+        self.objects_damaged = counter("objects_damaged", "Stored objects found damaged, kept under _damaged/")
         self._rejected = Counter(
             "meetup_stream_records_rejected",
             "Lines that are no record, kept under _rejected/",

@@ -44,4 +44,11 @@ def _quarantined(label: str, reason: Reason, detail: str, kept: bytes, length: i
     said = {"reason": reason, "detail": detail, "length": length, "sha256": sha256, **line}
     body = json.dumps(said, ensure_ascii=False).encode()
     name = f"{label}/_rejected/{reason}_{sha256[:32]}.json"
-    return Quarantined(NewObject(name, body, google_crc32c.value(body), metadata={"reason": reason}), reason)
+    new = NewObject(
+        name,
+        body,
+        google_crc32c.value(body),
+        metadata={"reason": reason},
+        sha256=hashlib.sha256(body).hexdigest(),
+    )
+    return Quarantined(new, reason)

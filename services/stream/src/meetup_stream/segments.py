@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from typing import Final
 
 import google_crc32c
-from meetupkit.archive import SEGMENT_ENDING, folder_of, hour_of, read_segment
+from meetupkit.archive import SEGMENT_ENDING, folder_of, hour_of
 from meetupkit.feeds import Feed
 from meetupkit.records import Record
-from meetupkit.stores.objects import NewObject, ObjectStore
+from meetupkit.stores.objects import NewObject
 
 from meetup_stream.account import Account, Tally
 from meetup_stream.creation import Creator
 from meetup_stream.intake import TimedLine
 from meetup_stream.packing import Packer
 from meetup_stream.quarantine import Quarantined, read_or_quarantine
+from meetup_stream.set_aside import SEGMENT_TYPE, DamagedObjects
 from meetup_stream.writer import Batch
 
 SEGMENT_BYTES: Final = 16 * 1024 * 1024
@@ -51,7 +52,7 @@ class SegmentsWriter:
         self,
         feed: Feed,
         label: str,
-        store: ObjectStore,
+        damaged: DamagedObjects,
         creator: Creator,
         account: Account,
         *,
@@ -61,7 +62,7 @@ class SegmentsWriter:
     ) -> None:
         self._feed = feed
         self._label = label
-        self._store = store
+        self._damaged = damaged
         self._creator = creator
         self._account = account
         self._max_age = max_age
@@ -137,17 +138,13 @@ class SegmentsWriter:
     def _hour(self, number: int) -> _Hour:
         hour = self._hours.get(number)
         if hour is None:
-            stored = self._creator.patiently(lambda: self._stored_keys(number))
+            stored = self._damaged.stored_keys(number, _key)
             hour = self._hours[number] = _Hour(stored, stored.copy())
             self._cost += _HOUR_COST + len(stored)
         if number != self._latest:
             self._hours.move_to_end(number)
             self._latest = number
         return hour
-
-    def _stored_keys(self, hour: int) -> set[int]:
-        names = self._store.names(folder_of(self._label, hour))
-        return {_key(line) for name in names for line in read_segment(self._store, name)}
 
     def _segments(self) -> Iterator[NewObject]:
         """What is held, as objects to create."""
@@ -160,7 +157,7 @@ class SegmentsWriter:
                 f"{folder_of(self._label, number)}{digest}{SEGMENT_ENDING}",
                 body,
                 google_crc32c.value(body),
-                content_type="application/gzip",
+                content_type=SEGMENT_TYPE,
                 metadata={"feed": self._feed.name, "records": str(records)},
             )
 

@@ -26,6 +26,7 @@ from meetup_stream.ledger import Ledger
 from meetup_stream.metrics import Metrics
 from meetup_stream.resume import is_trickle, resume_url
 from meetup_stream.segments import SegmentsWriter
+from meetup_stream.set_aside import DamagedObjects
 from meetup_stream.source import Source
 from meetup_stream.writer import Batch, RecordsWriter, Writer
 
@@ -130,7 +131,7 @@ class Session:
         self._last_line_at = 0.0
         self._intake = Intake()
         self._creator = Creator(job.store, metrics=metrics, progress=progress, giving_up=giving_up)
-        self._writer = _writer(job, self._creator, Account(metrics))
+        self._writer = _writer(job, self._creator, metrics)
         self._announcer = Announcer(job.enricher, metrics=metrics, progress=progress) if job.enricher else None
         self._ledger = Ledger(job.feed, job.label, job.store, metrics=metrics, patiently=self._creator.patiently)
         self._cursor = Cursor(
@@ -269,7 +270,9 @@ class Session:
         return thread
 
 
-def _writer(job: Job, creator: Creator, account: Account) -> Writer:
+def _writer(job: Job, creator: Creator, metrics: Metrics) -> Writer:
+    account = Account(metrics)
     if job.segment_seconds is None:
         return RecordsWriter(job.feed, job.label, job.store, creator, account)
-    return SegmentsWriter(job.feed, job.label, job.store, creator, account, max_age=job.segment_seconds)
+    damaged = DamagedObjects(job.label, job.store, creator, metrics)
+    return SegmentsWriter(job.feed, job.label, damaged, creator, account, max_age=job.segment_seconds)

@@ -3,6 +3,7 @@
 A record's name is made of itself, so a record that comes again names the same object, whoever writes it and whenever.
 """
 
+import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from meetup_stream.intake import TimedLine
 from meetup_stream.quarantine import Quarantined, read_or_quarantine
 
 REMEMBERED: Final = 20_000
-"""Names stored last, about 5 MB: four times the backlog that a reconnect brings again, so repeats cost no request."""
+"""Names stored last, about 6 MB: four times the backlog that a reconnect brings again, so repeats cost no request."""
 
 
 @dataclass(slots=True)
@@ -68,7 +69,8 @@ class RecordsWriter:
         self._store = store
         self._creator = creator
         self._account = account
-        self._seen: OrderedDict[str, int] = OrderedDict()
+        self._seen: OrderedDict[str, str] = OrderedDict()
+        """Name and SHA-256."""
         self.news = 0
 
     def knows(self, record: Record) -> bool:
@@ -110,14 +112,14 @@ class RecordsWriter:
     def _unseen(self, lines: Sequence[TimedLine]) -> list[tuple[NewObject, Record | Reason, float]]:
         """What is worth a request: the lines that this process did not store lately, each as the object it becomes."""
         unseen: list[tuple[NewObject, Record | Reason, float]] = []
-        here: dict[str, int] = {}
+        here: dict[str, str] = {}
         for line, read_at in lines:
             of = read_or_quarantine(self._feed, self._label, line)
             new, what = (of.new, of.reason) if isinstance(of, Quarantined) else (self._object(of, read_at), of)
-            if self._seen.get(new.name) == new.crc32c or here.get(new.name) == new.crc32c:
+            if self._seen.get(new.name) == new.sha256 or here.get(new.name) == new.sha256:
                 self._account.repeated()
             else:
-                here[new.name] = new.crc32c
+                here[new.name] = new.sha256
                 unseen.append((new, what, read_at))
         return unseen
 
@@ -132,12 +134,13 @@ class RecordsWriter:
                 "mtime": str(record.mtime),
                 "received": received.isoformat(timespec="milliseconds"),
             },
+            sha256=hashlib.sha256(record.body).hexdigest(),
         )
 
     def _name(self, record: Record) -> str:
         return f"{self._label}/{record.data_id}_{record.mtime}.json"
 
     def _remember(self, new: NewObject) -> None:
-        self._seen[new.name] = new.crc32c
+        self._seen[new.name] = new.sha256
         if len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)

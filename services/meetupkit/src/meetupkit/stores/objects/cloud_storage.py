@@ -1,10 +1,12 @@
 """Objects in a bucket of Cloud Storage.
 
 Each method tries once: the client's own retries are off, because its caller retries by ``meetupkit.retry``. A create
-whose answer was lost is repeated by the caller and then finds ``Exists`` with the checksum of what it sent.
+whose answer was lost is repeated by the caller and then finds ``Exists`` with the body that it sent.
 """
 
 import base64
+import hashlib
+import io
 import os
 import re
 from collections.abc import Iterator
@@ -22,7 +24,8 @@ from google.cloud.storage.exceptions import DataCorruption  # type: ignore[impor
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
-from meetupkit.errors import Conflict, StoreRefused, StoreUnavailable
+from meetupkit.errors import Conflict, ObjectRefused, StoreRefused, StoreUnavailable
+from meetupkit.foreign_text import printable
 from meetupkit.stores.objects import Created, Exists, NewObject, StoredObject, check_name, is_name
 
 CONCURRENCY: Final = 32
@@ -38,7 +41,8 @@ _OVERLOADED_REASONS: Final = frozenset({"rateLimitExceeded", "userRateLimitExcee
 """A 403 that means 429: https://cloud.google.com/storage/docs/json_api/v1/status-codes"""
 _TRANSIENT_STATUS: Final = frozenset({408, 409, 410, 429})
 """Besides 5xx. 409: two requests for one object at once. 410: an upload session that Cloud Storage has forgotten."""
-_MESSAGE_CHARACTERS: Final = 300
+_SHA256: Final = "sha256"
+"""The metadata that tells two bodies of one length and one CRC32C apart, which anybody can make."""
 _NO_LOOKUPS: Final = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
 """Unset, the client (3.17) reads the bucket in the background, for traces that nobody records: one more permission to
 grant, and retries of its own through every outage."""
@@ -98,25 +102,25 @@ class GcsObjects:
         with _door(self._bucket_name):
             blob = self._blob(new.name)
             blob.crc32c = base64.b64encode(new.crc32c.to_bytes(4, "big")).decode()
-            if new.metadata:
-                blob.metadata = new.metadata
+            sha256 = new.sha256 or hashlib.sha256(new.body).hexdigest()
+            blob.metadata = {**new.metadata, _SHA256: sha256}
             try:
                 self._upload(blob, new.body, new.content_type, 0)
             except PreconditionFailed:
-                return Exists(self._crc32c_of(new.name))
+                return Exists(self._holds(new, sha256))
         return Created()
 
-    def read(self, name: str) -> StoredObject | None:
+    def read(self, name: str, *, most: int | None = None) -> StoredObject | None:
         """The body, verified by its checksum, and the generation it belongs to, of one request."""
         check_name(name)
         with _door(self._bucket_name):
-            blob = self._blob(name)
+            blob, body = self._blob(name), _Body(name, most)
             try:
-                body: bytes = blob.download_as_bytes(retry=None, timeout=self._timeout, checksum="crc32c")
+                blob.download_to_file(body, retry=None, timeout=self._timeout, checksum="crc32c")
             except NotFound:
                 next(iter(self._list("", 1)), None)  # tells a bucket that is gone from an object that never was
                 return None
-            return StoredObject(body, _whole(blob.generation))
+            return StoredObject(body.getvalue(), _whole(blob.generation))
 
     def replace(self, name: str, body: bytes, *, expected_version: int) -> int:
         """The version is the object's generation."""
@@ -129,11 +133,23 @@ class GcsObjects:
                 raise Conflict(f"{name}: version {expected_version} was expected, another one is there") from None
             return _whole(blob.generation)
 
+    def delete(self, name: str, *, expected_version: int) -> None:
+        """The version is the object's generation."""
+        check_name(name)
+        with _door(self._bucket_name):
+            try:
+                self._blob(name).delete(if_generation_match=expected_version, retry=None, timeout=self._timeout)
+            except NotFound:
+                return
+            except PreconditionFailed:
+                raise Conflict(f"{name}: version {expected_version} was expected, another one is there") from None
+
     def names(self, prefix: str) -> Iterator[str]:
         """One request for each 1,000 names."""
         with _door(self._bucket_name):
-            for name in self._list(prefix):
-                yield name.removeprefix(self._prefix)
+            for found in self._list(prefix):
+                if is_name(name := found.removeprefix(self._prefix)):  # consoles make objects like "rsvps/"
+                    yield name
 
     def sync(self) -> None:
         """Nothing: Cloud Storage answers a write when it is durable."""
@@ -166,13 +182,38 @@ class GcsObjects:
         ):
             yield blob.name
 
-    def _crc32c_of(self, name: str) -> int:
-        blob = self._blob(name)
+    def _holds(self, new: NewObject, sha256: str) -> bool:
+        """Whether the object there has this body: by its SHA-256, if it bears one; else the body itself is read."""
+        blob = self._blob(new.name)
         try:
             blob.reload(retry=None, timeout=self._timeout)
         except NotFound:
-            raise StoreUnavailable(f"gs://{self._bucket_name}: {name} was deleted while it was compared") from None
-        return int.from_bytes(base64.b64decode(blob.crc32c), "big")
+            raise self._vanished(new.name) from None
+        if blob.size != len(new.body) or blob.crc32c != base64.b64encode(new.crc32c.to_bytes(4, "big")).decode():
+            return False
+        if noted := (blob.metadata or {}).get(_SHA256):
+            return bool(noted == sha256)
+        stored = self.read(new.name, most=len(new.body))  # an earlier version made it, which noted no SHA-256
+        if stored is None:
+            raise self._vanished(new.name)
+        return stored.body == new.body
+
+    def _vanished(self, name: str) -> StoreUnavailable:
+        return StoreUnavailable(f"gs://{self._bucket_name}: {name} was deleted while it was compared")
+
+
+class _Body(io.BytesIO):
+    """What a download is written to: up to a bound, so that no object fills the memory."""
+
+    def __init__(self, name: str, most: int | None) -> None:
+        super().__init__()
+        self._name = name
+        self._most = most
+
+    def write(self, part: Any) -> int:
+        if self._most is not None and self.tell() + len(part) > self._most:
+            raise ObjectRefused(f"{self._name} has more than {self._most:,} bytes")
+        return super().write(part)
 
 
 def _whole(generation: int | None) -> int:
@@ -243,7 +284,7 @@ def _said(error: GoogleAPICallError) -> tuple[str, set[str]]:
         message, reasons = str(said["message"]), {str(one.get("reason")) for one in said.get("errors", [])}
     except (ValueError, KeyError, TypeError, AttributeError):
         message, reasons = type(error).__name__, set()
-    return " ".join(message.split())[:_MESSAGE_CHARACTERS], reasons
+    return printable(message), reasons
 
 
 def _retry_after(error: GoogleAPICallError) -> float | None:
@@ -273,4 +314,4 @@ def _cause(error: Exception) -> str:
     """The innermost reason; requests' own text begins with the whole URL."""
     inner = error.args[0] if error.args else None
     reason = getattr(inner, "reason", None) or inner
-    return f"{type(error).__name__}: {reason}"[:_MESSAGE_CHARACTERS] if reason else type(error).__name__
+    return printable(f"{type(error).__name__}: {reason}") if reason else type(error).__name__

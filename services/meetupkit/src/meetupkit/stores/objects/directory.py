@@ -5,23 +5,24 @@ is taken. So it appears whole or not at all, whatever kills the process, and lea
 without such files (NFS, some FUSE) get a hidden temporary file and a link instead.
 
 Content type and metadata of an object are not kept. An object and a folder cannot share a name (``a`` and ``a/b``).
-Many processes may use one directory at once.
+Many processes may use one directory at once. Files and folders are made for their owner alone. Symbolic links are
+followed, in listings too, but for those that lead back to a folder above them; only the hidden folder may be none.
 """
 
 import errno
 import itertools
 import os
+import re
 import secrets
+import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, Self
 from urllib.parse import unquote, urlsplit
 
-import google_crc32c
-
-from meetupkit.errors import Conflict, StoreRefused, StoreUnavailable
-from meetupkit.stores.objects import Created, Exists, NewObject, StoredObject, check_name, whole_files
+from meetupkit.errors import Conflict, ObjectRefused, StoreRefused, StoreUnavailable
+from meetupkit.stores.objects import Created, Exists, NewObject, StoredObject, check_name, is_name, whole_files
 
 _HIDDEN: Final = ".incoming"
 """Holds what is not an object yet, and the lock. No object's name has a component that starts with a dot."""
@@ -33,6 +34,8 @@ _LOCK_POLL_SECONDS: Final = 0.005
 _CHUNK_BYTES: Final = 1 << 20
 _NO_UNNAMED_FILES: Final = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT, errno.EXDEV})
 """What a file system or a kernel without O_TMPFILE answers, or one without /proc to link the file by."""
+_is_temporary: Final = re.compile(r"[0-9a-f]{16}-[0-9]+").fullmatch
+"""What this module calls what is not an object yet; whatever else lies there is somebody else's."""
 _NOT_OBJECTS: Final = frozenset({"lost+found"})
 """What mkfs puts into the root of a volume, readable by root only."""
 
@@ -55,6 +58,7 @@ class DirectoryObjects:
         self._counter = itertools.count()
         self._place: Place | None = None
         self._synced_fd: int | None = None
+        self._closed_to_others: set[str] = set()
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -73,7 +77,7 @@ class DirectoryObjects:
     def check(self) -> None:
         """Make the directory if it is missing, and prove that objects can be created in it."""
         try:
-            os.makedirs(self._hidden, exist_ok=True)  # noqa: PTH103
+            self._make_hidden()
             self._remove_stale()
             self._place = self._choose_place()
             self._open_for_sync()
@@ -83,34 +87,42 @@ class DirectoryObjects:
     def create(self, new: NewObject) -> Created | Exists:
         """Create the file if its name is free; its folder is made when it is missing."""
         check_name(new.name)
+        self._close_to_others(new.name)
         path = f"{self._directory}/{new.name}"
         try:
             (self._place or self._first_place())(path, new.body)
         except FileExistsError:
-            return Exists(self._crc32c_at(path))
+            return Exists(self._holds(path, new.body))
         except FileNotFoundError:
             return self._create_with_folder(path, new.body)
         except OSError as error:
             raise _while_running(error, self._directory) from None
         return Created()
 
-    def read(self, name: str) -> StoredObject | None:
+    def read(self, name: str, *, most: int | None = None) -> StoredObject | None:
         """The file's content; its version is its time of modification in nanoseconds."""
         check_name(name)
         try:
-            with open(f"{self._directory}/{name}", "rb") as file:  # noqa: PTH123
-                return StoredObject(file.read(), os.fstat(file.fileno()).st_mtime_ns)
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            self._require_directory()
-            return None
+            file = whole_files.open_file(f"{self._directory}/{name}")
+            if file is None:
+                self._require_directory()
+                return None
+            with file:
+                body = file.read() if most is None else file.read(most + 1)
+                if most is not None and len(body) > most:
+                    raise ObjectRefused(f"{name} has more than {most:,} bytes")
+                return StoredObject(body, os.fstat(file.fileno()).st_mtime_ns)
         except OSError as error:
             raise _while_running(error, self._directory) from None
 
     def replace(self, name: str, body: bytes, *, expected_version: int) -> int:
         """Under a lock that all processes share: compare the version, write beside, fsync, rename, fsync."""
         check_name(name)
+        self._close_to_others(name)
         path = f"{self._directory}/{name}"
         self._make_folders(path)
+        if os.path.isdir(path):  # noqa: PTH112
+            raise ObjectRefused(f"{path} is a folder, so no object can have this name: move it away")
         try:
             with self._locked():
                 version = whole_files.version_at(path)
@@ -122,10 +134,25 @@ class DirectoryObjects:
         except OSError as error:
             raise _while_running(error, self._directory) from None
 
+    def delete(self, name: str, *, expected_version: int) -> None:
+        """Under the same lock; durable when it returns."""
+        check_name(name)
+        path = f"{self._directory}/{name}"
+        self._require_directory()
+        try:
+            with self._locked():
+                version = whole_files.version_at(path)
+                if version not in {0, expected_version}:
+                    raise Conflict(f"{name}: version {expected_version} was expected, {version} is there")
+                if version:
+                    whole_files.remove(path)
+        except OSError as error:
+            raise _while_running(error, self._directory) from None
+
     def names(self, prefix: str) -> Iterator[str]:
         """In the order of Cloud Storage: by code point of the whole name. Holds the names of one folder in memory."""
         self._require_directory()
-        yield from self._names_below("", prefix)
+        yield from self._names_below("", prefix, ())
 
     def sync(self) -> None:
         """One syncfs(2) for all files of the file system, however many there are."""
@@ -148,7 +175,7 @@ class DirectoryObjects:
         try:
             (self._place or self._first_place())(path, body)
         except FileExistsError:
-            return Exists(self._crc32c_at(path))
+            return Exists(self._holds(path, body))
         except OSError as error:
             raise _while_running(error, self._directory) from None
         return Created()
@@ -181,10 +208,23 @@ class DirectoryObjects:
         """Make the path's folder and the hidden one, but never the directory itself."""
         self._require_directory()
         try:
-            os.makedirs(self._hidden, exist_ok=True)  # noqa: PTH103
-            os.makedirs(path.rpartition("/")[0], exist_ok=True)  # noqa: PTH103
+            self._make_hidden()
+            whole_files.make_folders(path.rpartition("/")[0])
         except OSError as error:
             raise _while_running(error, self._directory) from None
+
+    def _make_hidden(self) -> None:
+        """A link in its place would lead to other people's files, which are not this store's to write or remove."""
+        whole_files.make_folders(self._hidden)
+        if os.path.islink(self._hidden):  # noqa: PTH114
+            raise StoreRefused(f"{self._hidden} is a symbolic link: remove the link, the folder is made again")
+
+    def _close_to_others(self, name: str) -> None:
+        """The folder of a label, which an earlier version made for everybody to enter, once for each process."""
+        top, slash, _ = name.partition("/")
+        if slash and top not in self._closed_to_others:
+            whole_files.make_private(f"{self._directory}/{top}")
+            self._closed_to_others.add(top)
 
     def _require_directory(self) -> None:
         if not os.path.isdir(self._directory):  # noqa: PTH112
@@ -192,7 +232,7 @@ class DirectoryObjects:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        fd = os.open(f"{self._hidden}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        fd = whole_files.open_lock(f"{self._hidden}/lock")
         try:
             deadline = time.monotonic() + _LOCK_SECONDS
             while not whole_files.try_lock(fd):
@@ -203,52 +243,94 @@ class DirectoryObjects:
         finally:
             os.close(fd)
 
-    def _names_below(self, folder: str, prefix: str) -> Iterator[str]:
-        for name in self._entries(folder):
+    def _names_below(self, folder: str, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+        """``above``: the folders on the way here, as device and inode, so that no link leads round in a circle."""
+        here, entries = self._entries(folder)
+        if here in above:
+            return
+        for name in entries:
             if not name.endswith("/"):
                 if name.startswith(prefix):
                     yield name
             elif name.startswith(prefix) or prefix.startswith(name):
-                yield from self._names_below(name, prefix)
+                yield from self._names_below(name, prefix, (*above, here))
 
-    def _entries(self, folder: str) -> list[str]:
-        """The folder's entries, folders with a slash, which is also what puts ``a-b`` before ``a/b``."""
+    def _entries(self, folder: str) -> tuple[tuple[int, int], list[str]]:
+        """Which folder it is, and its entries, folders with a slash, which is also what puts ``a-b`` before ``a/b``."""
         try:
-            with os.scandir(f"{self._directory}/{folder}") as entries:
-                return sorted(
-                    f"{folder}{entry.name}/" if entry.is_dir(follow_symlinks=False) else f"{folder}{entry.name}"
-                    for entry in entries
-                    if not entry.name.startswith(".") and entry.name not in _NOT_OBJECTS
+            fd = os.open(f"{self._directory}/{folder}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            return (0, 0), []
+        except OSError as error:
+            raise _while_running(error, self._directory) from None
+        try:
+            there = os.fstat(fd)
+            with os.scandir(fd) as entries:
+                return (there.st_dev, there.st_ino), sorted(
+                    f"{folder}{name}" for name in filter(None, map(_listed, entries))
                 )
-        except FileNotFoundError:
-            return []
         except OSError as error:
             raise _while_running(error, self._directory) from None
+        finally:
+            os.close(fd)
 
-    def _crc32c_at(self, path: str) -> int:
-        checksum = 0
+    def _holds(self, path: str, body: bytes) -> bool:
+        """Whether the file there has just this body; a folder, a pipe or a link to nothing has none."""
         try:
-            with open(path, "rb") as file:  # noqa: PTH123
+            file = whole_files.open_file(path)
+            if file is None:
+                return False
+            with file:
+                if os.fstat(file.fileno()).st_size != len(body):
+                    return False
+                at = 0
                 while chunk := file.read(_CHUNK_BYTES):
-                    checksum = google_crc32c.extend(checksum, chunk)
-        except IsADirectoryError:
-            raise StoreRefused(f"{path} is a folder, so no object can have this name") from None
+                    if chunk != body[at : at + len(chunk)]:
+                        return False
+                    at += len(chunk)
+                return at == len(body)
         except OSError as error:
             raise _while_running(error, self._directory) from None
-        return checksum
 
     def _remove_stale(self) -> None:
+        """Files of ours by their names, through a descriptor of the folder itself, so that no link leads elsewhere."""
         oldest = time.time() - _STALE_SECONDS
-        with os.scandir(self._hidden) as entries:
-            for entry in entries:
-                if entry.name != "lock" and entry.stat(follow_symlinks=False).st_mtime < oldest:
-                    whole_files.unlink_if_there(entry.path)
+        fd = os.open(self._hidden, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            with os.scandir(fd) as entries:
+                stale = [entry.name for entry in entries if _is_stale(entry, oldest)]
+            for name in stale:
+                with suppress(FileNotFoundError):  # another start was faster
+                    os.unlink(name, dir_fd=fd)
+        finally:
+            os.close(fd)
 
     def _open_for_sync(self) -> int:
         """Kept open: syncfs reports the failed writes since its descriptor was opened, so a fresh one reports none."""
         self.close()
         self._synced_fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         return self._synced_fd
+
+
+def _listed(entry: "os.DirEntry[str]") -> str:
+    """How an entry is listed; empty for what is no object and no folder of objects."""
+    if is_name(entry.name) is None or entry.name in _NOT_OBJECTS:
+        return ""  # hidden, or a name that no back end could hold, so that somebody else made it
+    try:
+        if entry.is_dir():
+            return f"{entry.name}/"
+        return entry.name if entry.is_file() else ""  # a pipe, a socket, a link to nothing
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # links that lead to each other
+            return ""
+        raise
+
+
+def _is_stale(entry: "os.DirEntry[str]", oldest: float) -> bool:
+    if _is_temporary(entry.name) is None:
+        return False
+    there = entry.stat(follow_symlinks=False)
+    return stat.S_ISREG(there.st_mode) and there.st_mtime < oldest
 
 
 def _while_running(error: OSError, directory: str) -> StoreUnavailable | StoreRefused:

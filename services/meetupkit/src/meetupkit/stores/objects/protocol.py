@@ -15,13 +15,17 @@ pair (not UTF-8)."""
 
 @dataclass(frozen=True, slots=True)
 class NewObject:
-    """What is to be created. ``crc32c`` is the Castagnoli checksum of ``body``, as Cloud Storage computes it."""
+    """What is to be created. ``crc32c`` is the Castagnoli checksum of ``body``, as Cloud Storage computes it.
+
+    ``sha256``: of the body, in hexadecimal, if its maker has it anyway; a back end that needs it computes it else.
+    """
 
     name: str
     body: bytes
     crc32c: int
     content_type: str = "application/json"
     metadata: Mapping[str, str] = field(default_factory=dict)
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +35,9 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """The name was taken; nothing was written. ``crc32c`` is of the body that is there."""
+    """The name was taken; nothing was written. ``same``: what is there has this body, by its length and SHA-256."""
 
-    crc32c: int
+    same: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +71,22 @@ class ObjectStore(Protocol):
     def create(self, new: NewObject) -> Created | Exists:
         """Create the object if its name is free. Whole or not at all; outlives a kill of this process."""
 
-    def read(self, name: str) -> StoredObject | None:
-        """The object, or ``None`` if there is none."""
+    def read(self, name: str, *, most: int | None = None) -> StoredObject | None:
+        """The object, or ``None`` if there is none; raises ``ObjectRefused`` for more than ``most`` bytes."""
 
     def replace(self, name: str, body: bytes, *, expected_version: int) -> int:
         """Write the object if its version is still the expected one (0: it does not exist) and return the new version.
 
-        Raises ``Conflict`` if someone else wrote meanwhile. After ``StoreUnavailable`` the write may have happened, and
-        the same call would find its own work as a conflict: read again and compare before writing again.
+        Raises ``Conflict`` if someone else wrote meanwhile, ``ObjectRefused`` if a folder has this name. After
+        ``StoreUnavailable`` the write may have happened, and the same call would find its own work as a conflict: read
+        again and compare before writing again.
         """
 
+    def delete(self, name: str, *, expected_version: int) -> None:
+        """Remove the object if its version is the expected one; nothing if it is gone. Raises ``Conflict``."""
+
     def names(self, prefix: str) -> Iterator[str]:
-        """The names that start with the prefix, in order."""
+        """The names that start with the prefix, in order; what no ``create`` could have made is left out."""
 
     def sync(self) -> None:
         """Return when everything created so far outlives a power failure."""

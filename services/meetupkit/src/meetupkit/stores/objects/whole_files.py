@@ -2,13 +2,20 @@
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
+import stat
 import time
-from typing import Final
+from typing import BinaryIO, Final
 
 _COARSEST_NANOSECONDS: Final = 2_000_000_000
 """FAT keeps times in steps of two seconds; every other file system in finer ones."""
+PRIVATE_FILE: Final = 0o600
+"""Records name people: what is written here is for the user of the service alone, whatever its umask is."""
+PRIVATE_FOLDER: Final = 0o700
+_NO_FILE: Final = frozenset({errno.ELOOP, errno.ENXIO, errno.ENODEV})
+"""What a circle of symbolic links, a socket or a pipe, and a device without a driver answer to open(2)."""
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
@@ -17,8 +24,9 @@ def place_unnamed(path: str, body: bytes) -> None:
 
     Raises ``FileExistsError`` if something is at the path.
     """
-    fd = os.open(path.rpartition("/")[0], os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o666)
+    fd = os.open(path.rpartition("/")[0], os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, PRIVATE_FILE)
     try:
+        _keep_private(fd)
         _write_all(fd, body)
         # Any src_dir_fd makes CPython call linkat(2) and follow the link; the path is absolute, so its value is idle.
         os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
@@ -56,12 +64,62 @@ def swap(temporary: str, path: str, body: bytes, version: int) -> int:
         unlink_if_there(temporary)
 
 
+def make_folders(path: str) -> None:
+    """``os.makedirs`` for folders that only their owner can enter; one that is there keeps its mode."""
+    try:
+        os.mkdir(path, PRIVATE_FOLDER)  # noqa: PTH102
+    except FileExistsError:
+        if not os.path.isdir(path):  # noqa: PTH112
+            raise
+    except FileNotFoundError:
+        make_folders(path.rpartition("/")[0] or "/")
+        make_folders(path)
+    else:
+        with contextlib.suppress(PermissionError):  # a file system without modes
+            os.chmod(path, PRIVATE_FOLDER)  # noqa: PTH101  (a umask may take the owner's rights away)
+
+
+def make_private(folder: str) -> None:
+    """Close a folder of ours, and so all that lies below it, to everybody else; one of another user is left alone."""
+    with contextlib.suppress(OSError):  # missing, or of a file system without modes: nothing to close
+        there = os.stat(folder)  # noqa: PTH116
+        mode = stat.S_IMODE(there.st_mode)
+        if there.st_uid == os.geteuid() and mode & 0o077:
+            os.chmod(folder, mode & ~0o077)  # noqa: PTH101
+
+
+def open_file(path: str) -> BinaryIO | None:
+    """The file, to be read; ``None`` if there is none: nothing, a folder, a pipe (which would not answer), a device."""
+    try:
+        file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # noqa: PTH123, SIM115
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return None
+        raise
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    return None
+
+
 def version_at(path: str) -> int:
     """The time of modification in nanoseconds, which ``swap`` makes grow with each write; 0 if nothing is there."""
     try:
         return os.stat(path).st_mtime_ns  # noqa: PTH116
     except FileNotFoundError:
         return 0
+
+
+def open_lock(path: str) -> int:
+    """A descriptor of the file, which is made if there is none; a symbolic link is none."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+        _keep_private(fd)
+        return fd
 
 
 def try_lock(fd: int) -> bool:
@@ -85,6 +143,12 @@ def sync_file_system(fd: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
+def remove(path: str) -> None:
+    """Remove the file; durable when this returns."""
+    unlink_if_there(path)
+    _sync_folder(path.rpartition("/")[0])
+
+
 def unlink_if_there(path: str) -> None:
     """Remove the file, if there is one."""
     with contextlib.suppress(FileNotFoundError):
@@ -92,8 +156,9 @@ def unlink_if_there(path: str) -> None:
 
 
 def _write(path: str, body: bytes, *, durable: bool = False, newer_than: int = 0) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE)
     try:
+        _keep_private(fd)
         _write_all(fd, body)
         if newer_than:
             _stamp(fd, newer_than)
@@ -101,6 +166,12 @@ def _write(path: str, body: bytes, *, durable: bool = False, newer_than: int = 0
             os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _keep_private(fd: int) -> None:
+    """A umask can take the owner's own rights away, and a default ACL give rights to others."""
+    with contextlib.suppress(PermissionError):  # a file system without modes
+        os.fchmod(fd, PRIVATE_FILE)
 
 
 def _write_all(fd: int, body: bytes) -> None:

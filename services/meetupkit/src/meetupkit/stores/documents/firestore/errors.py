@@ -13,6 +13,7 @@ from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 
 from meetupkit.errors import Conflict, DocumentRefused, DocumentTooLarge, MeetupError, StoreRefused, StoreUnavailable
+from meetupkit.foreign_text import printable
 from meetupkit.stores.documents import Delete, Put, Write
 
 TRANSIENT: Final[dict[type[api.GoogleAPICallError], str]] = {
@@ -29,8 +30,6 @@ TRANSIENT: Final[dict[type[api.GoogleAPICallError], str]] = {
 _NO_DATABASE: Final = re.compile(r"database .* does not exist", re.IGNORECASE)
 _DATASTORE_MODE: Final = re.compile(r"datastore mode", re.IGNORECASE)
 _TOO_LARGE: Final = re.compile(r"exceeds the (maximum|limit)|too (big|large)|larger than", re.IGNORECASE)
-_DETAIL_CHARACTERS: Final = 300
-"""Of what Google says itself: enough for the sentence, without the links and stack traces that may follow."""
 NO_CREDENTIALS: Final = (
     "no usable Google credentials: run `gcloud auth application-default login`, name a key file in "
     "GOOGLE_APPLICATION_CREDENTIALS, or bind the pod's service account to a Google one (Workload Identity)"
@@ -130,4 +129,4 @@ def _retry_after(error: api.GoogleAPICallError) -> float | None:
 
 def _detail(error: Exception) -> str:
     text = error.message if isinstance(error, api.GoogleAPICallError) else str(error)
-    return " ".join(str(text).split())[:_DETAIL_CHARACTERS]
+    return printable(str(text))

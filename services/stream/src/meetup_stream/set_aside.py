@@ -1,0 +1,115 @@
+"""Damaged objects: what is sound of them is stored anew, they themselves are kept under ``{label}/_damaged/``.
+
+The order makes a kill at any moment harmless. The sound records get a segment of their own, then the object a copy,
+and only then it is removed from its place; a reader passes over a damaged object of which there is a copy.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import google_crc32c
+from meetupkit.archive import SEGMENT_ENDING, read_segment, segment_names, set_aside_name
+from meetupkit.errors import Conflict, ObjectRefused, StoreRefused
+from meetupkit.foreign_text import printable
+from meetupkit.segments import MAX_TEXT_BYTES, Unpacked
+from meetupkit.stores.objects import NewObject, ObjectStore, StoredObject
+
+from meetup_stream.creation import Creator
+from meetup_stream.metrics import Metrics
+from meetup_stream.packing import Packer
+
+log = logging.getLogger(__name__)
+
+SEGMENT_TYPE: Final = "application/gzip"
+
+
+class DamagedObjects:
+    """The one place where a stream moves what it did not write, or what is not any more what it wrote."""
+
+    def __init__(self, label: str, store: ObjectStore, creator: Creator, metrics: Metrics) -> None:
+        self._label = label
+        self._store = store
+        self._creator = creator
+        self._metrics = metrics
+
+    def stored_keys(self, hour: int, key: Callable[[bytes], int]) -> set[int]:
+        """The key of every sound record of an hour's segments; the damaged ones among these are set aside."""
+        known: set[int] = set()
+        damaged: list[str] = []
+        for name in self._creator.patiently(lambda: segment_names(self._store, self._label, hour)):
+            segment = self._read_segment(name)
+            if segment.damage:
+                damaged.append(name)  # last, so that what it shares with the others is not stored twice
+            else:
+                known.update(map(key, segment.records))
+        for name in damaged:
+            segment = self._read_segment(name)
+            self._set_aside(name, segment, [record for record in segment.records if key(record) not in known])
+            known.update(map(key, segment.records))
+        return known
+
+    def _read_segment(self, name: str) -> Unpacked:
+        return self._creator.patiently(lambda: read_segment(self._store, name))
+
+    def _set_aside(self, name: str, segment: Unpacked, to_store: Sequence[bytes]) -> None:
+        self._metrics.objects_damaged.inc()
+        stored = self._creator.patiently(lambda: self._read(name))
+        if stored is None:
+            self._tell(name, segment, "it stays where it is")
+            return
+        if to_store:
+            self._creator.create_all([_segment_of(name, to_store)])
+        copy = set_aside_name(self._label, name)
+        self._creator.create_all([_copy(copy, stored.body)])
+        where = f"it is kept as {copy}"
+        try:
+            self._creator.patiently(lambda: self._store.delete(name, expected_version=stored.version))
+        except (Conflict, StoreRefused) as error:  # a bucket's retention policy, another process: it is copied anyway
+            where = f"{where}, and could not be removed ({error})"
+        self._tell(name, segment, where)
+
+    def _read(self, name: str) -> StoredObject | None:
+        """Not if it is larger than any segment: then nothing of it is sound."""
+        try:
+            return self._store.read(name, most=MAX_TEXT_BYTES)
+        except ObjectRefused:
+            return None
+
+    @staticmethod
+    def _tell(name: str, segment: Unpacked, where: str) -> None:
+        log.error(
+            "%s is damaged (%s): %d of its records are sound; %s",
+            printable(name),
+            segment.damage,
+            len(segment.records),
+            printable(where, limit=600),
+            extra={"event": "object_damaged", "object": printable(name), "sound": len(segment.records)},
+        )
+
+
+def _segment_of(name: str, records: Sequence[bytes]) -> NewObject:
+    """What is sound, as a segment of the same hour."""
+    packer = Packer()
+    for record in records:
+        packer.add(record)
+    digest, body = packer.finish()
+    folder = name.rpartition("/")[0]
+    return NewObject(
+        f"{folder}/{digest}{SEGMENT_ENDING}",
+        body,
+        google_crc32c.value(body),
+        content_type=SEGMENT_TYPE,
+        metadata={"records": str(len(records)), "salvaged_from": name.rpartition("/")[2]},
+    )
+
+
+def _copy(name: str, body: bytes) -> NewObject:
+    return NewObject(
+        name,
+        body,
+        google_crc32c.value(body),
+        content_type="application/octet-stream",
+        sha256=hashlib.sha256(body).hexdigest(),
+    )
