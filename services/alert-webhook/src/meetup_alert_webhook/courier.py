@@ -11,12 +11,13 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from meetupkit.errors import MeetupError, SlackRefused, SlackThrottled, SlackUnavailable, TransientError
+from meetupkit.limited_log import LimitedLog
 from meetupkit.retry import call_policy
 
 from meetup_alert_webhook.blocks import Message, plainer
 from meetup_alert_webhook.metrics import Metrics
 from meetup_alert_webhook.pacing import Pace
-from meetup_alert_webhook.slack import ChannelRefused, MessageGone, MessageMalformed, Posted, Slack
+from meetup_alert_webhook.slack import ChannelRefused, MessageGone, MessageMalformed, Posted, Slack, SlackSilent
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class Courier:
         self._stopping = stopping
         self._pause_after_outage = pause_after_outage
         self._refusal: str | None = None
+        self._limited = LimitedLog(log)
 
     @property
     def threads(self) -> bool:
@@ -66,7 +68,9 @@ class Courier:
         try:
             return self._send(channel, lambda: self._slack.post(channel, message, thread=thread))
         except MessageMalformed as error:
-            log.error("a message was sent as bare text: %s", error, extra={"event": "message_malformed"})
+            self._limited.error(
+                "malformed", "a message was sent as bare text: %s", error, extra={"event": "message_malformed"}
+            )
         try:
             return self._send(channel, lambda: self._slack.post(channel, plainer(message), thread=thread))
         except MessageMalformed as error:
@@ -111,19 +115,19 @@ class Courier:
         return done
 
     def _tried_again(self, call: Callable[[], T]) -> T:
-        """The call with a few tries; a 429 ends them, because its wait is longer than a request may take."""
+        """The call with a few tries; a 429 ends them, whose wait is longer than a request may take, and a time-out."""
 
-        def once() -> T | SlackThrottled:
+        def once() -> T | SlackUnavailable:
             try:
                 return self._counted(call)
-            except SlackThrottled as error:
+            except (SlackThrottled, SlackSilent) as error:
                 return error
 
         def on_retry(_error: TransientError, _seconds: float) -> None:
             self._metrics.retries.labels("slack").inc()
 
         done = call_policy("slack", stopping=self._stopping, seconds=RETRY_SECONDS, on_retry=on_retry)(once)
-        if isinstance(done, SlackThrottled):
+        if isinstance(done, SlackUnavailable):
             raise done
         return done
 
@@ -141,7 +145,12 @@ class Courier:
 
     def _refused(self, error: SlackRefused) -> None:
         if isinstance(error, ChannelRefused):
-            log.error("%s; its alerts are answered 503 until that changes", error, extra={"event": "channel_refused"})
+            self._limited.error(
+                str(error),
+                "%s; its alerts are answered 503 until that changes",
+                error,
+                extra={"event": "channel_refused"},
+            )
             return
         if self._refusal != str(error):
             log.error("%s; all alerts are answered 503 until that changes", error, extra={"event": "slack_refused"})

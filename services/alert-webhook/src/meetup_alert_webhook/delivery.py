@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from meetupkit.errors import MeetupError, SlackRefused, SlackUnavailable, StoreRefused, StoreUnavailable
+from meetupkit.limited_log import LimitedLog
 from meetupkit.retry import call_policy
 
 from meetup_alert_webhook.alerts import Alert, Severity, Source, Status
@@ -35,6 +36,8 @@ _RECORD_SECONDS: Final = 3.0
 """How long what Slack took is tried to be recorded, before it is left to the claim to run out."""
 _BUSY_RETRY: Final = 5.0
 """The longest a sender is asked to wait for another delivery of the same content."""
+_LOG_SECONDS: Final = 1.0
+"""Between two log lines of a kind: each alert of a storm meets the same trouble."""
 _STORE_DOWN: Final = (StoreUnavailable, StoreRefused)
 
 
@@ -66,6 +69,7 @@ class Delivery:
         self._queued = queued
         self._stopping = stopping
         self._lock = threading.Lock()
+        self._limited = LimitedLog(log, seconds=_LOG_SECONDS)
         self._sent = 0
 
     @property
@@ -78,8 +82,14 @@ class Delivery:
         began = time.perf_counter()
         try:
             outcome = self._deliver(alert, message)
-        except Exception:
-            log.exception("an alert could not be handled; its sender will bring it again", extra={"event": "mistake"})
+        except Exception as error:  # noqa: BLE001  (a bug must not cost the next alert, nor be forgotten by its sender)
+            self._limited.error(
+                "bug",
+                "an alert could not be handled; its sender will bring it again: %s",
+                type(error).__name__,
+                extra={"event": "mistake"},
+                exc_info=error,
+            )
             self._release(alert.key)
             outcome = Later(Reason.MISTAKE, _BUSY_RETRY)
         match outcome:
@@ -173,7 +183,8 @@ class Delivery:
             policy(self._claims.said, alert, channel, posted)
         except MeetupError as error:
             self._memory.said(alert)
-            log.error(
+            self._limited.error(
+                "not recorded",
                 "what Slack took could not be recorded, another replica may send it again: %s",
                 error,
                 extra={"event": "not_recorded"},
@@ -184,7 +195,12 @@ class Delivery:
     def _without_store(self, alert: Alert, channel: str, message: Message | None, error: MeetupError) -> Outcome:
         """Straight to Slack, if the channel's line is short enough to wait in."""
         self._metrics.without_store.inc()
-        log.error("alerts are deduplicated by this replica alone: %s", error, extra={"event": "without_store"})
+        self._limited.error(
+            "without store",
+            "alerts are deduplicated by this replica alone: %s",
+            error,
+            extra={"event": "without_store"},
+        )
         wait = self._pace.turn(channel)
         if wait is None:
             return Later(Reason.STORE_UNAVAILABLE, _BUSY_RETRY)
@@ -210,7 +226,11 @@ class Delivery:
         try:
             self._claims.release(key)
         except _STORE_DOWN:
-            log.warning("a claim could not be given back; it runs out by itself", extra={"event": "not_released"})
+            self._limited.warning(
+                "not released",
+                "a claim is not given back; it runs out by itself",
+                extra={"event": "not_released"},
+            )
 
 
 def _answer(verdict: Taken | Repeat | Busy, taken: Outcome) -> Outcome:

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-import requests
 from meetupkit.errors import Conflict, StoreRefused, StoreUnavailable
+from meetupkit.http.client import ExchangeFailed, HttpClient
+from meetupkit.limited_log import LimitedLog
 from meetupkit.progress import Progress
 from meetupkit.stores.documents import Create, DocumentStore, Put
 
@@ -33,7 +34,10 @@ _STALLED_SECONDS: Final = 60.0
 _LONGEST_TICK: Final = 15.0
 _PROBE_SECONDS: Final = 30.0
 """How often Slack is asked whether it takes us again, while it does not."""
-_PING_TIMEOUT: Final = 5.0
+_PING_SECONDS: Final = 5.0
+"""For the whole answer of the outside watchdog."""
+_PING_BYTES: Final = 64 * 1024
+"""Of its answer, which says "OK"."""
 _ATTEMPTS: Final = 5
 _STORE_DOWN: Final = (StoreUnavailable, StoreRefused)
 
@@ -60,6 +64,7 @@ class BeatRecord:
     def __init__(self, store: DocumentStore) -> None:
         self._store = store
         self._own = Beat()
+        self._limited = LimitedLog(log)
         self.alone = False
         """Whether the store did not answer the last time: then only what this replica has seen is known."""
 
@@ -100,7 +105,9 @@ class BeatRecord:
                 return changed
         except _STORE_DOWN as error:
             self.alone = True
-            log.warning("the heartbeat is kept by this replica alone: %s", error, extra={"event": "heartbeat_alone"})
+            self._limited.warning(
+                "alone", "the heartbeat is kept by this replica alone: %s", error, extra={"event": "heartbeat_alone"}
+            )
         self._own = change(self._own)
         return self._own
 
@@ -142,6 +149,8 @@ class Heartbeat:
         self._started_at = clock()
         self._pinged_at = self._probed_at = float("-inf")
         self._lock = threading.Lock()
+        self._outside = HttpClient(trust_env=True)
+        self._limited = LimitedLog(log)
         # Of what is known: a scrape must not wait for the store. A look of the watch, before, made it at most 15 s old.
         metrics.heartbeat_age.set_function(lambda: self._age(record.known))
 
@@ -256,16 +265,19 @@ class Heartbeat:
         if not beat.seen_at or beat.silent_since or not self._courier.probe():
             self._metrics.pings.labels("withheld").inc()
             return
-        try:
-            answer = requests.get(url, timeout=_PING_TIMEOUT, allow_redirects=False, stream=True)
-            answer.close()
-            well = answer.ok
-        except requests.RequestException as error:
-            log.warning(
-                "the outside watchdog does not answer: %s", type(error).__name__, extra={"event": "ping_failed"}
+        failure = self._ping_failure(url)
+        if failure:
+            self._limited.warning(
+                "ping", "the outside watchdog was not reached: %s", failure, extra={"event": "ping_failed"}
             )
-            well = False
-        self._metrics.pings.labels("answered" if well else "failed").inc()
+        self._metrics.pings.labels("failed" if failure else "answered").inc()
+
+    def _ping_failure(self, url: str) -> str | None:
+        try:
+            answer = self._outside.send("GET", url, seconds=_PING_SECONDS, max_bytes=_PING_BYTES)
+        except ExchangeFailed as error:
+            return str(error)
+        return None if answer.status < 400 else f"status {answer.status}"
 
 
 def _about_us(*, key: str, status: Status, severity: Severity, title: str, summary: str, detail: str = "") -> Alert:

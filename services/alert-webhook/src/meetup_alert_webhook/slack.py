@@ -3,21 +3,29 @@
 What Slack's answers mean, from https://api.slack.com/messaging/webhooks#errors and
 https://api.slack.com/web-api/rate-limits: a 429 is waited for, a 5xx or no answer is an outage, a message that Slack
 finds badly formed is our mistake, everything else is for a person to change. The webhook's URL and the token are
-secrets, so no error of ``requests`` leaves this module: its text holds the URL.
+secrets, and in no error: ``meetupkit.http.client`` says what went wrong without them.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
-import requests
 from meetupkit.errors import PermanentError, SlackRefused, SlackThrottled, SlackUnavailable
+from meetupkit.http.client import ExchangeFailed, HttpClient, Redirected, TooSlow
+from meetupkit.http.retry_after import retry_after_seconds
 
 from meetup_alert_webhook.blocks import Message
 
 _ANSWER_BYTES: Final = 64 * 1024
 """A webhook answers "ok", the Web API repeats the message, which is bounded by Slack itself."""
+_CONNECTIONS: Final = 16
+"""Kept for the next message: alerts come in bursts, of which the pace lets a few through at once."""
+_ACCEPTED: Final = re.compile(r'\s{0,64}\{\s{0,64}"ok"\s{0,64}:\s{0,64}true\b')
+"""How an answer of the Web API begins when the message is taken."""
+_JSON: Final = {"Content-Type": "application/json; charset=utf-8"}
 _DEFAULT_RETRY_AFTER: Final = 30.0
 """Slack always says how long to wait; this is for a proxy in between that does not."""
 _MALFORMED: Final = frozenset(
@@ -53,6 +61,10 @@ _OF_THE_CHANNEL: Final = frozenset(
 
 class MessageMalformed(PermanentError):  # noqa: N818
     """Slack finds the message badly formed; a plainer one may pass."""
+
+
+class SlackSilent(SlackUnavailable):
+    """No answer in time. Slack may have the message; to try again at once would often be to say it twice."""
 
 
 class ChannelRefused(SlackRefused):
@@ -103,7 +115,7 @@ class IncomingWebhooks:
 
     def post(self, channel: str, message: Message, *, thread: str = "") -> Posted:  # noqa: ARG002  (it has none)
         answer = self._http.post(self._urls[channel], message)
-        if answer.status != requests.codes.ok:
+        if answer.status != HTTPStatus.OK:  # a 200 says it all, whether or not its "ok" has come
             raise _error(answer, answer.text.strip())
         return NOWHERE
 
@@ -140,9 +152,11 @@ class WebApi:
 
     def _call(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
         answer = self._http.post(f"{self._url}/{method}", body)
+        if not answer.whole and answer.status == HTTPStatus.OK and _ACCEPTED.match(answer.text):
+            return {}  # to send it again would be to say it twice
         try:
-            said = json.loads(answer.text) if answer.status == requests.codes.ok else {}
-        except ValueError:
+            said = json.loads(answer.text) if answer.status == HTTPStatus.OK else {}
+        except (ValueError, RecursionError):
             raise SlackUnavailable("Slack's answer is not JSON") from None
         if isinstance(said, dict) and said.get("ok") is True:
             return said
@@ -153,43 +167,42 @@ class WebApi:
 class _Answer:
     status: int
     text: str
-    retry_after: str
+    retry_after: str | None
+    whole: bool = True
+    """False: it broke off, or did not end in time."""
 
 
 class _Http:
-    """POSTs JSON; keeps connections, follows no redirects, reads a bounded answer."""
+    """POSTs JSON; keeps connections. An answer has the time-out from its first step to its last byte, or is none."""
 
     def __init__(self, timeout: float, headers: Mapping[str, str] | None = None) -> None:
         self._timeout = timeout
-        self._session = requests.Session()
-        self._session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=16))
-        self._session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=16))
-        self._session.headers.update(headers or {})
-        self._session.trust_env = False  # a .netrc entry would replace the token
+        self._client = HttpClient(pool=_CONNECTIONS, headers=headers)
 
     def post(self, url: str, body: Mapping[str, Any]) -> _Answer:
         octets = json.dumps(body, ensure_ascii=False).encode()
-        headers = {"Content-Type": "application/json; charset=utf-8"}
         try:
-            with self._session.post(
-                url, data=octets, headers=headers, timeout=self._timeout, stream=True, allow_redirects=False
-            ) as answer:
-                text = answer.raw.read(_ANSWER_BYTES, decode_content=True).decode("utf-8", "replace")
-                return _Answer(answer.status_code, text, answer.headers.get("Retry-After", ""))
-        except (requests.RequestException, OSError) as error:
-            raise SlackUnavailable(f"Slack does not answer: {type(error).__name__}") from None
-        except Exception as error:  # urllib3's own, which reading the raw answer lets through
-            if type(error).__module__.partition(".")[0] != "urllib3":
-                raise
-            raise SlackUnavailable(f"Slack does not answer: {type(error).__name__}") from None
+            answer = self._client.send(
+                "POST", url, seconds=self._timeout, max_bytes=_ANSWER_BYTES, headers=_JSON, data=octets
+            )
+        except Redirected as error:
+            raise SlackRefused(f"Slack {error}") from None
+        except ExchangeFailed as error:
+            if error.status is not None:
+                return _Answer(error.status, error.part.decode("utf-8", "replace"), None, whole=False)
+            if isinstance(error, TooSlow):
+                raise SlackSilent(f"Slack does not answer: {error}") from None
+            raise SlackUnavailable(f"Slack does not answer: {error}") from None
+        return _Answer(answer.status, answer.body.decode("utf-8", "replace"), answer.headers.get("Retry-After"))
 
 
 def _error(answer: _Answer, said: str) -> Exception:
     """What the answer means; ``said`` is Slack's own word for it."""
-    word = said if said.replace("_", "").isalnum() and len(said) < 60 else f"status {answer.status}"
-    if answer.status == requests.codes.too_many_requests or word in _RATE_LIMITED:
-        return SlackThrottled("Slack asks for less", retry_after=_seconds(answer.retry_after))
-    if answer.status >= 500 or answer.status == requests.codes.request_timeout or word in _PASSING:
+    word = said if said.isascii() and said.replace("_", "").isalnum() and len(said) < 60 else f"status {answer.status}"
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS or word in _RATE_LIMITED:
+        asked = retry_after_seconds(answer.retry_after)
+        return SlackThrottled("Slack asks for less", retry_after=_DEFAULT_RETRY_AFTER if asked is None else asked)
+    if answer.status >= 500 or answer.status == HTTPStatus.REQUEST_TIMEOUT or word in _PASSING:
         return SlackUnavailable(f"Slack has trouble: {word}")
     if word in _MALFORMED or word.startswith("invalid_blocks"):
         return MessageMalformed(f"Slack finds the message badly formed: {word}")
@@ -198,7 +211,3 @@ def _error(answer: _Answer, said: str) -> Exception:
     if word in _OF_THE_CHANNEL:
         return ChannelRefused(f"Slack refuses the channel: {word}")
     return SlackRefused(f"Slack refuses us: {word}")
-
-
-def _seconds(header: str) -> float:
-    return float(header) if header.isdecimal() and len(header) < 6 else _DEFAULT_RETRY_AFTER

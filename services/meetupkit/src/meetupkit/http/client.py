@@ -5,7 +5,7 @@ text; the caller turns it into its own branch of the error tree.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import requests
@@ -24,7 +24,12 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 class ExchangeFailed(Exception):  # noqa: N818  (named for what happened, as the error tree's are)
-    """There is no answer to judge."""
+    """There is no answer to judge. What had come of it by then is kept: it may say that the request was taken."""
+
+    status: int | None = None
+    """The answer's, if its head had come."""
+    part: bytes = b""
+    """Of its body, unpacked."""
 
 
 class NoAnswer(ExchangeFailed):
@@ -50,6 +55,14 @@ class Redirected(ExchangeFailed):
         super().__init__(f"answered {status}, a redirect to {shown(target)}, which is not followed")
         self.status = status
         self.target = shown(target)
+
+
+@dataclass(slots=True)
+class _Come:
+    """What has come of an answer."""
+
+    status: int | None = None
+    body: bytearray = field(default_factory=bytearray)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +102,10 @@ class HttpClient:
         Raises ``ExchangeFailed``.
         """
         failure: ExchangeFailed
+        come = _Come()
         with deadline(seconds) as limit:
             try:
-                answer = self._exchange(method, url, seconds, max_bytes, headers, params, data)
+                answer = self._exchange(method, url, seconds, max_bytes, headers, params, data, come)
                 if not limit.expired:
                     return answer
                 failure = TooSlow(_late(seconds))  # cut in its trailers, which http.client takes for their end
@@ -101,6 +115,7 @@ class HttpClient:
                 failure = TooSlow(_late(seconds))
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
                 failure = TooSlow(_late(seconds)) if limit.expired else NoAnswer(f"no answer ({cause_of(error)})")
+        failure.status, failure.part = come.status, bytes(come.body)
         raise failure  # outside the handler: the library's error holds the address and its query
 
     def _exchange(
@@ -112,6 +127,7 @@ class HttpClient:
         headers: Mapping[str, str] | None,
         params: Mapping[str, str] | None,
         data: bytes | Mapping[str, str] | None,
+        come: _Come,
     ) -> Answer:
         with self._session.request(
             method,
@@ -126,7 +142,9 @@ class HttpClient:
             if answer.status_code in _REDIRECTS and target is not None:
                 answer.raw.close()  # its body is never read, not even to use the connection again
                 raise Redirected(answer.status_code, target)
-            return Answer(answer.status_code, printable(answer.reason or ""), answer.headers, _body(answer, max_bytes))
+            come.status = answer.status_code
+            _read_body(answer, max_bytes, come.body)
+            return Answer(answer.status_code, printable(answer.reason or ""), answer.headers, bytes(come.body))
 
     def close(self) -> None:
         """Close the connections."""
@@ -144,17 +162,14 @@ def _late(seconds: float) -> str:
     return f"no whole answer within {seconds:g} s"
 
 
-def _body(answer: requests.Response, max_bytes: int) -> bytes:
+def _read_body(answer: requests.Response, max_bytes: int, body: bytearray) -> None:
     coding = answer.headers.get("Content-Encoding", "").strip().lower()
     if coding not in _READABLE_CODINGS:
         answer.raw.close()
         raise UnknownCoding(f"answered in the Content-Encoding {printable(coding, 40)}, which was not asked for")
     answer.raw.headers["Content-Encoding"] = coding  # urllib3 wants it without blanks
-    parts, size = [], 0
     while part := answer.raw.read1(_CHUNK_BYTES, decode_content=True):  # iter_content would wait for whole chunks
-        size += len(part)
-        if size > max_bytes:
+        if len(body) + len(part) > max_bytes:
             answer.raw.close()
             raise TooLarge(f"answered more than {max_bytes} bytes")
-        parts.append(part)
-    return b"".join(parts)
+        body += part
