@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from meetup_simulator.java_json import bucket, encode, java_order
+from meetupkit.java_json import bucket, encode, java_order
 
 ENVELOPE = "next method total_count link count description lon title url id updated lat"
 RSVP = "venue visibility response guests member rsvp_id mtime event group"

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from meetupkit.feeds import FEEDS
+from meetupkit.java_json import encode
 
 from meetup_simulator.admin import Admin
 from meetup_simulator.faults import FaultBook, Kind
@@ -17,7 +18,6 @@ from meetup_simulator.flags import Options
 from meetup_simulator.generators import generated
 from meetup_simulator.generators.open_venues import venue_database
 from meetup_simulator.http_server import Connection, HttpServer, Request, Response
-from meetup_simulator.java_json import encode
 from meetup_simulator.ledger import Ledger
 from meetup_simulator.listening import ReservedPort
 from meetup_simulator.profiles import Profiles, Unknown, group_profile, member_profile

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from meetup_simulator.java_json import encode
+from meetupkit.java_json import encode
+
 from meetup_simulator.replay import lines_of
 from meetup_simulator.vocabulary import TOPICS
 from meetup_simulator.world import World, photo_link, sentence

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from meetupkit.java_json import encode, java_order
+
 from meetup_simulator.http_server import Headers, Request, Response
-from meetup_simulator.java_json import encode, java_order
 from meetup_simulator.profiles import Profiles
 from meetup_simulator.rate_limit import RateLimit, Window
 

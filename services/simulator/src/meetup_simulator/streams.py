@@ -10,11 +10,11 @@ from functools import partial
 from typing import Final
 
 from meetupkit.feeds import Feed, Path
+from meetupkit.java_json import encode
 
 from meetup_simulator.damage import Conversation, Damage
 from meetup_simulator.faults import Fault, FaultBook, Kind
 from meetup_simulator.http_server import Connection, Request, Response, head
-from meetup_simulator.java_json import encode
 from meetup_simulator.timeline import BATCH_RECORDS, Reader, Timeline, at_path
 from meetup_simulator.venue_database import BATCH_RECORDS as TRICKLE_RECORDS
 from meetup_simulator.venue_database import VenueDatabase

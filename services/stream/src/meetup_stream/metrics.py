@@ -27,9 +27,7 @@ class Disconnect(StrEnum):
     BROKEN = "broken"
     """Reset, or cut in the middle of a chunk."""
     SILENT = "silent"
-    """No byte for the feed's read timeout, or no whole head in time."""
-    UNREADABLE = "unreadable"
-    """No HTTP, or a body in a form that is not known."""
+    """No byte for the feed's read timeout."""
 
 
 class Metrics:

@@ -43,6 +43,7 @@ class Exchange:
         self._held = 0
         self._changed = asyncio.Event()
         self._start: Message | None = None
+        self._told_whole = False
         self.whole = False
         """The request has arrived to its end."""
         self.gone = False
@@ -92,7 +93,7 @@ class Exchange:
         """ASGI's ``receive``."""
         if self._http.they_are_waiting_for_100_continue and not self.begun:
             self._line.write(self._http.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
-        while not (self._chunks or self.whole or self.gone):
+        while not (self._chunks or self.gone or self.ended or (self.whole and not self._told_whole)):
             self._changed.clear()
             await self._changed.wait()
         if self.gone:
@@ -101,9 +102,12 @@ class Exchange:
             chunk = self._chunks.popleft()
             self._held -= len(chunk)
             self._line.want_body(self._held < HELD_BYTES)
-            return {"type": "http.request", "body": chunk, "more_body": not self.whole or bool(self._chunks)}
+            more = not self.whole or bool(self._chunks)
+            self._told_whole = not more
+            return {"type": "http.request", "body": chunk, "more_body": more}
         if self.ended:
             return {"type": "http.disconnect"}
+        self._told_whole = True  # who asks again waits for the client to leave: so a long answer learns of it
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(self, message: Message) -> None:

@@ -4,6 +4,8 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from meetupkit.java_json import encode
+
 from meetup_simulator.generators.clock import MtimeClock
 from meetup_simulator.generators.event_comments import event_comments
 from meetup_simulator.generators.open_events import open_events
@@ -11,7 +13,6 @@ from meetup_simulator.generators.open_venues import open_venues
 from meetup_simulator.generators.photos import photos
 from meetup_simulator.generators.republication import Value
 from meetup_simulator.generators.rsvps import rsvps
-from meetup_simulator.java_json import encode
 from meetup_simulator.world import World
 
 Generator = Callable[[World, MtimeClock, random.Random], Iterator[Value]]

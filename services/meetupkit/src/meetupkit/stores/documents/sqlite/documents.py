@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from meetupkit.errors import Conflict, StoreRefused
 from meetupkit.stores.documents import AtMost, Create, Delete, Document, Fields, Put, Write, limits
 from meetupkit.stores.documents.sqlite import queries
-from meetupkit.stores.documents.sqlite.file import SqliteFile
+from meetupkit.stores.sqlite_file import SqliteFile
 
 BUSY_SECONDS: Final = 5.0
 """How long a writer waits for its turn: far longer than any commit takes, shorter than an HTTP client's patience."""

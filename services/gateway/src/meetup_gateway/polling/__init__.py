@@ -1,0 +1,1 @@
+"""Asks the API what is due, and commits what has changed. One thread; the clock is an argument."""

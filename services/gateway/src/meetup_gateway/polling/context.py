@@ -1,0 +1,70 @@
+"""What every part of polling works with."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from meetupkit.limited_log import LimitedLog
+
+from meetup_gateway.metrics import Metrics
+from meetup_gateway.source.api import Api
+from meetup_gateway.source.watch import ApiWatch
+from meetup_gateway.storage.meta import Meta
+from meetup_gateway.storage.state import Commit, State
+from meetup_gateway.translating.tables import FIELDS_OF
+
+log = logging.getLogger(__name__)
+_limited_log = LimitedLog(log)
+MS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the settings say about polling; times in milliseconds."""
+
+    count_every: int = 600_000
+    photos: bool = False
+    waitlist: bool = False
+    vanished_as_no: bool = False
+    backfill: int = 0
+    profile_age: int = 7 * 86_400_000
+    floor_seconds: float = 60.0
+    discovery_every: int = 43_200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts. ``clock`` gives seconds since the epoch; ``announce`` says that the log grew."""
+
+    api: Api
+    watch: ApiWatch
+    state: State
+    meta: Meta
+    metrics: Metrics
+    options: Options
+    clock: Callable[[], float]
+    announce: Callable[[], None]
+
+    def now(self) -> int:
+        """Milliseconds since the epoch."""
+        return int(self.clock() * MS)
+
+    def unread(self) -> tuple[str, ...]:
+        """Keys of event records that the API cannot fill any more."""
+        return tuple({old.partition(".")[0] for field in self.watch.removed for old in FIELDS_OF.get(field, ())})
+
+    def quarantine(self, kind: str, why: str) -> None:
+        """A node could not be understood: it is left out, counted, and told of."""
+        self.metrics.quarantined.labels(kind).inc()
+        _limited_log.warning(kind, "a node of kind %s is not understood: %s", kind, why, extra={"event": "quarantined"})
+
+    def committed(self, commit: Commit, *, fresh: bool) -> None:
+        """Count what was appended; ``fresh``: it was being followed, so how late it came says something."""
+        for version in commit.appended:
+            self.metrics.records.labels(version.feed).inc()
+            if fresh and version.updated is not None:
+                self.metrics.lag.observe(max(0, commit.appended_ms - version.updated) / MS)
+        if commit.appended:
+            self.metrics.last_record.set(self.clock())
+            self.announce()

@@ -1,0 +1,219 @@
+"""What is done next: one step at a time, the most urgent first. Returns how long there is nothing to do."""
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from meetupkit.errors import StoreRefused, StoreUnavailable, UpstreamRefused, UpstreamUnavailable
+
+from meetup_gateway.follow import Follow
+from meetup_gateway.observing.states import GroupState
+from meetup_gateway.polling.backfill import Backfill
+from meetup_gateway.polling.context import MS, Context
+from meetup_gateway.polling.discovery import Discovery
+from meetup_gateway.polling.profiles import AT_ONCE, read_profiles
+from meetup_gateway.polling.questions import Questions
+from meetup_gateway.polling.reads import Reader
+from meetup_gateway.polling.sweeps import Sweeper
+from meetup_gateway.scheduling.intervals import Urgency
+from meetup_gateway.scheduling.plan import NetworkState, Target, plan
+from meetup_gateway.source.budget import Budget, Share
+from meetup_gateway.storage.lease import Lease, Superseded
+
+log = logging.getLogger(__name__)
+
+LEASE_EVERY_MS: Final = 10_000
+IDLE_SECONDS: Final = 5.0
+"""The longest rest: the lease is renewed in between."""
+_STANDBY_SECONDS: Final = 5.0
+_REFUSED_SECONDS: Final = 60.0
+"""How often a key or an endpoint that is refused is tried: an operator who mends it need not restart anything."""
+_STORE_SECONDS: Final = 5.0
+_READS: Final = 40
+_PLAN_EVERY_MS: Final = 10_000
+"""The plan is made anew so often: with thousands of groups it takes some milliseconds."""
+
+
+class Poller:
+    """One process's polling. ``why_not`` says why it does not, in a sentence."""
+
+    def __init__(self, context: Context, follow: Follow, lease: Lease, budget: Budget) -> None:
+        self._context = context
+        self._lease = lease
+        self._budget = budget
+        self._discovery = Discovery(context, follow)
+        self._sweeper = Sweeper(context)
+        self._sweeper.networks = {name: NetworkState() for name in follow.networks}
+        self._reader = Reader(context)
+        self._questions = Questions(context)
+        self._backfill = Backfill(context)
+        self._targets: list[Target] = []
+        self._planned = 0
+        self._leased = 0
+        self._reads_last = False
+        self._settled = False
+        self._first_seen: dict[str, int] = {}
+        self.why_not: str | None = "starting"
+
+    def step(self) -> float:
+        """Do one thing; seconds to rest before the next."""
+        try:
+            if not self._holds_lease():
+                return _STANDBY_SECONDS
+            wait = self._next()
+        except Superseded:
+            self._leased = 0
+            return _STANDBY_SECONDS
+        except UpstreamRefused as error:
+            self.why_not = str(error)
+            self._context.metrics.api_refused.set(1)
+            return _REFUSED_SECONDS
+        except UpstreamUnavailable as error:
+            self._context.watch.unavailable(str(error))
+            self._context.metrics.api_up.set(0)
+            return max(IDLE_SECONDS, error.retry_after or 0.0)
+        except (StoreUnavailable, StoreRefused) as error:
+            self.why_not = f"the database does not take records: {error}"
+            self._context.metrics.store_up.set(0)
+            return _STORE_SECONDS
+        self.why_not = None
+        self._tell()
+        return min(max(wait, 0.0), IDLE_SECONDS)
+
+    def _holds_lease(self) -> bool:
+        now = self._context.now()
+        if 0 <= now - self._leased < LEASE_EVERY_MS:
+            return True
+        if not self._lease.acquire(now):
+            self._context.metrics.polling.set(0)
+            self.why_not = None
+            return False
+        self._context.metrics.polling.set(1)
+        self._leased = now
+        if not self._settled:
+            self._discovery.settle()
+            self._settled = True
+        return True
+
+    def _next(self) -> float:
+        now = self._context.now()
+        if lines := self._discovery.due(now):
+            self._planned = 0
+            return self._discovery.read(lines)
+        if self._sweeper.nulls:
+            return self._questions.ask_groups(self._sweeper.nulls)
+        if self._sweeper.suspects:
+            return self._questions.ask_events(self._sweeper.suspects)
+        return self._look(now)
+
+    def _look(self, now: int) -> float:
+        """Reads and sweeps in turn, then what can wait."""
+        due = self._reader.busy or bool(events := self._context.state.events_due(now, _READS))
+        targets = self._due_targets(now)
+        if due and not (targets and self._reads_last):
+            self._reads_last = True
+            return self._reader.read([] if self._reader.busy else events)
+        self._reads_last = False
+        if targets or self._sweeper.busy:
+            self._planned = 0
+            return self._sweeper.sweep(targets)
+        return self._leisure(now)
+
+    def _leisure(self, now: int) -> float:
+        before = now - self._context.options.profile_age
+        if ids := self._context.state.stale_profiles(before, AT_ONCE):
+            if wait := read_profiles(self._context, ids, Share.LIVE):
+                return wait
+            if self._context.state.stale_profiles(before, AT_ONCE) != ids:
+                return 0.0
+        backfill = self._backfill.work()
+        return self._rest(now) if backfill is None else backfill
+
+    def _due_targets(self, now: int) -> list[Target]:
+        if now - self._planned >= _PLAN_EVERY_MS or not self._planned:
+            self._plan(now)
+        busy = self._sweeper.busy
+        due = sorted(
+            (target for target in self._targets if target.due <= now and target.name not in busy),
+            key=lambda each: each.due,
+        )
+        if not due:
+            return []
+        size = self._context.api.batch_size(Share.LIVE)
+        same = [target for target in due if target.network == due[0].network]
+        return same[: max(1, size - len(busy))]
+
+    def _plan(self, now: int) -> None:
+        groups = self._context.state.groups()
+        self._targets = plan(
+            groups,
+            self._sweeper.networks,
+            self._context.state.nearest_starts(now),
+            now=now,
+            cost=self._cost_of_a_root(),
+            points_a_minute=self._budget.points_a_minute(),
+            floor=self._context.options.floor_seconds,
+        )
+        self._planned = now
+        self._tell_targets(groups, now)
+
+    def _cost_of_a_root(self) -> float:
+        size = self._context.api.batch_size(Share.LIVE)
+        return self._budget.cost(size) / size
+
+    def _rest(self, now: int) -> float:
+        """Until the next thing is due."""
+        nearest = min((target.due for target in self._targets), default=1 << 62)
+        reads = self._context.state.next_due()
+        nearest = min(nearest, self._discovery.next_due(), reads if reads is not None else nearest)
+        return max(0.05, (nearest - now) / MS)
+
+    def _tell(self) -> None:
+        metrics, watch, now = self._context.metrics, self._context.watch, self._context.clock()
+        metrics.store_up.set(1)
+        metrics.api_up.set(watch.outage is None)
+        metrics.api_refused.set(watch.refusal is not None)
+        metrics.contract.set(len(watch.removed))
+        price = self._budget.state.price
+        metrics.root_price.set(price.per_root)
+        metrics.request_price.set(price.per_request)
+        metrics.points_estimated.set(self._budget.estimated)
+        metrics.points_left.set(self._budget.left(now))
+
+    def _tell_targets(self, groups: list[GroupState], now: int) -> None:
+        metrics = self._context.metrics
+        states = {"swept": 0, "failing": 0, "frozen": 0, "gone": 0, "sleeping": 0, "unfollowed": 0}
+        for group in groups:
+            states[_state_of(group, now)] += 1
+        for state, number in states.items():
+            metrics.targets.labels(state).set(number)
+        oldest: dict[Urgency, int] = {}
+        seconds: dict[Urgency, float] = {}
+        for target in self._targets:
+            swept = target.swept or self._started(target.name, now)
+            oldest[target.urgency] = min(swept, oldest.get(target.urgency, swept))
+            seconds[target.urgency] = max(target.seconds, seconds.get(target.urgency, 0.0))
+        for urgency in Urgency:
+            metrics.staleness.labels(urgency.value).set((now - oldest.get(urgency, now)) / MS)
+            metrics.interval.labels(urgency.value).set(seconds.get(urgency, 0.0))
+
+    def _started(self, name: str, now: int) -> int:
+        """A target that was never swept is as stale as it is known."""
+        return self._first_seen.setdefault(name, now)
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """Lines of the follow list that name nothing."""
+        return self._discovery.missing
+
+
+def _state_of(group: GroupState, now: int) -> str:
+    if not group.targets:
+        return "unfollowed"
+    if group.gone:
+        return "gone"
+    if group.frozen_until > now:
+        return "frozen"
+    if group.failures:
+        return "failing"
+    return "sleeping" if group.sleeping else "swept"

@@ -1,0 +1,45 @@
+"""Profiles of followed groups, for ``/2/groups``."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from meetup_gateway.polling.context import Context
+from meetup_gateway.polling.places import commit_venues
+from meetup_gateway.source.api import Found, Waiting
+from meetup_gateway.source.budget import Share
+from meetup_gateway.storage.state import Commit
+from meetup_gateway.translating.records import group_profile
+from meetup_gateway.translating.values import Untranslatable
+
+AT_ONCE: Final = 20
+
+
+def commit_profile(context: Context, commit: Commit, node: dict[str, Any], now: int) -> dict[str, Any] | None:
+    """Keep a group's profile and its venues; the profile as it is told."""
+    try:
+        profile = group_profile(node, now).value
+    except Untranslatable as error:
+        context.quarantine("group", str(error))
+        return None
+    commit.profile_of_group(profile["id"], profile)
+    edges = (node.get("venues") or {}).get("edges") or []
+    venues = [edge["node"] for edge in edges if isinstance(edge, dict) and isinstance(edge.get("node"), dict)]
+    commit_venues(context, commit, venues, now)
+    return profile
+
+
+def read_profiles(context: Context, ids: Sequence[str], share: Share) -> float:
+    """Ask for these groups and keep what comes; seconds to wait if the points are out."""
+    answers = context.api.ask("group", [{"id": group_id} for group_id in ids], share)
+    now, wait = context.now(), 0.0
+    for group_id, answer in zip(ids, answers, strict=True):
+        if isinstance(answer, Waiting):
+            wait = max(wait, answer.seconds)
+        elif isinstance(answer, Found):
+            with context.state.commit(now) as commit:
+                if isinstance(answer.value, dict):
+                    commit_profile(context, commit, answer.value, now)
+                else:
+                    commit.absent_group(int(group_id))
+            context.committed(commit, fresh=False)
+    return wait

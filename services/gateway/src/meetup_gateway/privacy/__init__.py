@@ -1,0 +1,1 @@
+"""What of people is asked for, kept and told."""

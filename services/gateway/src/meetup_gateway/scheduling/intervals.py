@@ -1,0 +1,103 @@
+"""The square-root rule: for the least mean delay under a budget, look at each target every ``K * sqrt(cost / rate)``.
+
+To visit in proportion to the rate is no better than to visit all alike (Cho and Garcia-Molina, TODS 28(4), 2003, for
+the freshness of caches; the root follows for delay from minimising ``sum(rate * interval / 2)`` under
+``sum(cost / interval) = budget``).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+
+
+class Urgency(StrEnum):
+    """How soon a target's next event starts. A bounded set, because it is a metric's label."""
+
+    TWO_DAYS = "under_48h"
+    WEEK = "2_to_7d"
+    FORTNIGHT = "7_to_14d"
+    LATER = "later"
+    NONE = "none"
+
+
+CHANGES_A_DAY: Final[Mapping[Urgency, float]] = {
+    Urgency.TWO_DAYS: 2.9,
+    Urgency.WEEK: 1.4,
+    Urgency.FORTNIGHT: 0.5,
+    Urgency.LATER: 0.13,
+    Urgency.NONE: 0.023,
+}
+"""RSVPs a day of a group, by the lead-time curve of the recordings of 2015 and 2017 (29 % of the RSVPs come in the last
+48 hours before the event, 63 % in 7 days, 77 % in 14) and 20 RSVPs an event."""
+_WITHIN: Final = (
+    (2 * DAY_MS, Urgency.TWO_DAYS),
+    (7 * DAY_MS, Urgency.WEEK),
+    (14 * DAY_MS, Urgency.FORTNIGHT),
+    (1 << 62, Urgency.LATER),
+)
+CEILING_SECONDS: Final = 6 * 3600.0
+"""Even a group without events may announce one."""
+_SLEEPING_SECONDS: Final = 24 * 3600.0
+"""Frozen or closed groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One target: how much changes there, and what a look costs in points."""
+
+    rate: float
+    cost: float
+
+
+def urgency_of(starts: int | None, now: int) -> Urgency:
+    """By the start of the next event."""
+    if starts is None:
+        return Urgency.NONE
+    return next(urgency for within, urgency in _WITHIN if starts - now <= within)
+
+
+def intervals(loads: Sequence[Load], points_a_minute: float, floor: float) -> list[float]:
+    """Seconds between two looks at each target, none shorter than ``floor``.
+
+    What the floor saves is given to the others: targets at the floor are taken out and the rest is shared anew.
+    """
+    free = set(range(len(loads)))
+    budget = points_a_minute / 60
+    found = [floor] * len(loads)
+    while free:
+        weight = sum(math.sqrt(loads[index].cost * loads[index].rate) for index in free)
+        if budget <= 0:
+            return [CEILING_SECONDS if index in free else each for index, each in enumerate(found)]
+        scale = weight / budget
+        for index in free:
+            found[index] = scale * math.sqrt(loads[index].cost / loads[index].rate)
+        floored = {index for index in free if found[index] < floor}
+        if not floored:
+            break
+        for index in floored:
+            found[index] = floor
+            budget -= loads[index].cost / floor
+        free -= floored
+    return [min(each, CEILING_SECONDS) for each in found]
+
+
+def uniform(loads: Sequence[Load], points_a_minute: float, floor: float) -> list[float]:
+    """The rule that this one is measured against: all alike."""
+    each = max(floor, sum(load.cost for load in loads) * 60 / points_a_minute)
+    return [each] * len(loads)
+
+
+def mean_delay(loads: Sequence[Load], seconds: Sequence[float]) -> float:
+    """From a change to the look that sees it, over all changes."""
+    changes = sum(load.rate for load in loads)
+    return sum(load.rate * each / 2 for load, each in zip(loads, seconds, strict=True)) / changes
+
+
+def sleeping(seconds: float) -> float:
+    """A target that sleeps is looked at once a day at most."""
+    return max(seconds, _SLEEPING_SECONDS)

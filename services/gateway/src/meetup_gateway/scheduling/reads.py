@@ -1,0 +1,37 @@
+"""When an event's answers are to be read: at once when a sweep says that they moved, and whole now and then. Pure."""
+
+from typing import Final
+
+from meetup_gateway.observing.states import EventState
+
+_DAY_MS: Final = 86_400_000
+_SOON_MS: Final = 7 * _DAY_MS
+_FINAL_MS: Final = 3_600_000
+"""After its end: organisers mark attendance on the spot, and late answers come in."""
+_FIRST_RETRY_MS: Final = 60_000
+_MOST_DOUBLINGS: Final = 6
+
+
+def read_due(event: EventState, now: int) -> int | None:
+    """Milliseconds at which to read, or ``None``: not by anything that is known now."""
+    if event.over or not event.status:
+        return None
+    if event.failures:
+        return now + (_FIRST_RETRY_MS << min(event.failures, _MOST_DOUBLINGS))
+    if not event.read or event.signal != event.read_signal:
+        return now
+    return whole_due(event)
+
+
+def whole_due(event: EventState) -> int | None:
+    """When the list is to be read whole: daily in the last week before the event, and once after its end."""
+    if event.final or event.ends is None or event.starts is None:
+        return None
+    daily = max(event.read_whole + _DAY_MS, event.starts - _SOON_MS)
+    return daily if daily < event.starts else event.ends + _FINAL_MS
+
+
+def reads_whole(event: EventState, now: int) -> bool:
+    """Whether a read that is due now should go to the list's end."""
+    due = whole_due(event)
+    return not event.read or (due is not None and due <= now)

@@ -1,0 +1,235 @@
+"""The parts, put together over one file: a poller, what it asks with, and what serves."""
+
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from meetupkit.errors import StoreRefused, StoreUnavailable
+from meetupkit.http.client import HttpClient
+from meetupkit.progress import Progress
+
+from meetup_gateway import __version__
+from meetup_gateway.follow import Follow
+from meetup_gateway.ical.poller import CalendarPoller
+from meetup_gateway.metrics import Metrics
+from meetup_gateway.polling.context import MS, Context, Options
+from meetup_gateway.polling.poller import Poller
+from meetup_gateway.privacy.people import People
+from meetup_gateway.serving.app import App
+from meetup_gateway.serving.lookups import Lookups
+from meetup_gateway.serving.rest import Rest
+from meetup_gateway.serving.streams import Streams
+from meetup_gateway.serving.wakeup import Wakeup
+from meetup_gateway.settings import GatewaySettings, Vanished
+from meetup_gateway.source.api import Api
+from meetup_gateway.source.budget import Budget, Price
+from meetup_gateway.source.credentials import Credentials, RefreshSession, SigningKey
+from meetup_gateway.source.watch import ApiWatch
+from meetup_gateway.storage.database import open_database
+from meetup_gateway.storage.erasure import is_suppressed, purge_members
+from meetup_gateway.storage.lease import Lease
+from meetup_gateway.storage.log import Log
+from meetup_gateway.storage.meta import Meta, RefreshTokens
+from meetup_gateway.storage.profiles import Profiles
+from meetup_gateway.storage.state import State
+
+log = logging.getLogger(__name__)
+
+_TIDY_SECONDS: Final = 600.0
+"""How often what is old is forgotten, and what was learnt of the price is kept."""
+_POLL_LATE_SECONDS: Final = 300.0
+"""A step of the poller: some calls of half a minute each."""
+_DAY_MS: Final = 86_400_000
+_FEEDS_ABSENT: Final = "event_comments is silent: Meetup removed comments from its API"
+
+
+class Service:
+    """Everything but the HTTP server and the signals."""
+
+    def __init__(
+        self, settings: GatewaySettings, follow: Follow, *, progress: Progress, stopping: threading.Event
+    ) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._stopping = stopping
+        self.metrics = Metrics()
+        self.wakeup = Wakeup()
+        self._file = open_database(settings.path)
+        self._meta = Meta(self._file)
+        self._log = Log(self._file)
+        self._lease = Lease(self._file, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
+        self._people = people_of(settings, self._meta)
+        self._state = State(self._file, self._people, self._lease)
+        self._budget = Budget(
+            self._meta.budget(Price(0, settings.points_per_root_field)), points=settings.points_per_minute
+        )
+        self._watch = ApiWatch(self.metrics, removed=self._meta.removed_fields(), keep_removed=self._meta.keep_removed)
+        self._clients: list[HttpClient] = []
+        self._credentials = credentials_of(settings, self._client(), self._meta)
+        self._asks = follow.asks_the_api and settings.has_credentials
+        self._poller = Poller(self._context(), follow, self._lease, self._budget) if self._asks else None
+        calendars = follow.calendars if settings.ical else ()
+        self._calendars = (
+            CalendarPoller(self._context(), calendars, self._lease, self._client(), settings.ical_url)
+            if calendars
+            else None
+        )
+        self._threads = [
+            threading.Thread(target=self._loop, args=(name, step), name=name, daemon=True)
+            for name, step in self._steps()
+        ]
+
+    def app(self) -> App:
+        """What is served."""
+        streams = Streams(
+            self._log,
+            self.wakeup,
+            self.metrics,
+            heartbeat=self._settings.heartbeat_seconds,
+            most=self._settings.connections,
+        )
+        rest = Rest(
+            Profiles(self._file),
+            Lookups(self._context()) if self._asks else None,
+            self.metrics,
+            key=self._settings.key.get_secret_value(),
+            profile_age=int(self._settings.profile_seconds * MS),
+            now=lambda: int(time.time() * MS),
+        )
+        return App(streams, rest)
+
+    def not_ready(self) -> str | None:
+        """Why records do not flow, in a sentence, or ``None``."""
+        if self._stopping.is_set():
+            return "stopping"
+        return self._watch.refusal or (self._poller.why_not if self._poller else None)
+
+    def caveat(self) -> str:
+        """What does not work although the rest does."""
+        parts = [_FEEDS_ABSENT]
+        if self._watch.outage and self._poller:
+            parts.append(f"Meetup does not answer now ({self._watch.outage})")
+        if self._watch.removed:
+            parts.append(f"Meetup's API lost {', '.join(sorted(self._watch.removed))}")
+        if self._poller and self._poller.missing:
+            parts.append(f"nothing is found for {', '.join(sorted(self._poller.missing)[:5])}")
+        return "; ".join(parts)
+
+    def start(self) -> None:
+        """Begin to poll."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """End within so many seconds; ``stopping`` is set."""
+        self.wakeup.stop()
+        until = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        for client in self._clients:
+            client.close()
+        try:
+            self._meta.keep_budget(self._budget.state)
+            self._lease.release()
+        except (StoreUnavailable, StoreRefused) as error:
+            log.warning("the lease is not given back: %s", error, extra={"event": "store_unavailable"})
+        self._file.close()
+
+    def _steps(self) -> list[tuple[str, Callable[[], float]]]:
+        steps: list[tuple[str, Callable[[], float]]] = [("tidy", self._tidy)]
+        if self._poller:
+            steps.append(("poller", self._poller.step))
+        if self._calendars:
+            steps.append(("calendars", self._calendars.step))
+        return steps
+
+    def _loop(self, name: str, step: Callable[[], float]) -> None:
+        while not self._stopping.is_set():
+            self._progress.moving(name, _POLL_LATE_SECONDS)
+            seconds = step()
+            self._progress.moving(name, seconds + _POLL_LATE_SECONDS)
+            self._stopping.wait(seconds)
+        self._progress.ended(name)
+
+    def _tidy(self) -> float:
+        now = int(time.time() * MS)
+        try:
+            self._meta.keep_budget(self._budget.state)
+            self._log.trim(now - int(self._settings.log_days * _DAY_MS))
+            purge_members(self._file, now - int(self._settings.member_days * _DAY_MS))
+            oldest = self._log.oldest()
+            self.metrics.log_age.set((now - oldest) / MS if oldest else 0)
+            self.metrics.store_up.set(1)
+        except (StoreUnavailable, StoreRefused) as error:
+            self.metrics.store_up.set(0)
+            log.warning("nothing is forgotten for the moment: %s", error, extra={"event": "store_unavailable"})
+        return _TIDY_SECONDS
+
+    def _context(self) -> Context:
+        api = Api(
+            url=self._settings.api_url,
+            exchange=self._client().send,
+            credentials=self._credentials,
+            budget=self._budget,
+            watch=self._watch,
+            now=time.time,
+            seconds=self._settings.call_seconds,
+        )
+        return Context(
+            api,
+            self._watch,
+            self._state,
+            self._meta,
+            self.metrics,
+            options_of(self._settings),
+            time.time,
+            self.wakeup.announce,
+        )
+
+    def _client(self) -> HttpClient:
+        client = client_of(self._settings)
+        self._clients.append(client)
+        return client
+
+
+def client_of(settings: GatewaySettings) -> HttpClient:
+    """An HTTP client that says who runs this."""
+    agent = f"meetup-analysis/{__version__} (+{settings.contact})"
+    return HttpClient(trust_env=True, headers={"User-Agent": agent})
+
+
+def credentials_of(settings: GatewaySettings, client: HttpClient, meta: Meta) -> Credentials:
+    """By the flow that the settings name."""
+    grant: SigningKey | RefreshSession
+    if key := settings.signing_key.get_secret_value():
+        grant = SigningKey(settings.client_key, settings.member_id, settings.signing_key_id, key)
+    else:
+        secret, token = settings.client_secret.get_secret_value(), settings.refresh_token.get_secret_value()
+        grant = RefreshSession(settings.client_key, secret, token)
+    return Credentials(grant, url=settings.token_url, exchange=client.send, tokens=RefreshTokens(meta), now=time.time)
+
+
+def people_of(settings: GatewaySettings, meta: Meta) -> People:
+    """How members are told of."""
+    file = meta.file
+    key = settings.pseudonym_key.get_secret_value().encode() or meta.key()
+    return People(settings.members, key, lambda hashed: is_suppressed(file, hashed))
+
+
+def options_of(settings: GatewaySettings) -> Options:
+    """The settings of polling."""
+    return Options(
+        count_every=int(settings.count_seconds * MS),
+        photos=settings.photos,
+        waitlist=settings.waitlist,
+        vanished_as_no=settings.vanished_rsvps is Vanished.NO,
+        backfill=settings.backfill_days * _DAY_MS,
+        profile_age=int(settings.profile_seconds * MS),
+        floor_seconds=settings.floor_seconds,
+        discovery_every=int(settings.discovery_seconds * MS),
+    )

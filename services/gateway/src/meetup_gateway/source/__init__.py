@@ -1,0 +1,1 @@
+"""Today's API: credentials, queries, points, and what its answers mean."""

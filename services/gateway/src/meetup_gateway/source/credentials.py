@@ -1,0 +1,195 @@
+"""Access tokens: the JWT bearer flow with a key from a file, or the refresh flow, whose tokens are good once.
+
+One lock: two renewals at a time would use one refresh token twice, and that ends the session.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, Protocol
+
+import jwt
+from meetupkit.errors import TransientError, UpstreamRefused, UpstreamUnavailable
+from meetupkit.foreign_text import printable
+from meetupkit.http.client import Answer, ExchangeFailed
+
+from meetup_gateway.failpoints import Failpoint, hit
+
+_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_AUDIENCE: Final = "api.meetup.com"
+_ASSERTION_SECONDS: Final = 120
+"""It is used at once; public clients take 240 to 600 s."""
+_BACK_SECONDS: Final = 5
+"""``iat`` lies in the past even for a server whose clock is a little behind."""
+_USED_SHARE: Final = 0.8
+"""A token is renewed after so much of its time, while the old one still works."""
+_DEFAULT_EXPIRES: Final = 3600.0
+_LEAST_EXPIRES: Final = 60.0
+_MAX_BYTES: Final = 64 * 1024
+_SECONDS: Final = 20.0
+_MOST_SKEW: Final = 60.0
+
+
+class Exchange(Protocol):
+    """One HTTP exchange; ``meetupkit.http.client.HttpClient.send``."""
+
+    def __call__(
+        self,
+        method: str,
+        url: str,
+        *,
+        seconds: float,
+        max_bytes: int,
+        headers: Mapping[str, str] | None = None,
+        data: bytes | Mapping[str, str] | None = None,
+    ) -> Answer:
+        """The answer, or ``ExchangeFailed``."""
+
+
+class RefreshTokens(Protocol):
+    """Where the refresh token of the session is kept."""
+
+    def load(self) -> str | None:
+        """The last one, if there was one."""
+
+    def save(self, token: str) -> None:
+        """Durable when this returns."""
+
+
+class CredentialsRefused(UpstreamRefused):
+    """The token endpoint says no."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """What the JWT flow needs; ``private_key`` is PEM."""
+
+    client_key: str
+    member_id: str
+    key_id: str
+    private_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshSession:
+    """What the refresh flow needs; ``first_token`` is used if none is kept yet."""
+
+    client_key: str
+    client_secret: str
+    first_token: str
+
+
+class Credentials:
+    """The access token of one client. ``now`` is seconds since the epoch."""
+
+    def __init__(
+        self,
+        grant: SigningKey | RefreshSession,
+        *,
+        url: str,
+        exchange: Exchange,
+        tokens: RefreshTokens,
+        now: Callable[[], float],
+    ) -> None:
+        self._grant = grant
+        self._url = url
+        self._exchange = exchange
+        self._tokens = tokens
+        self._now = now
+        self._lock = threading.Lock()
+        self._token = ""
+        self._renew_at = 0.0
+
+    def token(self) -> str:
+        """A token that is good as far as is known; raises ``CredentialsRefused`` or ``UpstreamUnavailable``."""
+        with self._lock:
+            if not self._token or self._now() >= self._renew_at:
+                self._renew()
+            return self._token
+
+    def refused(self, token: str) -> None:
+        """The API did not accept it: the next call gets another."""
+        with self._lock:
+            if token == self._token:
+                self._token = ""
+
+    def _renew(self) -> None:
+        answer = self._read(self._ask())
+        if isinstance(self._grant, RefreshSession):
+            self._tokens.save(str(answer.get("refresh_token") or ""))
+            hit(Failpoint.SESSION_KEPT)
+        self._token = str(answer["access_token"])
+        self._renew_at = self._now() + _USED_SHARE * _expires(answer)
+
+    def _ask(self) -> Answer:
+        try:
+            return self._exchange("POST", self._url, seconds=_SECONDS, max_bytes=_MAX_BYTES, data=self._form())
+        except ExchangeFailed as error:
+            raise UpstreamUnavailable(f"the token endpoint: {error}") from None
+
+    def _form(self) -> dict[str, str]:
+        grant = self._grant
+        if isinstance(grant, SigningKey):
+            return {"grant_type": _GRANT, "assertion": self._assertion(grant)}
+        return {
+            "grant_type": "refresh_token",
+            "client_id": grant.client_key,
+            "client_secret": grant.client_secret,
+            "refresh_token": self._tokens.load() or grant.first_token,
+        }
+
+    def _assertion(self, grant: SigningKey) -> str:
+        now = int(self._now())
+        claims = {
+            "iss": grant.client_key,
+            "sub": grant.member_id,
+            "aud": _AUDIENCE,
+            "iat": now - _BACK_SECONDS,
+            "exp": now + _ASSERTION_SECONDS,
+        }
+        return jwt.encode(claims, grant.private_key, algorithm="RS256", headers={"kid": grant.key_id})
+
+    def _read(self, answer: Answer) -> dict[str, Any]:
+        try:
+            value = json.loads(answer.body)
+        except (ValueError, RecursionError):
+            value = None
+        if answer.status == 200 and isinstance(value, dict) and isinstance(value.get("access_token"), str):
+            return value
+        raise self._failure(answer, value if isinstance(value, dict) else {})
+
+    def _failure(self, answer: Answer, value: Mapping[str, Any]) -> TransientError | CredentialsRefused:
+        if answer.status >= 500 or answer.status in (408, 425, 429) or answer.status == 200:
+            return UpstreamUnavailable(f"the token endpoint answered {answer.status} without a token")
+        said = printable(str(value.get("error_description") or value.get("error") or answer.reason), 120)
+        hint = _skew_hint(answer.headers.get("Date"), self._now())
+        return CredentialsRefused(
+            f"Meetup gives no token ({answer.status}: {said}){hint}: "
+            "check the Pro subscription, the client key, the member id, the signing key and its id"
+        )
+
+
+def checked_private_key(text: str) -> str:
+    """An RSA key in PEM; raises ``ValueError`` that says nothing of the key."""
+    try:
+        jwt.encode({"iss": "check"}, text, algorithm="RS256")
+    except Exception:  # noqa: BLE001  (the libraries below raise many kinds; their texts may hold parts of the key)
+        raise ValueError("must be a private RSA key in PEM") from None
+    return text
+
+
+def _expires(answer: Mapping[str, Any]) -> float:
+    seconds = answer.get("expires_in")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return _DEFAULT_EXPIRES
+    return min(max(float(seconds), _LEAST_EXPIRES), 86_400.0)
+
+
+def _skew_hint(date: str | None, now: float) -> str:
+    try:
+        ahead = parsedate_to_datetime(date or "").timestamp() - now
+    except (ValueError, TypeError, IndexError):
+        return ""
+    return f"; Meetup's clock is {ahead:+.0f} s from this one" if abs(ahead) > _MOST_SKEW else ""

@@ -1,0 +1,183 @@
+"""What an answer of the API means: data, and what of it is no truth; or the error that it is. Pure.
+
+The forms are those that clients recorded or that Meetup documented; ``../shared`` knows no others, so what is not
+understood is never taken for "there is nothing".
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from meetupkit.errors import Throttled, UpstreamRefused, UpstreamUnavailable
+from meetupkit.foreign_text import printable
+from meetupkit.http.retry_after import retry_after_seconds
+
+from meetup_gateway.translating.values import Untranslatable, ms
+
+_UNDEFINED: Final = re.compile(r"[Ff]ield '(\w+)' (?:in|on) type '(\w+)'")
+"""In the words of graphql-java and of graphql-core."""
+_LIMIT_SECONDS: Final = 60.0
+"""The window of points; waited when the answer does not say until when."""
+_UNAUTHORIZED: Final = ("unauthorized", "unauthenticated", "not authorized", "invalid token", "expired token")
+_RETIRED: Final = ("deprecated", "turned off", "no longer available", "retired")
+
+
+class TokenRefused(UpstreamRefused):
+    """401: the token is not good (any more)."""
+
+
+class EndpointRetired(UpstreamRefused):
+    """The address answers that it was switched off."""
+
+
+class QueryRefused(UpstreamRefused):
+    """The query is not valid for the server's schema; ``undefined`` are the ``Type.field`` that it does not know."""
+
+    def __init__(self, message: str, undefined: frozenset[str]) -> None:
+        super().__init__(message)
+        self.undefined = undefined
+
+
+class PointsGone(Throttled):
+    """The budget is used up: nothing of the request was answered."""
+
+    def __init__(self, message: str, limit: "Limit") -> None:
+        super().__init__(message, retry_after=limit.seconds)
+        self.limit = limit
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """RATE_LIMITED: for how long, and how many points the server says were consumed."""
+
+    seconds: float
+    consumed: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What was answered. ``harmed`` are the places whose nulls are failures and not facts."""
+
+    data: Mapping[str, Any]
+    harmed: tuple[tuple[str | int, ...], ...]
+    limit: Limit | None
+    skew: float | None
+    """Seconds that the server's clock is ahead of ours, if its ``Date`` says."""
+
+
+def read_reply(status: int, headers: Mapping[str, str], body: bytes, now: float) -> Reply:
+    """The answer to a query at ``now`` (seconds since the epoch); raises what any other answer means."""
+    skew = _skew(headers.get("Date"), now)
+    server_now = now + (skew or 0.0)
+    if status == 429:
+        seconds = retry_after_seconds(headers.get("Retry-After"), now=server_now)
+        raise PointsGone("throttled (429)", Limit(_LIMIT_SECONDS if seconds is None else seconds, None))
+    value = _json(body)
+    if status == 401:
+        raise TokenRefused("the token is not accepted (401)")
+    if status >= 500 or status in (408, 425):
+        raise _unavailable(status, headers, value, server_now)
+    if status != 200:
+        raise UpstreamRefused(f"answered {status}: {_first_message(value)}; check GATEWAY_API_URL and the contact")
+    if not isinstance(value, dict):
+        raise UpstreamUnavailable("answered 200 with what is not an answer of GraphQL")
+    return _reply(value, server_now, skew)
+
+
+def _reply(value: dict[str, Any], now: float, skew: float | None) -> Reply:
+    errors = [error for error in value.get("errors") or () if isinstance(error, dict)]
+    data = value.get("data")
+    limit = next((_limit(error, now) for error in errors if _code(error) == "RATE_LIMITED"), None)
+    if isinstance(data, dict) and any(field is not None for field in data.values()):
+        return Reply(data, tuple(_path(error) for error in errors), limit, skew)
+    if limit is not None:
+        raise PointsGone("the points are used up (RATE_LIMITED)", limit)
+    _raise_for(errors)
+    if not isinstance(data, dict):
+        raise UpstreamUnavailable(f"answered 200 without data: {_first_message(value)}")
+    return Reply(data, tuple(_path(error) for error in errors), None, skew)
+
+
+def _raise_for(errors: Sequence[dict[str, Any]]) -> None:
+    for error in errors:
+        message = str(error.get("message") or "")
+        extensions = error.get("extensions")
+        classification = str(extensions.get("classification")) if isinstance(extensions, dict) else ""
+        unauthorized = any(word in message.lower() for word in _UNAUTHORIZED) or _code(error) == "UNAUTHENTICATED"
+        if unauthorized and not _path(error):  # with a path it is one field that this member may not see
+            raise TokenRefused(f"the token is not accepted: {printable(message)}")
+        if classification in ("ValidationError", "InvalidSyntax") or _code(error) == "GRAPHQL_VALIDATION_FAILED":
+            raise QueryRefused(f"the query is refused: {printable(message)}", _undefined(errors))
+
+
+def _undefined(errors: Sequence[dict[str, Any]]) -> frozenset[str]:
+    found = (_UNDEFINED.search(str(error.get("message") or "")) for error in errors)
+    return frozenset(f"{match[2]}.{match[1]}" for match in found if match)
+
+
+def _unavailable(
+    status: int, headers: Mapping[str, str], value: Any, now: float
+) -> UpstreamUnavailable | EndpointRetired:
+    message = _first_message(value)
+    if status == 503 and any(word in message.lower() for word in _RETIRED):
+        return EndpointRetired(f"the endpoint is switched off: {message}; set GATEWAY_API_URL to the present one")
+    return UpstreamUnavailable(
+        f"answered {status}", retry_after=retry_after_seconds(headers.get("Retry-After"), now=now)
+    )
+
+
+def _limit(error: dict[str, Any], now: float) -> Limit:
+    extensions = error.get("extensions")
+    told: dict[str, Any] = extensions if isinstance(extensions, dict) else {}
+    try:
+        seconds = ms(told.get("resetAt")) / 1000 - now
+    except Untranslatable:
+        seconds = _LIMIT_SECONDS
+    consumed = told.get("consumedPoints")
+    points = float(consumed) if isinstance(consumed, int | float) and not isinstance(consumed, bool) else None
+    return Limit(min(max(seconds, 1.0), 3600.0), points if points and 0 < points < 1e9 else None)
+
+
+def _code(error: dict[str, Any]) -> str:
+    extensions = error.get("extensions")
+    return str(extensions.get("code") or "") if isinstance(extensions, dict) else ""
+
+
+def _path(error: dict[str, Any]) -> tuple[str | int, ...]:
+    """Where the error struck; the empty path is everywhere."""
+    path = error.get("path")
+    return tuple(part for part in path if isinstance(part, str | int)) if isinstance(path, list) else ()
+
+
+def _first_message(value: Any) -> str:
+    if isinstance(value, dict):
+        if isinstance(value.get("message"), str):
+            return printable(value["message"])
+        for error in value.get("errors") or ():
+            if isinstance(error, dict) and isinstance(error.get("message"), str):
+                return printable(error["message"])
+    return "nothing that can be read"
+
+
+def _json(body: bytes) -> Any:
+    """Lenient with bytes that are not UTF-8; ``None`` for what is not JSON."""
+    try:
+        return json.loads(body.decode("utf-8", errors="replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _skew(date: str | None, now: float) -> float | None:
+    """``Date`` is in whole seconds: what differs by less than two is no difference."""
+    if not date or len(date) > 64:
+        return None
+    try:
+        moment = parsedate_to_datetime(date)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    ahead = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
+    return ahead if abs(ahead) >= 2 else 0.0

@@ -1,0 +1,39 @@
+"""``meetup-gateway`` as a process, between a stand-in for Meetup and the services that read it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from meetup_simulator.graphql_api.process import GraphqlProcess
+from meetup_simulator.service_process import ServiceProcess
+
+KEY = "a-shared-key"
+
+
+def environ_of(folder: Path, meetup: GraphqlProcess, **settings: str) -> dict[str, str]:
+    """Its variables; all five groups of the stand-in's world are followed."""
+    follow = folder / "follow.yaml"
+    if not follow.exists():
+        follow.write_text("networks: [simulated-network]\n")
+    return {
+        "GATEWAY_FOLLOW": str(follow),
+        "GATEWAY_STORE": str(folder / "gateway.db"),
+        "GATEWAY_KEY": KEY,
+        "GATEWAY_CONTACT": "mailto:test@example.org",
+        "GATEWAY_API_URL": meetup.api_url,
+        "GATEWAY_TOKEN_URL": meetup.token_url,
+        "GATEWAY_CLIENT_KEY": "client-key",
+        "GATEWAY_MEMBER_ID": "100000007",
+        "GATEWAY_SIGNING_KEY_ID": "signing-key",
+        "GATEWAY_SIGNING_KEY_FILE": str(meetup.key_file),
+        "GATEWAY_FLOOR_SECONDS": "1",
+        "GATEWAY_PORT": "0",
+        **{f"GATEWAY_{name.upper()}": value for name, value in settings.items()},
+    }
+
+
+@contextmanager
+def running(folder: Path, environ: Mapping[str, str], *, name: str = "gateway") -> Iterator[ServiceProcess]:
+    """The process; its log is in the folder."""
+    with ServiceProcess("meetup_gateway", environ, folder / f"{name}.log") as process:
+        yield process
