@@ -14,7 +14,7 @@ from meetup_feed_operator.settings import OperatorSettings
 from meetupkit.feeds import FEEDS
 from meetupkit.settings import Settings, documented
 
-from .helm import CHART, Helm, Manifest, of_kind
+from .helm import CHART, LEAST, Helm, Manifest, of_kind
 from .tools import REPOSITORY
 
 _VALUES: Final = CHART / "values.yaml"
@@ -100,14 +100,47 @@ def test_the_operators_rights_are_those_it_was_tested_with() -> None:
 def test_the_operator_gets_these_rights_and_no_more(manifests: list[Manifest]) -> None:
     rules = yaml.safe_load((REPOSITORY / "services" / "feed-operator" / "rbac.yaml").read_text())["rules"]
     assert [role["rules"] for role in of_kind(manifests, "Role")] == [rules]
-    assert not of_kind(manifests, "ClusterRole")
+    assert not [role for role in of_kind(manifests, "ClusterRole") if not _aggregates_to(role)]
+    assert not of_kind(manifests, "ClusterRoleBinding")
 
 
 def test_the_operator_of_all_namespaces_has_the_same_rights_in_all(helm: Helm) -> None:
     rules = yaml.safe_load((CHART / "rbac" / "feed-operator.yaml").read_text())["rules"]
     manifests = helm.template({"operator": {"allNamespaces": True}})
-    assert [role["rules"] for role in of_kind(manifests, "ClusterRole")] == [rules]
+    assert [role["rules"] for role in of_kind(manifests, "ClusterRole") if not _aggregates_to(role)] == [rules]
     assert not of_kind(manifests, "Role")
+
+
+def test_whoever_may_view_edit_or_administer_a_namespace_may_so_with_its_feeds(manifests: list[Manifest]) -> None:
+    read = {"get", "list", "watch"}
+    write = {"create", "update", "patch", "delete", "deletecollection"}
+    verbs = {
+        _aggregates_to(role): {
+            rule["resources"][0]: set(rule["verbs"])
+            for rule in role["rules"]
+            if rule["apiGroups"] == ["meetup-analysis.dev"] and len(rule["resources"]) == 1
+        }
+        for role in of_kind(manifests, "ClusterRole")
+    }
+    assert verbs == {
+        "view": {"meetupfeeds": read, "meetupfeeds/status": {"get"}},
+        "edit": {"meetupfeeds": read | write, "meetupfeeds/status": {"get"}},
+        "admin": {"meetupfeeds": read | write, "meetupfeeds/status": {"get"}},
+    }
+
+
+def test_whoever_may_not_make_cluster_roles_can_install_without(helm: Helm) -> None:
+    manifests = helm.template({"operator": {"aggregateRoles": False}})
+    assert not [m for m in manifests if m["kind"].startswith("Cluster")]
+
+
+def test_releases_in_two_namespaces_have_cluster_roles_of_their_own(newest_helm: Helm) -> None:
+    def names(namespace: str) -> set[str]:
+        text = newest_helm.run("template", "meetup", str(CHART), "--namespace", namespace, values=LEAST)
+        return {m["metadata"]["name"] for m in yaml.safe_load_all(text) if m and m["kind"] == "ClusterRole"}
+
+    assert len(names("one")) == 3
+    assert not names("one") & names("two")
 
 
 def test_values_schema_and_refusals_know_the_feeds_of_the_feed_table() -> None:
@@ -143,6 +176,12 @@ def test_the_command_that_upgrades_the_crd_takes_its_fields_over_from_helm(file:
     (path,) = re.findall(r"kubectl apply --server-side --force-conflicts -f (\S+)", (CHART / file).read_text())
     assert path.removeprefix("charts/meetup-analysis/") == "crds/meetupfeeds.yaml"
     assert (CHART / "crds/meetupfeeds.yaml").is_file()
+
+
+def _aggregates_to(role: Manifest) -> str:
+    """The role of the cluster that it is added to, if any."""
+    prefix = "rbac.authorization.k8s.io/aggregate-to-"
+    return "".join(label.removeprefix(prefix) for label in role["metadata"]["labels"] if label.startswith(prefix))
 
 
 def _plain(settings: type[Settings]) -> Iterator[tuple[str, str, str]]:

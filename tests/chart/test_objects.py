@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -262,6 +263,19 @@ def test_the_notes_give_check_diagnosis_crd_upgrade_and_iam_bindings(helm: Helm,
         assert f"principal://iam.googleapis.com/{pool}/subject/ns/{NAMESPACE}/sa/meetup-{account}" in notes
     assert f"http://meetup-alert-webhook.{NAMESPACE}.svc:8080/v1/alertmanager" in notes
     assert not re.search(r"<no value>|%!", notes)
+
+
+@pytest.mark.parametrize("number", ["", "123456789012"])
+def test_the_notes_commands_run_as_they_are_printed(helm: Helm, tmp_path: Path, number: str) -> None:
+    """A shell that knows no project number asks for it, and every command gets it."""
+    notes = helm.notes(tmp_path, {"google": {"projectNumber": number}})
+    commands = "\n".join(re.findall(r"^  (?:PROJECT_NUMBER=.*|gcloud .*\\\n .*)$", notes, re.MULTILINE))
+    gcloud = 'gcloud() { if test "$1 $2" = "projects describe"; then echo 123456789012; else echo "$@"; fi; }\n'
+    done = subprocess.run(["bash", "-uc", gcloud + commands], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3
+    assert all("projects/123456789012/locations" in line for line in lines)
 
 
 def test_the_notes_bind_the_streams_to_every_bucket_they_write_to(helm: Helm, tmp_path: Path) -> None:

@@ -48,6 +48,23 @@ def test_a_refusal_ends_the_stream_with_one_error_and_a_new_one_goes_on_where_it
     assert site.errors() == []
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refusal_of_the_feed_that_passes_loses_nothing_and_ends_nothing(
+    status: int, start_site: StartSite, http_fault_proxy: StartHttpFaultProxy
+) -> None:
+    before = Placed(http_fault_proxy)
+    site = start_site(Upstream.FEED, before)
+
+    def begin() -> None:
+        before.proxy.answer(status)
+        before.proxy.end_open()
+
+    go_through(site, Outage(begin, lambda: before.proxy.heal(), lambda: before.proxy.fired))
+    assert site.troubles() > 0
+    site.assert_all_came_through_once()
+    assert site.errors() == []
+
+
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize("upstream", [Upstream.REST_API, Upstream.ENRICHER])
 def test_a_refusal_of_what_is_queued_durably_is_said_once_and_waited_out(

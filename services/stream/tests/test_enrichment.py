@@ -12,8 +12,11 @@ from meetup_stream.cursor import Cursor
 from meetup_stream.enrichment import Announcer, Enricher
 from meetup_stream.metrics import Metrics
 from meetup_stream.writer import Batch
+from meetupkit.errors import EnricherUnavailable
 from meetupkit.progress import Progress
 from meetupkit.stores.objects.directory import DirectoryObjects
+
+from .hostile import Ending, RawServer
 
 
 class Clock:
@@ -30,7 +33,7 @@ class Announcing:
         self.clock = Clock()
         self.progress = Progress(self.clock)
         metrics = Metrics("rsvps")
-        self.announcer = Announcer(Enricher(server.url), metrics=metrics, progress=self.progress)
+        self.announcer = Announcer(Enricher(server.url, client="rsvps"), metrics=metrics, progress=self.progress)
         self.cursor = Cursor(
             DirectoryObjects.from_url(f"file://{stored.directory}"),
             "rsvps",
@@ -86,3 +89,32 @@ def test_a_refusal_is_an_error_once_until_the_enricher_accepts_again(
         server.answer(202)
         until(lambda member=member: announcing.cursor.mtime == 1000 + member, "the cursor")  # type: ignore[misc]
     assert [record.levelname for record in caplog.records].count("ERROR") == 2
+
+
+def test_the_enricher_is_told_the_feed_and_the_token() -> None:
+    with RawServer([b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"], Ending.HOLD) as server:
+        Enricher(server.url.removesuffix("/2/rsvps"), client="rsvps", token="the-token").accept([7], [8])
+        (request,) = server.requests
+    assert b"POST /v1/enrichments HTTP/1.1\r\n" in request
+    assert b"Authorization: Bearer the-token\r\n" in request
+    assert request.endswith(b'{"client": "rsvps", "members": [7], "groups": [8]}')
+
+
+HOSTILE_ENRICHERS = {
+    "redirect": b"HTTP/1.1 307 Go\r\nLocation: http://user:SECRET@10.0.0.1/?key=SECRET\r\nContent-Length: 0\r\n\r\n",
+    "escape sequences": b"HTTP/1.1 403 \x1b[31mNo\r\nContent-Length: 9\r\n\r\n\x1b]0;owned\x07",
+    "long": b"HTTP/1.1 400 No\r\nContent-Length: 60000\r\n\r\n" + b"x" * 60_000,
+    "too long": b"HTTP/1.1 400 No\r\nContent-Length: 6000000\r\n\r\n" + b"x" * 6_000_000,
+    "br": b"HTTP/1.1 202 Accepted\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\nxx",
+    "another status": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "no HTTP": b"SSH-2.0-OpenSSH\r\n",
+}
+
+
+@pytest.mark.parametrize("answer", HOSTILE_ENRICHERS.values(), ids=HOSTILE_ENRICHERS)
+def test_an_answer_that_accepts_nothing_is_an_outage_shown_safely(answer: bytes) -> None:
+    with RawServer([answer]) as server, pytest.raises(EnricherUnavailable) as caught:
+        Enricher(server.url.removesuffix("/2/rsvps"), client="rsvps").accept([7], [])
+    assert str(caught.value).isprintable()
+    assert "SECRET" not in str(caught.value)
+    assert len(str(caught.value)) < 330

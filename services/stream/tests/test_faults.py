@@ -1,5 +1,6 @@
 """Every fault of the simulator on a running stream: what was published is stored once, and the fault did fire."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ from meetup_simulator.process import SimulatorProcess
 from meetup_simulator.pytest_plugin import StartProxy, StartSimulator
 from meetup_simulator.service_process import ServiceProcess, StartStream, until
 from meetup_simulator.stored import Stored
+from meetup_stream.reading.refusals import REFUSALS, REFUSED_SECONDS
 
 RECORDS = 400
 """Published within a second or so, and far below the backlog."""
@@ -54,6 +56,9 @@ DAMAGED_CONNECTIONS = {
     "429 without": lambda it: it.faults.throttle(feed="rsvps", headers=False, times=3),
     "500": lambda it: it.faults.status(500, feed="rsvps", times=3),
     "503": lambda it: it.faults.status(503, feed="rsvps", times=3),
+    "one 401": lambda it: it.faults.status(401, feed="rsvps"),
+    "some 403": lambda it: it.faults.status(403, feed="rsvps", times=3),
+    "404 with Retry-After": lambda it: it.faults.status(404, feed="rsvps", times=2, retry_after=1),
     "slow to answer": lambda it: it.faults.slow(0.5, feed="rsvps"),
 }
 
@@ -113,16 +118,19 @@ def test_a_line_that_is_no_record_is_quarantined_with_its_reason(
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_refused_stream_is_said_once_and_not_asked_for_ever(
+def test_a_lasting_refusal_of_the_stream_ends_it_with_one_error(
     status: int, simulator: StartSimulator, start_stream: StartStream
 ) -> None:
     meetup = simulator()
     fault = meetup.faults.status(status, feed="rsvps", times=None)
     stream = start_stream(meetup.stream_url("rsvps"))
-    assert stream.process.wait(30) == 1
-    (said,) = (event for event in stream.events() if event["severity"] == "ERROR")
-    assert str(status) in said["message"]
-    assert fault.fired == 1
+    began = time.monotonic()
+    until(lambda: f"not connected: {status}" in stream.get("/readyz").text, "the reason")
+    assert stream.process.wait(60) == 1
+    assert time.monotonic() - began > REFUSED_SECONDS - 2
+    (error,) = (event for event in stream.events() if event["severity"] == "ERROR")
+    assert str(status) in error["message"]
+    assert REFUSALS <= fault.fired < 40
 
 
 def test_a_name_that_does_not_resolve_is_waited_for(start_stream: StartStream) -> None:

@@ -167,6 +167,6 @@ def test_a_pass_of_venues_is_read_whole(simulator: StartSimulator, start_stream:
     stream = start_stream(meetup.stream_url("open_venues"), STREAM_FEED="open_venues")
     venues = Stored(tmp_path / "objects", "open_venues")
     until(lambda: len(venues.objects()) >= 1200, "the whole database")
-    assert "?trickle&since_mtime=0" in stream.events("connected")[0]["url"]
+    assert "?trickle&since_mtime=…" in stream.events("connected")[0]["url"]
     assert stream.stop() == 0
     shutil.rmtree(venues.directory)

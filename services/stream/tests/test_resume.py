@@ -1,5 +1,5 @@
 import pytest
-from meetup_stream.resume import is_trickle, resume_url
+from meetup_stream.reading.resume import is_trickle, resume_url
 
 URL = "http://stream.meetup.com/2/rsvps"
 

@@ -40,7 +40,8 @@ def test_a_feed_of_no_row_needs_only_settings() -> None:
         ({}, "STREAM_FEED: required"),
         ({}, "STREAM_OBJECTS: required"),
         ({**NEEDED, "STREAM_FEED": "checkins"}, "STREAM_FEED=checkins is not one of open_events"),
-        ({**NEEDED, "STREAM_URL": "stream.meetup.com"}, "STREAM_URL: not an http"),
+        ({**NEEDED, "STREAM_URL": "stream.meetup.com"}, "STREAM_URL: must begin with http"),
+        ({**NEEDED, "STREAM_ENRICHER_TOKEN": "a\nb"}, "STREAM_ENRICHER_TOKEN: must be printable ASCII"),
         ({**NEEDED, "STREAM_LABEL": "../x"}, "STREAM_LABEL: "),
         ({**NEEDED, "STREAM_LABEL": "_rejected"}, "STREAM_LABEL: "),
         ({**NEEDED, "STREAM_PORT": "70000"}, "STREAM_PORT: "),
@@ -58,5 +59,6 @@ def test_a_wrong_setting_is_named(environ: dict[str, str], said: str) -> None:
 def test_every_setting_is_in_the_readme() -> None:
     readme = (Path(__file__).parents[1] / "README.md").read_text()
     for variable, default, meaning in documented(StreamSettings):
+        variable = variable.replace(" or ", "` or `")
         row = f"| `{variable}` | {f'`{default}`' if default else ''} | {meaning} |"
         assert row in readme, f"README.md has no row\n{row}"

@@ -8,6 +8,7 @@ Only ``TransientError`` is retried; what the other side asked for (``retry_after
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay
@@ -15,6 +16,7 @@ from tenacity.stop import stop_base, stop_when_event_set
 from tenacity.wait import wait_base, wait_random_exponential
 
 from meetupkit.errors import TransientError
+from meetupkit.limited_log import LimitedLog
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +80,13 @@ def reconnect_policy(
     stopping: threading.Event,
     ceiling: float = CEILING_SECONDS,
     on_retry: OnRetry | None = None,
+    limited: LimitedLog | None = None,
 ) -> Retrying:
-    """Endless retries, ended only by ``stopping`` (then the last error is raised) or by an error that is permanent."""
-    return _policy(call, stop_when_event_set(stopping), stopping, on_retry, ceiling=ceiling)
+    """Endless retries, ended only by ``stopping`` (then the last error is raised) or by an error that is permanent.
+
+    ``limited`` logs them where a stranger can end one outage and begin the next as often as he likes.
+    """
+    return _policy(call, stop_when_event_set(stopping), stopping, on_retry, ceiling=ceiling, limited=limited)
 
 
 def _policy(
@@ -90,17 +96,15 @@ def _policy(
     on_retry: OnRetry | None,
     *,
     ceiling: float = CEILING_SECONDS,
+    limited: LimitedLog | None = None,
 ) -> Retrying:
+    warn = partial(limited.warning, call) if limited else log.warning
+
     def before_sleep(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         seconds = state.next_action.sleep if state.next_action else 0.0
-        log.warning(
-            "%s failed, trying again in %.1f s: %s",
-            call,
-            seconds,
-            error,
-            extra={"event": "retry", "call": call, "attempt": state.attempt_number, "wait_seconds": round(seconds, 3)},
-        )
+        extra = {"event": "retry", "call": call, "attempt": state.attempt_number, "wait_seconds": round(seconds, 3)}
+        warn("%s failed, trying again in %.1f s: %s", call, seconds, error, extra=extra)
         if on_retry and isinstance(error, TransientError):
             on_retry(error, seconds)
 

@@ -3,6 +3,7 @@
 Objects go on being stored while the enricher is away: the ids wait here and stand in the cursor object meanwhile.
 """
 
+import json
 import logging
 import threading
 import time
@@ -10,14 +11,15 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Final
 
-import requests
 from meetupkit.errors import EnricherUnavailable, TransientError
+from meetupkit.foreign_text import printable
+from meetupkit.http.client import ExchangeFailed, HttpClient, Redirected
+from meetupkit.http.retry_after import retry_after_seconds
 from meetupkit.progress import Progress
 from meetupkit.retry import reconnect_policy
 from meetupkit.seams import Seam, passed
 
-from meetup_stream.checkpoint import Ids
-from meetup_stream.cursor import Cursor
+from meetup_stream.cursor import Cursor, Ids
 from meetup_stream.metrics import Metrics
 from meetup_stream.writer import Batch
 
@@ -29,48 +31,58 @@ MAX_PENDING: Final = 200_000
 """Ids that may wait: a day of rsvps without an enricher, 2 MB of cursor object. Then the writer waits too."""
 _IDS_A_CALL: Final = 2_000
 """Well under the enricher's bound, and answered in a fraction of its timeout."""
-_TIMEOUT_SECONDS: Final = (5.0, 12.0)
-"""To connect, and for the answer: the enricher only writes its queue before it answers. A little longer than it waits
-for its own store (10 s), so that its 503 is heard; an enricher that vanished without a word costs all of it."""
+_CALL_SECONDS: Final = 12.0
+"""For the whole answer: the enricher only writes its queue before it answers. A little longer than it waits for its own
+store (10 s), so that its 503 is heard; an enricher that vanished without a word costs all of it."""
+_ANSWER_BYTES: Final = 64 * 1024
+"""The enricher's answers are a line; what is longer is another server's."""
+_ACCEPTED: Final = 202
+_PASSING_STATUSES: Final = frozenset({408, 425, 429})
+"""Client errors that time cures."""
+_JSON: Final = {"Content-Type": "application/json"}
 _FORGET_SECONDS: Final = 3600.0
 """An id named again within this is not told again; after it, the enricher may find its profile stale."""
 _TOLD: Final = 100_000
 """Ids remembered as told, about 8 MB: hours of a live feed. A catch-up names more, and tells some again."""
-_TURN_SECONDS: Final = sum(_TIMEOUT_SECONDS) + 5.0
-"""One call, by its own timeouts, and some."""
+_TURN_SECONDS: Final = _CALL_SECONDS + 10.0
+"""One call, by its own deadline, a look-up of its name, and some."""
 
 
 class Enricher:
     """The enricher's HTTP API, as much of it as a stream needs."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, client: str, token: str = "") -> None:
+        """``client`` is the feed, so that each has its fair share of the look-ups."""
         self._url = f"{url.rstrip('/')}/v1/enrichments"
-        self._session = requests.Session()
+        self._name = client
+        self._client = HttpClient(headers=_JSON | ({"Authorization": f"Bearer {token}"} if token else {}))
         self._refused = False
 
     def accept(self, members: list[int], groups: list[int]) -> None:
         """Return when the ids are durable there; raises ``EnricherUnavailable``."""
+        body = json.dumps({"client": self._name, "members": members, "groups": groups}).encode()
         try:
-            answer = self._session.post(
-                self._url, json={"members": members, "groups": groups}, timeout=_TIMEOUT_SECONDS
-            )
-        except requests.RequestException as error:
-            raise EnricherUnavailable(f"the enricher is away: {type(error).__name__}") from error
-        if answer.status_code == requests.codes.accepted:
+            answer = self._client.send("POST", self._url, seconds=_CALL_SECONDS, max_bytes=_ANSWER_BYTES, data=body)
+        except Redirected as error:
+            message = f"the enricher {error}: set STREAM_ENRICHER_URL to it if it is the enricher"
+            self._report_refusal(message, error.status)
+            raise EnricherUnavailable(message) from error
+        except ExchangeFailed as error:
+            raise EnricherUnavailable(f"the enricher is unavailable: {error}") from error
+        if answer.status == _ACCEPTED:
             self._refused = False
             return
-        said = f"the enricher answered {answer.status_code}: {answer.text[:200]}"
-        if 400 <= answer.status_code < 500 and answer.status_code not in (408, 429):
-            self._say_once(said, answer.status_code)
-        after = answer.headers.get("Retry-After", "")
-        raise EnricherUnavailable(said, retry_after=float(after) if after.isdecimal() else None)
+        message = f"the enricher answered {answer.status}: {printable(answer.body)}"
+        if 400 <= answer.status < 500 and answer.status not in _PASSING_STATUSES:
+            self._report_refusal(message, answer.status)
+        raise EnricherUnavailable(message, retry_after=retry_after_seconds(answer.headers.get("Retry-After")))
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._session.close()
+        self._client.close()
 
-    def _say_once(self, refusal: str, status: int) -> None:
-        """A person must act. The ids wait all the same: they are kept, and records go on being stored without."""
+    def _report_refusal(self, refusal: str, status: int | None) -> None:
+        """Once: operator action required. The ids wait meanwhile: they are kept, and records go on being stored."""
         if not self._refused:
             log.error(refusal, extra={"event": "enricher_refused", "status": status})
         self._refused = True

@@ -27,7 +27,9 @@ class Disconnect(StrEnum):
     BROKEN = "broken"
     """Reset, or cut in the middle of a chunk."""
     SILENT = "silent"
-    """No byte for the feed's read timeout."""
+    """No byte for the feed's read timeout, or no whole head in time."""
+    UNREADABLE = "unreadable"
+    """No HTTP, or a body in a form that is not known."""
 
 
 class Metrics:

@@ -5,8 +5,9 @@ from enum import StrEnum
 from typing import Annotated, Self
 
 from meetupkit.feeds import FEEDS, Feed, IdType, Path
+from meetupkit.setting_types import LogLevel, OptionalHttpUrl
 from meetupkit.settings import Settings
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 _DEFAULT_READ_TIMEOUT = 900.0
 """For a custom feed, of whose rate nothing is known: that of the quieter known feeds."""
@@ -19,22 +20,11 @@ class Layout(StrEnum):
     BATCH = "batch"
 
 
-class LogLevel(StrEnum):
-    """Cloud Logging's severities that a container may be told to start at."""
-
-    DEBUG = "DEBUG"
-    INFO = "INFO"
-    WARNING = "WARNING"
-    ERROR = "ERROR"
-
-
-def _http_url(value: str) -> str:
-    if value and not value.startswith(("http://", "https://")):
-        raise ValueError("not an http:// or https:// address")
-    return value
-
-
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
+def _sendable(token: SecretStr) -> SecretStr:
+    value = token.get_secret_value()
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("must be printable ASCII, as a header is")
+    return token
 
 
 class StreamSettings(Settings, prefix="STREAM_"):
@@ -44,7 +34,7 @@ class StreamSettings(Settings, prefix="STREAM_"):
         pattern=r"^[a-z][a-z0-9_]{0,62}$",
         description=f"The feed: {', '.join(FEEDS)}, or another name with the `..._PATH` settings of its row.",
     )
-    url: HttpUrl = Field("", description="Where the stream is; empty: the feed's historic address.")
+    url: OptionalHttpUrl = Field("", description="Where the stream is; empty: the feed's historic address.")
     objects: str = Field(description="The object store: `file:///dir` or `gs://bucket[/prefix]`.")
     label: str = Field(
         "",
@@ -57,7 +47,12 @@ class StreamSettings(Settings, prefix="STREAM_"):
     segment_seconds: float = Field(
         60, ge=1, le=3600, description="Layout `batch`: how long a record may wait for others before it is stored."
     )
-    enricher_url: HttpUrl = Field("", description="The enricher that is told member and group ids; empty: none is.")
+    enricher_url: OptionalHttpUrl = Field(
+        "", description="The enricher that is told member and group ids; empty: none is."
+    )
+    enricher_token: Annotated[SecretStr, AfterValidator(_sendable)] = Field(
+        SecretStr(""), description="Bearer token that the enricher asks for; empty: it asks for none."
+    )
     host: str = Field("127.0.0.1", description="Address that `/metrics`, `/livez` and `/readyz` listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Their port; 0 takes a free one and logs it.")
     read_timeout_seconds: float | None = Field(
@@ -76,7 +71,7 @@ class StreamSettings(Settings, prefix="STREAM_"):
     mtime_path: str = Field("mtime", description="Custom feed: where the time of change in milliseconds is.")
     member_paths: str = Field("", description="Custom feed: where member ids are, dotted, separated by commas.")
     group_paths: str = Field("", description="Custom feed: where group ids are, dotted, separated by commas.")
-    log_level: LogLevel = Field(LogLevel.INFO, description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
+    log_level: LogLevel = Field("INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
 
     @model_validator(mode="after")
     def _known_or_whole(self) -> Self:

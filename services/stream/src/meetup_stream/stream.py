@@ -24,10 +24,10 @@ from meetup_stream.enrichment import Announcer, Enricher
 from meetup_stream.intake import Intake
 from meetup_stream.ledger import Ledger
 from meetup_stream.metrics import Metrics
-from meetup_stream.resume import is_trickle, resume_url
+from meetup_stream.reading.resume import is_trickle, resume_url
+from meetup_stream.reading.source import Source
 from meetup_stream.segments import SegmentsWriter
 from meetup_stream.set_aside import DamagedObjects
-from meetup_stream.source import Source
 from meetup_stream.writer import Batch, RecordsWriter, Writer
 
 log = logging.getLogger(__name__)

@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 from meetupkit.errors import StoreRefused
 from meetupkit.stores.documents.protocol import DocumentStore
 from meetupkit.stores.objects.protocol import ObjectStore
+from meetupkit.urls import shown
 
 
 def open_objects(url: str) -> ObjectStore:
     """The object store at the URL; raises ``StoreRefused`` for an address no back end knows."""
-    match urlsplit(url).scheme:
+    match _scheme(url):
         case "file":
             from meetupkit.stores.objects.directory import DirectoryObjects
 
@@ -22,12 +23,14 @@ def open_objects(url: str) -> ObjectStore:
 
             return GcsObjects.from_url(url)
         case scheme:
-            raise StoreRefused(f"{url}: objects are kept at file:///dir or gs://bucket, not at {scheme or 'that'}")
+            raise StoreRefused(
+                f"{shown(url)}: objects are kept at file:///dir or gs://bucket, not at {scheme or 'that'}"
+            )
 
 
 def open_documents(url: str) -> DocumentStore:
     """The document store at the URL; raises ``StoreRefused`` for an address no back end knows."""
-    match urlsplit(url).scheme:
+    match _scheme(url):
         case "sqlite":
             from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 
@@ -38,5 +41,12 @@ def open_documents(url: str) -> DocumentStore:
             return FirestoreDocuments.from_url(url)
         case scheme:
             raise StoreRefused(
-                f"{url}: documents are kept at sqlite:///file or firestore://project, not at {scheme or 'that'}"
+                f"{shown(url)}: documents are kept at sqlite:///file or firestore://project, not at {scheme or 'that'}"
             )
+
+
+def _scheme(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        return ""

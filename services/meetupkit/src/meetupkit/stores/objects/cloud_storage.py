@@ -27,6 +27,7 @@ from requests.utils import get_environ_proxies
 from meetupkit.errors import Conflict, ObjectRefused, StoreRefused, StoreUnavailable
 from meetupkit.foreign_text import printable
 from meetupkit.stores.objects import Created, Exists, NewObject, StoredObject, check_name, is_name
+from meetupkit.urls import shown
 
 CONCURRENCY: Final = 32
 """With 30 ms an answer this many keep one core busy (750 objects/s; twice as many only cost more processor time), with
@@ -73,7 +74,7 @@ class GcsObjects:
         prefix = parts.path.strip("/")
         well_formed = _is_bucket(parts.netloc) and is_name(prefix or "any") and not (parts.query or parts.fragment)
         if not well_formed:
-            raise StoreRefused(f"{url}: a bucket is written gs://bucket or gs://bucket/prefix")
+            raise StoreRefused(f"{shown(url)}: a bucket is written gs://bucket or gs://bucket/prefix")
         return cls(parts.netloc, prefix)
 
     @property

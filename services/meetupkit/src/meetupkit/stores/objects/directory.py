@@ -23,6 +23,7 @@ from urllib.parse import unquote, urlsplit
 
 from meetupkit.errors import Conflict, ObjectRefused, StoreRefused, StoreUnavailable
 from meetupkit.stores.objects import Created, Exists, NewObject, StoredObject, check_name, is_name, whole_files
+from meetupkit.urls import shown
 
 _HIDDEN: Final = ".incoming"
 """Holds what is not an object yet, and the lock. No object's name has a component that starts with a dot."""
@@ -66,7 +67,7 @@ class DirectoryObjects:
         parts = urlsplit(url)
         path = os.path.normpath(unquote(parts.path)) if parts.path.startswith("/") else "/"
         if parts.netloc not in {"", "localhost"} or parts.query or parts.fragment or path in {"/", "//"}:
-            raise StoreRefused(f"{url}: a directory is written file:///path/of/the/directory")
+            raise StoreRefused(f"{shown(url)}: a directory is written file:///path/of/the/directory")
         return cls(path)
 
     @property

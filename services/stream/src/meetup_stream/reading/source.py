@@ -1,0 +1,173 @@
+"""The first stop of a record: from Meetup's endless answer to lines in the intake.
+
+A connection is held for as long as it lives and made again when it ends, from as far back as ``resume`` says. Waits
+between tries follow ``reconnect_policy``, anew after each time that something new came.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from meetupkit.errors import UpstreamRefused
+from meetupkit.feeds import Feed
+from meetupkit.limited_log import LimitedLog
+from meetupkit.progress import Progress
+from meetupkit.retry import reconnect_policy
+from meetupkit.urls import shown
+
+from meetup_stream.intake import Intake
+from meetup_stream.lines import Line, LineSplitter
+from meetup_stream.metrics import Disconnect, Metrics
+from meetup_stream.reading.answer import ERROR_BODY_SECONDS, Lost, Refused, described, stream_body
+from meetup_stream.reading.body import Body, BrokenBody
+from meetup_stream.reading.connection import CONNECT_SECONDS, HEAD_SECONDS, Connection
+from meetup_stream.reading.refusals import Refusals
+
+log = logging.getLogger(__name__)
+
+_SLICE_SECONDS: Final = 5.0
+"""How long the reader waits for room before it says again that it is alive."""
+_SHORTEST_SECONDS: Final = 0.2
+"""From one connection to the next, when each brings something new and ends at once: five a second are enough."""
+_SETUP_SECONDS: Final = 3 * CONNECT_SECONDS + HEAD_SECONDS + ERROR_BODY_SECONDS
+"""To connect, through a proxy and TLS, and to read a head once it has begun."""
+
+
+class Source:
+    """Reads one feed until it is stopped or refused."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        intake: Intake,
+        *,
+        resume: Callable[[], str],
+        opened: Callable[[], None],
+        closed: Callable[[str], None],
+        news: Callable[[], int],
+        metrics: Metrics,
+        progress: Progress,
+        stopping: threading.Event,
+    ) -> None:
+        self._feed = feed
+        self._intake = intake
+        self._resume = resume
+        self._opened = opened
+        self._closed = closed
+        self._news = news
+        self._metrics = metrics
+        self._progress = progress
+        self._stopping = stopping
+        self._connection: Connection | None = None
+        self._refusals = Refusals()
+        self._limited = LimitedLog(log)
+        self.why_not: str | None = "not connected yet"
+        """Why nothing can be read now."""
+        self.lines_here = 0
+        """Lines read from the connection that is open now."""
+
+    def run(self) -> None:
+        """Read until ``stopping``; raises ``UpstreamRefused`` when the server will have none of it."""
+        try:
+            while not self._stopping.is_set():
+                self._read_until_progress()
+        except Lost:
+            if not self._stopping.is_set():
+                raise
+        finally:
+            self._progress.ended("reader")
+
+    def stop(self) -> None:
+        """End a read that is under way; call it after ``stopping`` is set, from any thread."""
+        if connection := self._connection:
+            connection.shut()
+
+    def _read_until_progress(self) -> None:
+        """One outage: try until a connection brought something new, so that the next outage starts with short waits."""
+        for attempt in reconnect_policy(
+            f"stream of {self._feed.name}",
+            stopping=self._stopping,
+            limited=self._limited,
+            on_retry=lambda _, seconds: self._waiting(seconds),
+        ):
+            with attempt:
+                news, began = self._news(), time.monotonic()
+                try:
+                    self._read_connection(self._resume())
+                except Lost as lost:
+                    if self._stopping.is_set():
+                        self._closed("stopped")
+                        raise
+                    self._note(lost)
+                    if self._news() == news:
+                        raise
+                    self._limited.warning(
+                        "reconnect", "reconnecting: %s", lost, extra={"event": "reconnect", "cause": lost.cause}
+                    )
+                    self._stopping.wait(_SHORTEST_SECONDS - (time.monotonic() - began))
+
+    def _note(self, lost: Lost) -> None:
+        """Raises ``UpstreamRefused`` if this was one refusal too many."""
+        self._metrics.disconnects[lost.cause].inc()
+        self._closed(lost.cause)
+        self.why_not = f"not connected: {lost}"
+        if not isinstance(lost, Refused):
+            self._refusals.over()
+        elif self._refusals.final(time.monotonic()):
+            raise UpstreamRefused(f"the stream of {self._feed.name} is refused: {lost}")
+
+    def _read_connection(self, url: str) -> None:
+        self._progress.moving("reader", _SETUP_SECONDS + self._feed.read_timeout + _SLICE_SECONDS)
+        connection = self._connection = Connection(url, idle_seconds=self._feed.read_timeout)
+        try:
+            body = stream_body(connection, url, silence=self._feed.read_timeout)
+            if self._stopping.is_set():  # ``stop`` may have come before there was a connection to end
+                raise Lost(Disconnect.ENDED, "stopped while connecting")
+            self.why_not, self.lines_here = None, 0
+            self._opened()
+            self._metrics.connects.inc()
+            self._metrics.connected.set(1)
+            at = shown(url)
+            self._limited.line(
+                logging.INFO, "connected", "connected to %s", at, extra={"event": "connected", "url": at}
+            )
+            self._read_body(body)
+        finally:
+            self._connection = None
+            connection.close()
+            self._metrics.connected.set(0)
+
+    def _read_body(self, body: Body) -> None:
+        """Every line into the intake; always ends by raising ``Lost``."""
+        self._refusals.over()
+        splitter = LineSplitter()
+        try:
+            while (chunk := body.read()) is not None:
+                now = time.monotonic()
+                self._metrics.bytes_read.inc(len(chunk))
+                if lines := splitter.lines(chunk):
+                    self._hand_over(lines, now)
+                self._progress.moving("reader", self._feed.read_timeout + _SLICE_SECONDS)
+            if (last := splitter.finish()) is not None:
+                self._hand_over([last], time.monotonic())
+            raise Lost(Disconnect.ENDED, "the server ended the stream")
+        except TimeoutError:
+            raise Lost(Disconnect.SILENT, f"silent for {self._feed.read_timeout:g} s") from None
+        except (BrokenBody, OSError) as error:
+            raise Lost(Disconnect.BROKEN, f"the connection broke: {described(error)}") from None
+        finally:
+            if splitter.truncated:
+                self._metrics.torn_tails.inc()
+
+    def _hand_over(self, lines: list[Line], now: float) -> None:
+        """Wait for room as long as it takes: while the store is down, nothing more is read."""
+        self._metrics.last_record.set_to_current_time()
+        while not self._intake.put(lines, now, timeout=_SLICE_SECONDS):
+            self._progress.moving("reader", 2 * _SLICE_SECONDS)
+        self.lines_here += len(lines)
+
+    def _waiting(self, seconds: float) -> None:
+        self._metrics.retries["stream"].inc()
+        self._progress.moving("reader", seconds + _SLICE_SECONDS)
