@@ -66,7 +66,8 @@ def running(tmp_path: Path, meetup: MeetupApi) -> Callable[..., Any]:
         store.check()
         service = Service(values, store=store, metrics=metrics, progress=progress, stopping=stopping)
         pages = OpsPages(metrics.registry, progress, health.not_ready, service.caveat)
-        app = create_app(service.intakes, pages, body_seconds=body_seconds)
+        token = values.token.get_secret_value() if values.token else None
+        app = create_app(service.intakes, pages, body_seconds=body_seconds, token=token)
         server = HttpServer(
             app,
             host="127.0.0.1",

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from meetup_enricher.api import ACCEPTING
+from meetup_enricher.api import ACCEPTING, READING
 from meetup_enricher.body import MAX_BODY_BYTES
 from meetup_enricher.kinds import MAX_ID
 from meetup_simulator.service_process import until
@@ -27,6 +27,13 @@ NOTHING = {"queued": 0, "already_queued": 0, "fresh": 0, "missing": 0}
 def api(running: Run, meetup: MeetupApi) -> Iterator[Running]:
     """A service whose look-ups wait for long, so that what is queued stays queued."""
     with running(linger_seconds="600") as service:
+        yield service
+
+
+@pytest.fixture
+def guarded(running: Run) -> Iterator[Running]:
+    """A service with a token."""
+    with running(linger_seconds="600", token=TOKEN) as service:
         yield service
 
 
@@ -243,3 +250,66 @@ def test_probes_are_answered_and_senders_told_to_come_back_while_the_store_hangs
         answers = sorted(each.result().status_code for each in asked)
     other.close()
     assert answers == [202] * ACCEPTING + [503] * ACCEPTING
+
+
+def test_readers_are_told_to_come_back_while_the_store_hangs_and_keep_no_stream_from_being_heard(
+    running: Run, tmp_path: Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "documents.db", isolation_level=None)
+    with running(linger_seconds="600", busy_seconds=60) as api, ThreadPoolExecutor(4 * READING) as senders:
+        other.execute("BEGIN EXCLUSIVE")
+        asked = [senders.submit(api.get, f"/v1/members/{each}") for each in range(1, 3 * READING)]
+        until(lambda: sum(each.done() for each in asked) >= 2 * READING - 1, "refusals of those too many")
+        accepted = senders.submit(post, api, '{"members":[1]}')
+        assert api.get("/livez").status_code == 200
+        other.execute("ROLLBACK")
+        assert accepted.result().status_code == 202
+        assert {each.result().status_code for each in asked} <= {404, 503, 202}
+    other.close()
+
+
+TOKEN = "a-token-of-some-length"
+WRONG = {
+    "none": {},
+    "empty": {"Authorization": ""},
+    "another": {"Authorization": "Bearer another-token-of-length"},
+    "a part": {"Authorization": f"Bearer {TOKEN[:-1]}"},
+    "more": {"Authorization": f"Bearer {TOKEN}x"},
+    "another case": {"Authorization": f"Bearer {TOKEN.upper()}"},
+    "no scheme": {"Authorization": TOKEN},
+    "basic": {"Authorization": f"Basic {TOKEN}"},
+    "beyond ASCII": {"Authorization": f"Bearer {TOKEN}\xff"},
+    "long": {"Authorization": "Bearer " + "x" * 10_000},
+    "in the query": {"X-Token": TOKEN},
+}
+
+
+@pytest.mark.parametrize("path", ["/v1/queue", "/v1/members/1", "/v1/groups/1", "/v1/nothing", "/openapi.json"])
+@pytest.mark.parametrize("name", WRONG)
+def test_without_the_token_nothing_is_answered_but_401(guarded: Running, path: str, name: str) -> None:
+    answer = requests.get(f"{guarded.url}{path}", headers=WRONG[name], timeout=30)
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_without_the_token_no_id_is_queued(guarded: Running, name: str) -> None:
+    assert post(guarded, '{"members":[1]}', **WRONG[name]).status_code == 401
+    assert guarded.store.count("members_queue") == 0
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_with_the_token_ids_are_taken_and_probes_need_none(guarded: Running, scheme: str) -> None:
+    assert post(guarded, '{"members":[1]}', Authorization=f"{scheme} {TOKEN}").status_code == 202
+    assert [guarded.get(path).status_code for path in ("/livez", "/readyz", "/metrics")] == [200, 200, 200]
+
+
+def test_a_body_of_someone_without_the_token_is_not_waited_for(guarded: Running) -> None:
+    with connection(guarded) as made:
+        made.sendall(head(100) + b'{"members"')
+        assert answer_on(made).startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize("path", ["/v1/enrichments/", "/v1/queue/", "//v1/queue", "/livez/"])
+def test_a_path_that_is_nearly_one_of_ours_is_not_found_and_not_redirected(api: Running, path: str) -> None:
+    answer = requests.get(f"{api.url}{path}", headers={"Host": "evil.example"}, allow_redirects=False, timeout=30)
+    assert (answer.status_code, answer.headers.get("Location")) == (404, None)

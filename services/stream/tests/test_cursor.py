@@ -1,7 +1,8 @@
 import threading
 
 from meetup_simulator.stored import Stored
-from meetup_stream.cursor import ABANDONED_SECONDS, HEARTBEAT_SECONDS, Checkpoint, Cursor
+from meetup_stream.checkpoint import Checkpoint
+from meetup_stream.cursor import ABANDONED_SECONDS, HEARTBEAT_SECONDS, Cursor
 from meetup_stream.metrics import Metrics
 from meetupkit.progress import Progress
 from meetupkit.stores.objects import StoredObject

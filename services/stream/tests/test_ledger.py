@@ -260,10 +260,14 @@ def test_a_day_that_somebody_damaged_is_begun_anew_and_does_not_stop_the_feed(st
 
 def test_a_field_of_a_later_release_does_not_stop_the_feed(stored: Stored) -> None:
     keeping = Keeping(stored)
-    day = {"saved_at": "2023-11-15T08:00:00+00:00", "connections": [{"opened_at": "x", "colour": "blue"}], "of": 3}
+    day = {
+        "saved_at": "2023-11-15T08:00:00+00:00",
+        "connections": [{"opened_at": "2023-11-15T01:00:00+00:00", "colour": "blue"}],
+        "of": 3,
+    }
     keeping.store.replace("rsvps/_ledger/2023-11-15", json.dumps(day).encode(), expected_version=0)
     keeping.ledger.save(now=True)
-    assert [entry["opened_at"] for entry in keeping.connections()] == ["x"]
+    assert [entry["opened_at"] for entry in keeping.connections()] == ["2023-11-15T01:00:00+00:00"]
 
 
 def test_a_backlog_too_short_for_an_outage_is_told(

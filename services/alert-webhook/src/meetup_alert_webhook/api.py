@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse
 from meetupkit.http.asgi import AsgiApp
 from meetupkit.http.body import BodyBudget, CutOff, NoRoom, TooLarge, TooSlow, held_body
 from meetupkit.http.pages import PageApp
+from meetupkit.http.slots import NoSlot, Slots
 from meetupkit.limited_log import LimitedLog
 from meetupkit.ops_pages import OpsPages
 
@@ -96,7 +97,7 @@ class Path:
         self._limits = limits
         self._metrics = metrics
         self._budget = budget
-        self._busy = 0
+        self._slots = Slots(limits.concurrent)
         self._threads: anyio.CapacityLimiter | None = None
         self._log = LimitedLog(log, seconds=_LOG_SECONDS)
 
@@ -113,7 +114,7 @@ class Path:
             return self._later(Later(Reason.CREDENTIALS_UNCHECKED, 5.0))
         except UnsupportedEncoding:
             return self._refused(415, "encoded", "a body must come as it is, without Content-Encoding")
-        except NoRoom:
+        except (NoRoom, NoSlot):
             return self._later(Later(Reason.OVERLOADED, 1.0))
         except TooLarge:
             return self._refused(413, "too_large", f"at most {self._limits.body_bytes} bytes are taken")
@@ -129,13 +130,8 @@ class Path:
         async with held_body(
             request, limit=self._limits.body_bytes, seconds=self._limits.body_seconds, budget=self._budget
         ) as body:
-            if self._busy >= self._limits.concurrent:
-                raise NoRoom
-            self._busy += 1
-            try:
+            with self._slots.one():
                 outcome = await self._in_thread(lambda: self._intake.handle(body, request.headers))
-            finally:
-                self._busy -= 1
         if isinstance(outcome, Later):
             return self._later(outcome, counted=True)
         return JSONResponse({"outcome": type(outcome).__name__.lower()})

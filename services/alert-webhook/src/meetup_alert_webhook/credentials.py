@@ -1,10 +1,9 @@
 """Who may bring an alert."""
 
-import base64
-import binascii
-import hmac
 from collections.abc import Awaitable, Callable
 from typing import Protocol
+
+from meetupkit.http.bearer import basic_credentials, credentials, equal
 
 
 class Unauthenticated(Exception):  # noqa: N818  (named for who it is)
@@ -33,9 +32,9 @@ def shared_secret(*, token: str | None, user: str, password: str | None) -> Chec
     """Bearer token or basic auth, each where it is set; compared in constant time."""
 
     async def check(header: str) -> None:
-        if token and _equal(_after("bearer", header), token):
+        if token and equal(credentials("bearer", header), token):
             return
-        if password is not None and _equal(_basic(header), f"{user}:{password}"):
+        if password is not None and equal(basic_credentials(header), f"{user}:{password}"):
             return
         raise Unauthenticated("the bearer token or the password is missing or wrong")
 
@@ -46,7 +45,7 @@ def signed_by(tokens: BearerTokens) -> Check:
     """A bearer token that ``tokens`` finds good."""
 
     async def check(header: str) -> None:
-        token = _after("bearer", header)
+        token = credentials("bearer", header)
         if not token:
             raise Unauthenticated("a bearer token is missing")
         await tokens.check(token)
@@ -61,20 +60,3 @@ async def nobody(_header: str) -> None:
 
 async def anybody(_header: str) -> None:
     """For emulators, which bring no token."""
-
-
-def _after(scheme: str, header: str) -> str:
-    """What follows the scheme, which is told in any case (RFC 9110, section 11.1); empty for another scheme."""
-    given, _, rest = header.partition(" ")
-    return rest.strip() if given.lower() == scheme else ""
-
-
-def _basic(header: str) -> str:
-    try:
-        return base64.b64decode(_after("basic", header), validate=True).decode()
-    except (binascii.Error, ValueError):
-        return ""
-
-
-def _equal(given: str, expected: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())

@@ -54,7 +54,7 @@ def _run(settings: EnricherSettings, shutdown: Shutdown) -> bool:
     pages = OpsPages(metrics.registry, progress, health.not_ready, service.caveat)
     try:
         server = HttpServer(
-            create_app(service.intakes, pages),
+            create_app(service.intakes, pages, token=settings.token.get_secret_value() if settings.token else None),
             host=settings.host,
             port=settings.port,
             connections=_CONNECTIONS,

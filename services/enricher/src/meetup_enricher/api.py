@@ -9,11 +9,13 @@ from fastapi.responses import JSONResponse
 from meetupkit.errors import StoreRefused, StoreUnavailable
 from meetupkit.http.asgi import AsgiApp
 from meetupkit.http.pages import PageApp
+from meetupkit.http.slots import NoSlot, Slots
 from meetupkit.ops_pages import OpsPages
 from starlette.concurrency import run_in_threadpool
 
 from meetup_enricher import __version__
 from meetup_enricher.body import BODY_SECONDS, BadRequest, read_asked, read_json_body
+from meetup_enricher.guarded import Guarded
 from meetup_enricher.intake import Intake, accept_all
 from meetup_enricher.kinds import MAX_ID, Kind
 from meetup_enricher.schemas import (
@@ -35,14 +37,17 @@ policy as the outage lasts; asking for more here would make a short one longer."
 ACCEPTING: Final = 16
 """Requests that wait for the document store at once: five streams send one at a time each, and one that gave up waiting
 leaves its own behind. Later ones are told to come back, so that a store that hangs takes no more threads."""
+READING: Final = 16
+"""The same for those who look at profiles and the queue: they hold up no stream."""
 
 ProfileId = Annotated[int, Path(alias="id", ge=1, le=MAX_ID)]
 _ANY: Final[dict[int | str, dict[str, Any]]] = {
     400: {"description": "Not plain HTTP, or cut off.", "model": Problem},
+    401: {"description": "The bearer token is missing or wrong.", "model": Problem},
     414: {"description": "The path and query are too long.", "model": Problem},
     431: {"description": "The head is too large.", "model": Problem},
 }
-"""Answered by the server, before anybody is asked."""
+"""Answered before anybody is asked."""
 _UNAVAILABLE: Final[dict[int | str, dict[str, Any]]] = {
     **_ANY,
     503: {
@@ -53,8 +58,13 @@ _UNAVAILABLE: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def create_app(intakes: Mapping[str, Intake], pages: OpsPages, *, body_seconds: float = BODY_SECONDS) -> AsgiApp:
-    """The application; ``intakes`` by the name of their kind, ``pages`` on the same port."""
+def create_app(
+    intakes: Mapping[str, Intake], pages: OpsPages, *, body_seconds: float = BODY_SECONDS, token: str | None = None
+) -> AsgiApp:
+    """The application; ``intakes`` by the name of their kind, ``pages`` on the same port.
+
+    With a ``token`` the API is for those who bring it; probes and scrapers bring none.
+    """
     app = FastAPI(
         title="Meetup enricher",
         version=__version__,
@@ -65,10 +75,11 @@ def create_app(intakes: Mapping[str, Intake], pages: OpsPages, *, body_seconds: 
     )
     _add_errors(app)
     _add_enrichments(app, intakes, body_seconds)
+    reading = Slots(READING)
     for intake in intakes.values():
-        _add_profiles(app, intake)
-    _add_queue(app, intakes)
-    return PageApp(pages, app)
+        _add_profiles(app, intake, reading)
+    _add_queue(app, intakes, reading)
+    return PageApp(pages, Guarded(app, token) if token else app)
 
 
 def _add_enrichments(app: FastAPI, intakes: Mapping[str, Intake], body_seconds: float) -> None:
@@ -80,7 +91,7 @@ def _add_enrichments(app: FastAPI, intakes: Mapping[str, Intake], body_seconds: 
         422: "An item is not an id; each is named.",
     }
 
-    waiting = 0
+    accepting = Slots(ACCEPTING)
 
     @app.post(
         "/v1/enrichments",
@@ -94,15 +105,9 @@ def _add_enrichments(app: FastAPI, intakes: Mapping[str, Intake], body_seconds: 
     )
     async def enrich(request: Request) -> Enrichment:
         """Have profiles looked up. The ids are durable when this is answered with 202."""
-        nonlocal waiting
         asked = read_asked(await read_json_body(request, body_seconds))
-        if waiting >= ACCEPTING:
-            raise StoreUnavailable(f"{waiting} requests wait for the document store")
-        waiting += 1
-        try:
+        with accepting.one():
             accepted = await run_in_threadpool(accept_all, intakes, asked.ids, client=asked.client)
-        finally:
-            waiting -= 1
         members, groups = (
             Counts(queued=each.queued, already_queued=each.already_queued, fresh=each.fresh, missing=each.missing)
             for each in (accepted["members"], accepted["groups"])
@@ -110,7 +115,7 @@ def _add_enrichments(app: FastAPI, intakes: Mapping[str, Intake], body_seconds: 
         return Enrichment(members=members, groups=groups)
 
 
-def _add_profiles(app: FastAPI, intake: Intake) -> None:
+def _add_profiles(app: FastAPI, intake: Intake, reading: Slots) -> None:
     kind: Kind = intake.kind
 
     @app.get(
@@ -124,9 +129,10 @@ def _add_profiles(app: FastAPI, intake: Intake) -> None:
             **_UNAVAILABLE,
         },
     )
-    def profile(profile_id: ProfileId) -> Response:
+    async def profile(profile_id: ProfileId) -> Response:
         """The stored profile of one id."""
-        known = intake.known(profile_id)
+        with reading.one():
+            known = await run_in_threadpool(intake.known, profile_id)
         if known.profile:
             return _json(
                 200,
@@ -156,11 +162,13 @@ def _add_profiles(app: FastAPI, intake: Intake) -> None:
         return _json(404, NotFound(status="unknown", id=profile_id))
 
 
-def _add_queue(app: FastAPI, intakes: Mapping[str, Intake]) -> None:
+def _add_queue(app: FastAPI, intakes: Mapping[str, Intake], reading: Slots) -> None:
     @app.get("/v1/queue", responses=_UNAVAILABLE)
-    def queue() -> QueueState:
+    async def queue() -> QueueState:
         """What waits for its look-up."""
-        return QueueState(members=_backlog(intakes["members"]), groups=_backlog(intakes["groups"]))
+        with reading.one():
+            members, groups = [await run_in_threadpool(_backlog, intakes[name]) for name in ("members", "groups")]
+        return QueueState(members=members, groups=groups)
 
 
 def _backlog(intake: Intake) -> Backlog:
@@ -174,6 +182,7 @@ def _add_errors(app: FastAPI) -> None:
         RequestValidationError: _not_an_id,
         StoreUnavailable: _store_down,
         StoreRefused: _store_down,
+        NoSlot: _too_many,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
@@ -193,6 +202,10 @@ async def _store_down(_: Request, error: StoreUnavailable | StoreRefused) -> Res
     return JSONResponse(
         {"detail": [f"the document store does not answer: {error}"]}, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)}
     )
+
+
+async def _too_many(_: Request, error: NoSlot) -> Response:
+    return JSONResponse({"detail": [str(error)]}, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 def _json(status: int, body: Profile | Queued | NotFound) -> Response:

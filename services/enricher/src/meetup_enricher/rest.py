@@ -83,7 +83,7 @@ class RestApi:
             status = answer.status
             self._observe(answer.headers)
         except Redirected as error:
-            status, failure = error.status, self._refused_redirect(error)
+            status, failure = error.status or 0, self._refused_redirect(error)
         except TooLarge as error:
             failure = AnswerTooLarge(str(error))
         except ExchangeFailed as error:

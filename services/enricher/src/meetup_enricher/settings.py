@@ -54,6 +54,11 @@ class EnricherSettings(Settings, prefix="ENRICHER_"):
     port: int = Field(
         default=8081, ge=0, le=65_535, description="The port for the API and the operations pages; 0 takes a free one."
     )
+    token: Annotated[SecretStr, AfterValidator(_sendable)] | None = Field(
+        default=None,
+        min_length=8,
+        description="Bearer token that requests to `/v1/` must bring; empty: anybody on the network may ask.",
+    )
     fresh_seconds: Seconds = Field(
         default=604_800, description="Age up to which a stored profile is not asked for again."
     )

@@ -5,6 +5,7 @@ import gzip
 import itertools
 import json
 import random
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -46,6 +47,37 @@ def damaged_segments(body: bytes, *, seed: int = 9, each: int = 20) -> Iterator[
     yield from foreign_lines(text)
     yield from bombs(body)
     yield from other_formats(text)
+
+
+def damaged_json(body: bytes, *, seed: int = 9) -> Iterator[tuple[str, bytes]]:
+    """The kind of damage and the damaged body, of a JSON object of ours."""
+    chance = random.Random(seed)
+    for at in range(len(body)):
+        yield "cut", body[:at]
+        yield "bit flipped", flipped(body, at, chance.randrange(8))
+        yield "zeros to the end", body[:at] + bytes(len(body) - at)
+    for value in (b"", b"null", b"[]", b"{}", b"3", b'"x"', b"\xff", b"\xef\xbb\xbf" + body, body * 2, b"[" * 200_000):
+        yield "another value", value
+    numbers = (
+        b"-1",
+        b"1e400",
+        b"NaN",
+        b"Infinity",
+        b"9" * 25,
+        b"9" * 5000,
+        b"1.5",
+        b"true",
+        b"null",
+        b'"1"',
+        b"[]",
+        b"{}",
+    )
+    for number in numbers:
+        for match in re.finditer(rb"[0-9.]+", body):
+            yield "another number", body[: match.start()] + number + body[match.end() :]
+    for text in (b'""', b'"9999-12-31T23:59:59"', b'"\\ud800"', b'"' + b"x" * 100_000 + b'"', b"[" * 900, b"7"):
+        for match in re.finditer(rb'"[^"]*"', body):
+            yield "another text", body[: match.start()] + text + body[match.end() :]
 
 
 def flipped(body: bytes, at: int, bit: int) -> bytes:

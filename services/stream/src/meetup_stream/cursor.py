@@ -5,22 +5,26 @@ moves it. With it stand the ids that the enricher has not accepted yet, so that 
 enricher is away, and when a pass of a trickle last completed.
 """
 
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Final, Self
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
 
-from meetupkit.errors import Conflict, TransientError
+from meetupkit.errors import Conflict, ObjectRefused, TransientError
+from meetupkit.foreign_text import printable
+from meetupkit.limited_log import LimitedLog
 from meetupkit.progress import Progress
 from meetupkit.retry import reconnect_policy
 from meetupkit.seams import Seam, passed
 from meetupkit.stores.objects import ObjectStore
 from tenacity import Retrying
 
+from meetup_stream.checkpoint import MAX_BYTES, NO_IDS, Checkpoint, Ids
 from meetup_stream.metrics import Metrics
+from meetup_stream.set_aside import keep_copy
 
 log = logging.getLogger(__name__)
 
@@ -34,47 +38,6 @@ _AHEAD_MS: Final = 24 * 3600 * 1000
 """An mtime later than tomorrow is a mistake of its sender; the record is stored, but moves no cursor."""
 _TURN_SECONDS: Final = 90.0
 """One save ends within its store's own timeouts, at most 60 s."""
-
-Ids = tuple[frozenset[int], frozenset[int]]
-"""Member ids and group ids."""
-NO_IDS: Final[Ids] = (frozenset(), frozenset())
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """What a restarted stream must know. ``mtime`` in milliseconds, ``passed_at`` in seconds, since the epoch."""
-
-    mtime: int = 0
-    pending: Ids = NO_IDS
-    passed_at: float = 0.0
-    owner: str = ""
-
-    def to_json(self) -> bytes:
-        """The cursor object's body."""
-        members, groups = self.pending
-        return json.dumps(
-            {
-                "mtime": self.mtime,
-                "ids_pending": {"members": sorted(members), "groups": sorted(groups)},
-                "passed_at": self.passed_at,
-                "owner": self.owner,
-            }
-        ).encode()
-
-    @classmethod
-    def from_json(cls, body: bytes) -> Self:
-        """Raises ``ValueError`` for a body that ``to_json`` did not write."""
-        try:
-            read: dict[str, Any] = json.loads(body)
-            pending = read["ids_pending"]
-            return cls(
-                mtime=int(read["mtime"]),
-                pending=(frozenset(map(int, pending["members"])), frozenset(map(int, pending["groups"]))),
-                passed_at=float(read["passed_at"]),
-                owner=str(read["owner"]),
-            )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"not a cursor: {error!r}") from error
 
 
 class Cursor:
@@ -96,6 +59,7 @@ class Cursor:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._label = label
         self._name = f"{label}/_cursor"
         self._owner = owner
         self._pending = pending or (lambda: NO_IDS)
@@ -103,6 +67,7 @@ class Cursor:
         self._progress = progress
         self._giving_up = giving_up
         self._clock = clock
+        self._log = LimitedLog(log)
         self._version = 0
         self._saved = Checkpoint()
         self._saved_at = 0.0
@@ -155,24 +120,54 @@ class Cursor:
                 self._write(checkpoint)
 
     def _read(self) -> Checkpoint:
-        stored = self._store.read(self._name)
+        """What is there; of a damaged one what is left of it, without an owner, and a copy of it is kept."""
+        try:
+            stored = self._store.read(self._name, most=MAX_BYTES)
+        except ObjectRefused as error:
+            self._unusable(error)
+            return Checkpoint()
         self._version = stored.version if stored else 0
         if stored is None:
             return Checkpoint()
         try:
-            return Checkpoint.from_json(stored.body)
+            return self._plausible(Checkpoint.from_json(stored.body))
         except ValueError as error:
-            log.error(
-                "the cursor %s is unreadable (%s): asking for all the server still has",
-                self._name,
-                error,
-                extra={"event": "cursor_unreadable", "object": self._name},
-            )
-            return Checkpoint()
+            found = Checkpoint.salvaged(stored.body)
+            self._tell_unreadable(error, found, keep_copy(self._store, self._label, self._name, stored.body))
+            return found
+
+    def _plausible(self, found: Checkpoint) -> Checkpoint:
+        """A cursor of the future would never move again, and a pass of the future never be taken."""
+        tomorrow = self._clock() * 1000 + _AHEAD_MS
+        mtime = found.mtime if found.mtime <= tomorrow else 0
+        return replace(found, mtime=mtime, passed_at=found.passed_at if found.passed_at * 1000 <= tomorrow else 0.0)
+
+    def _tell_unreadable(self, error: ValueError, found: Checkpoint, copy: str) -> None:
+        ids = sum(map(len, found.pending))
+        log.error(
+            "the cursor %s is unreadable (%s) and kept as %s: asking for all the server still has, with %d of its ids",
+            self._name,
+            error,
+            copy,
+            ids,
+            extra={"event": "cursor_unreadable", "object": self._name, "copy": copy, "ids": ids},
+        )
+
+    def _unusable(self, error: ObjectRefused) -> None:
+        """The feed goes on without: a restart asks for all that the server still has, whatever the cursor says."""
+        self._version = 0
+        self._log.error(
+            "unusable",
+            "the cursor cannot be kept (%s): a restart forgets which ids the enricher has not accepted",
+            error,
+            extra={"event": "cursor_unusable", "object": self._name},
+        )
 
     def _write(self, checkpoint: Checkpoint) -> None:
         try:
             self._version = self._store.replace(self._name, checkpoint.to_json(), expected_version=self._version)
+        except ObjectRefused as error:
+            self._unusable(error)
         except Conflict:
             self._conflict(self._read())
             return
@@ -180,17 +175,22 @@ class Cursor:
         passed(Seam.CURSOR_WRITTEN)
 
     def _conflict(self, found: Checkpoint) -> None:
-        """Either an earlier write of ours arrived although its answer did not, or another process writes too."""
+        """An earlier write of ours arrived although its answer did not, somebody removed or damaged the object, or
+        another process writes too."""
         if found.owner == self._owner:
             self._saved = found
+            return
+        if not found.owner:
+            self._log.warning("gone", "the cursor %s is gone; it is written anew", self._name)
+            self._saved = Checkpoint()
             return
         self.lost_to = found.owner
         log.error(
             "another process (%s) keeps the cursor %s: this one (%s) stands back",
-            found.owner,
+            printable(found.owner),
             self._name,
             self._owner,
-            extra={"event": "cursor_lost", "object": self._name, "owner": found.owner},
+            extra={"event": "cursor_lost", "object": self._name, "owner": printable(found.owner)},
         )
 
     def _policy(self) -> Retrying:
@@ -203,11 +203,11 @@ class Cursor:
 
 def wait_until_abandoned(store: ObjectStore, label: str, *, stopping: threading.Event, progress: Progress) -> None:
     """Return when nobody has written the feed's cursor for ``ABANDONED_SECONDS``, or when ``stopping`` is set."""
-    version, unchanged_since = -1, time.monotonic()
+    version, unchanged_since, stored = -1, time.monotonic(), None
     while not stopping.is_set() and time.monotonic() - unchanged_since < ABANDONED_SECONDS:
         for attempt in reconnect_policy("cursor", stopping=stopping):
-            with attempt:
-                stored = store.read(f"{label}/_cursor")
+            with attempt, suppress(ObjectRefused):  # too large to be anybody's cursor
+                stored = store.read(f"{label}/_cursor", most=MAX_BYTES)
         if (now_version := stored.version if stored else 0) != version:
             version, unchanged_since = now_version, time.monotonic()
         progress.moving("standing back", _TURN_SECONDS + HEARTBEAT_SECONDS / 2)

@@ -19,7 +19,8 @@ from meetupkit.progress import Progress
 from meetupkit.retry import reconnect_policy
 from meetupkit.seams import Seam, passed
 
-from meetup_stream.cursor import Cursor, Ids
+from meetup_stream.checkpoint import Ids
+from meetup_stream.cursor import Cursor
 from meetup_stream.metrics import Metrics
 from meetup_stream.writer import Batch
 

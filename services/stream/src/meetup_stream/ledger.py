@@ -19,15 +19,17 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from meetupkit.errors import Conflict, TransientError
+from meetupkit.errors import Conflict, ObjectRefused, TransientError
 from meetupkit.feeds import Feed
+from meetupkit.limited_log import LimitedLog
 from meetupkit.records import Record, read_line
 from meetupkit.stores.objects import ObjectStore
 
 from meetup_stream.intake import TimedLine
-from meetup_stream.ledger_day import Day, Entry, Figures, ledger_prefix
+from meetup_stream.ledger_day import MAX_BYTES, Day, Entry, Figures, ledger_prefix
 from meetup_stream.lines import OversizedLine
 from meetup_stream.metrics import Metrics
+from meetup_stream.set_aside import keep_copy
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,7 @@ class Ledger:
         self._metrics = metrics
         self._patiently = patiently
         self._clock = clock
+        self._log = LimitedLog(log)
         self._lock = threading.Lock()
         self._saving = threading.Lock()
         self._day = ""
@@ -153,6 +156,14 @@ class Ledger:
             self._publish()
 
     def _try_to_save(self) -> bool:
+        """Whether nothing more is to be done; a place where no ledger can lie stops no feed."""
+        try:
+            return self._save_or_join()
+        except ObjectRefused as error:
+            self._log.error("unusable", "the ledger cannot be kept: %s", error, extra={"event": "ledger_unusable"})
+            return True
+
+    def _save_or_join(self) -> bool:
         """Whether somebody else had not written meanwhile: then theirs and ours go together with the next."""
         self._saved_at = self._clock()
         try:
@@ -209,18 +220,7 @@ class Ledger:
 
     def _join(self, day: str) -> None:
         """Put the entries that are stored of the day, and are not this process's, before its own."""
-        stored = self._store.read(self._name(day))
-        self._version = stored.version if stored else 0
-        try:
-            found = Day.from_json(stored.body).connections if stored else []
-        except ValueError as error:
-            found = []
-            log.error(
-                "%s is unreadable (%s); begun anew",
-                self._name(day),
-                error,
-                extra={"event": "ledger_unreadable"},
-            )
+        found = self._read(day)
         with self._lock:
             own = {entry.opened_at for entry in self._entries}
             before = [entry for entry in found if entry.opened_at not in own]
@@ -228,6 +228,31 @@ class Ledger:
                 entry.cause = entry.cause or "process ended"
             self._entries = before + self._entries
         self._day = day
+
+    def _read(self, day: str) -> list[Entry]:
+        """The stored entries; of a damaged object none, and a copy of it is kept."""
+        name = self._name(day)
+        try:
+            stored = self._store.read(name, most=MAX_BYTES)
+        except ObjectRefused:
+            self._version, self._day = 0, day  # the day is counted from here on
+            raise
+        if stored is None:
+            self._version = 0
+            return []
+        try:
+            found = Day.from_json(stored.body).connections
+        except ValueError as error:
+            found = []
+            log.error(
+                "%s is unreadable (%s); begun anew, and kept as %s",
+                name,
+                error,
+                keep_copy(self._store, self._label, name, stored.body),
+                extra={"event": "ledger_unreadable"},
+            )
+        self._version = stored.version
+        return found
 
     def _write(self) -> None:
         with self._lock:

@@ -3,10 +3,27 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import TypeAdapter, ValidationError
+from meetupkit.row_fields import MAX_MTIME
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+
+MAX_BYTES: Final = 4 * 1024 * 1024
+"""Twelve times what a thousand connections take, the most that a day names."""
+
+
+def _moment(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("a time without its offset")
+    return text
+
+
+_Moment = Annotated[str, AfterValidator(_moment)]
+_Mtime = Annotated[int, Field(ge=0, le=MAX_MTIME)]
+_Count = Annotated[int, Field(ge=0, le=1 << 53)]
+"""What a metric, which is a float, can tell exactly."""
 
 
 @dataclass(slots=True)
@@ -18,19 +35,19 @@ class Entry:
     the whole database was asked for, so nothing that it brings can prove anything, and nothing need be proven.
     """
 
-    opened_at: str
-    closed_at: str | None = None
+    opened_at: _Moment
+    closed_at: _Moment | None = None
     cause: str | None = None
-    received: int = 0
-    stored: int = 0
-    duplicate: int = 0
-    rejected: int = 0
-    mtime_before: int = 0
-    first_mtime: int = 0
+    received: _Count = 0
+    stored: _Count = 0
+    duplicate: _Count = 0
+    rejected: _Count = 0
+    mtime_before: _Mtime = 0
+    first_mtime: _Mtime = 0
     overlap: bool | None = None
     continued: bool = False
     whole: bool = False
-    shared_by: int = 1
+    shared_by: Annotated[int, Field(ge=1, le=1 << 53)] = 1
 
 
 class Verdict(StrEnum):
@@ -85,7 +102,7 @@ def verdict_of(entry: Entry) -> Verdict:
 class Day:
     """The object: connections in the order in which they were opened, and when it was last written, in ISO 8601."""
 
-    saved_at: str
+    saved_at: _Moment
     connections: list[Entry]
 
     @classmethod

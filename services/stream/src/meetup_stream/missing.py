@@ -9,17 +9,17 @@ A gap is found by the connection after it, which may be one of a later day: so a
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from meetupkit.errors import MeetupError
+from meetupkit.errors import MeetupError, ObjectRefused
 from meetupkit.settings import exit_with
 from meetupkit.stores import open_objects
 from meetupkit.stores.objects import ObjectStore
 
-from meetup_stream.ledger_day import Day, Entry, Figures, Verdict, ledger_prefix, verdict_of
+from meetup_stream.ledger_day import MAX_BYTES, Day, Entry, Figures, Verdict, ledger_prefix, verdict_of
 from meetup_stream.settings import StreamSettings
 
 USAGE: Final = "usage: python -m meetup_stream.missing YYYY-MM-DD"
@@ -39,15 +39,17 @@ class Answer:
     gaps: list[tuple[int, int]]
     unknown_since: datetime | None
     first_read: datetime | None
+    damaged: Sequence[date] = field(default_factory=list)
+    """Days whose ledger cannot be read: one of them may know of a gap."""
 
     @property
     def complete(self) -> bool:
         """Whether nothing is missing from what could be had since the feed was first read."""
         read = self.first_read is None or sum(self.figures.connections.values()) > 0
-        return read and not self.gaps and self.unknown_since is None
+        return read and not self.gaps and not self.damaged and self.unknown_since is None
 
 
-def answer(day: date, days: Mapping[date, Day], *, now: datetime) -> Answer:
+def answer(day: date, days: Mapping[date, Day], *, now: datetime, damaged: Sequence[date] = ()) -> Answer:
     """What the ledger of that day and of the later ones says of it."""
     begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
     end = begin + timedelta(days=1)
@@ -63,7 +65,7 @@ def answer(day: date, days: Mapping[date, Day], *, now: datetime) -> Answer:
     first = next(iter([*asked.connections, *later]), None)
     never_before = first is not None and first.mtime_before == 0 and not first.continued
     first_read = datetime.fromisoformat(first.opened_at) if first and never_before else None
-    return Answer(Figures.of(asked.connections), gaps, unknown_since, first_read)
+    return Answer(Figures.of(asked.connections), gaps, unknown_since, first_read, damaged)
 
 
 def _touches(entry: Entry, begin: datetime, end: datetime) -> bool:
@@ -95,6 +97,8 @@ def told(feed: str, day: date, found: Answer) -> Iterator[str]:
     yield f"{feed}, {day} (UTC): {'nothing is missing' if found.complete else 'something may be missing'}."
     for after, before in found.gaps:
         yield f"  possible gap: after the record of {_iso(_time(after))}, before that of {_iso(_time(before))}"
+    for damaged in found.damaged:
+        yield f"  not known: the ledger of {damaged} is damaged; it may know of a gap"
     if found.unknown_since:
         yield f"  not known: nothing came since {_iso(found.unknown_since)}; the next connection will tell"
     if found.first_read:
@@ -119,15 +123,32 @@ def _iso(time: datetime) -> str:
     return time.isoformat(timespec="seconds")
 
 
-def read_days(store: ObjectStore, label: str, since: date) -> dict[date, Day]:
-    """The ledger of the label from a day on; raises ``ValueError`` if an object is none, and a store's own errors."""
+def read_days(store: ObjectStore, label: str, since: date) -> tuple[dict[date, Day], list[date]]:
+    """The ledger of the label from a day on, and the days of it that are damaged; raises a store's own errors.
+
+    What else lies among the days is passed over.
+    """
     prefix = ledger_prefix(label)
-    names = [name for name in sorted(store.names(prefix)) if name.removeprefix(prefix) >= since.isoformat()]
-    return {
-        date.fromisoformat(name.removeprefix(prefix)): Day.from_json(stored.body)
-        for name in names
-        if (stored := store.read(name))
-    }
+    days: dict[date, Day] = {}
+    damaged: list[date] = []
+    for name in sorted(store.names(prefix)):
+        day = _day_of(name.removeprefix(prefix))
+        if day is None or day < since:
+            continue
+        try:
+            if stored := store.read(name, most=MAX_BYTES):
+                days[day] = Day.from_json(stored.body)
+        except (ValueError, ObjectRefused):
+            damaged.append(day)
+    return days, damaged
+
+
+def _day_of(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if text == day.isoformat() else None  # Python reads 2026W471 too
 
 
 def main() -> None:
@@ -139,9 +160,9 @@ def main() -> None:
     except ValueError:
         exit_with(USAGE)
     try:
-        days = read_days(open_objects(settings.objects), settings.label or settings.feed, day)
-        found = answer(day, days, now=datetime.now(UTC))
-    except (MeetupError, ValueError) as error:
+        days, damaged = read_days(open_objects(settings.objects), settings.label or settings.feed, day)
+        found = answer(day, days, now=datetime.now(UTC), damaged=damaged)
+    except MeetupError as error:
         exit_with(f"the ledger cannot be read: {error}")
     for line in told(settings.feed, day, found):
         sys.stdout.write(f"{line}\n")

@@ -89,6 +89,13 @@ class DamagedObjects:
         )
 
 
+def keep_copy(store: ObjectStore, label: str, name: str, body: bytes) -> str:
+    """Keep what is going to be written over under ``_damaged/``, named after its bytes; returns the name. One try."""
+    copy = f"{set_aside_name(label, name)}_{hashlib.sha256(body).hexdigest()[:16]}"
+    store.create(_copy(copy, body))
+    return copy
+
+
 def _segment_of(name: str, records: Sequence[bytes]) -> NewObject:
     """What is sound, as a segment of the same hour."""
     packer = Packer()

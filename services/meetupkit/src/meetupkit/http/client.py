@@ -20,6 +20,8 @@ CONNECT_SECONDS: Final = 5.0
 _CHUNK_BYTES: Final = 64 * 1024
 _READABLE_CODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 """Unpacked as they come, in steps of a chunk: urllib3 bounds what a step may grow to."""
+_PARTS_KEPT: Final = 64
+"""Of an answer that failed, for whoever can read its begin; each at most a chunk."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
@@ -29,7 +31,7 @@ class ExchangeFailed(Exception):  # noqa: N818  (named for what happened, as the
     status: int | None = None
     """The answer's, if its head had come."""
     part: bytes = b""
-    """Of its body, unpacked."""
+    """The begin of its body, unpacked."""
 
 
 class NoAnswer(ExchangeFailed):
@@ -62,7 +64,7 @@ class _Come:
     """What has come of an answer."""
 
     status: int | None = None
-    body: bytearray = field(default_factory=bytearray)
+    parts: list[bytes] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class HttpClient:
                 failure = TooSlow(_late(seconds))
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
                 failure = TooSlow(_late(seconds)) if limit.expired else NoAnswer(f"no answer ({cause_of(error)})")
-        failure.status, failure.part = come.status, bytes(come.body)
+        failure.status, failure.part = come.status, b"".join(come.parts[:_PARTS_KEPT])
         raise failure  # outside the handler: the library's error holds the address and its query
 
     def _exchange(
@@ -138,13 +140,13 @@ class HttpClient:
             timeout=(min(CONNECT_SECONDS, seconds), seconds),
             stream=True,
         ) as answer:
+            come.status = answer.status_code
             target = answer.headers.get("Location")
             if answer.status_code in _REDIRECTS and target is not None:
                 answer.raw.close()  # its body is never read, not even to use the connection again
                 raise Redirected(answer.status_code, target)
-            come.status = answer.status_code
-            _read_body(answer, max_bytes, come.body)
-            return Answer(answer.status_code, printable(answer.reason or ""), answer.headers, bytes(come.body))
+            _read_body(answer, max_bytes, come.parts)
+            return Answer(answer.status_code, printable(answer.reason or ""), answer.headers, b"".join(come.parts))
 
     def close(self) -> None:
         """Close the connections."""
@@ -162,14 +164,16 @@ def _late(seconds: float) -> str:
     return f"no whole answer within {seconds:g} s"
 
 
-def _read_body(answer: requests.Response, max_bytes: int, body: bytearray) -> None:
+def _read_body(answer: requests.Response, max_bytes: int, parts: list[bytes]) -> None:
     coding = answer.headers.get("Content-Encoding", "").strip().lower()
     if coding not in _READABLE_CODINGS:
         answer.raw.close()
         raise UnknownCoding(f"answered in the Content-Encoding {printable(coding, 40)}, which was not asked for")
     answer.raw.headers["Content-Encoding"] = coding  # urllib3 wants it without blanks
+    size = 0
     while part := answer.raw.read1(_CHUNK_BYTES, decode_content=True):  # iter_content would wait for whole chunks
-        if len(body) + len(part) > max_bytes:
+        size += len(part)
+        if size > max_bytes:
             answer.raw.close()
             raise TooLarge(f"answered more than {max_bytes} bytes")
-        body += part
+        parts.append(part)
