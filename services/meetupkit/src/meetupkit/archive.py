@@ -17,7 +17,7 @@ from meetupkit.errors import ObjectRefused
 from meetupkit.foreign_text import printable
 from meetupkit.limited_log import LimitedLog
 from meetupkit.records import MAX_LINE_BYTES
-from meetupkit.segments import MAX_TEXT_BYTES, Unpacked, is_json_object, unpack
+from meetupkit.segments import MAX_TEXT_BYTES, Unpacked, is_record, unpack
 from meetupkit.stores.objects import ObjectStore
 
 log = LimitedLog(logging.getLogger(__name__))
@@ -25,7 +25,7 @@ log = LimitedLog(logging.getLogger(__name__))
 SEGMENT_ENDING: Final = ".ndjson.gz"
 _DAMAGED: Final = "_damaged/"
 _HOUR_MS: Final = 3_600_000
-_is_record: Final = re.compile(r"[A-Za-z0-9_-]+_[0-9]+(?:_[0-9a-f]+)*\.json").fullmatch
+_is_record_name: Final = re.compile(r"[A-Za-z0-9_-]+_[0-9]+(?:_[0-9a-f]+)*\.json").fullmatch
 _is_segment: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{2}/[^/]+\.ndjson\.gz").fullmatch
 
 
@@ -88,7 +88,7 @@ def read_feed(store: ObjectStore, label: str, *, report: Report = reported) -> I
                     continue
                 report(Damage(name, segment.damage, len(segment.records)))
             yield from segment.records
-        elif _is_record(rest):
+        elif _is_record_name(rest):
             yield from _read_record(store, name, report)
 
 
@@ -111,7 +111,7 @@ def _read_record(store: ObjectStore, name: str, report: Report) -> Iterator[byte
         return
     if stored is None:
         return
-    if is_json_object(stored.body):
+    if is_record(stored.body):
         yield stored.body
     else:
         report(Damage(name, "not a JSON object", 0))

@@ -6,7 +6,6 @@ record; unless the segment's name, a digest of its records, says that they are r
 """
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -28,6 +27,8 @@ _HEADER_BYTES: Final = 10
 """Of gzip as the streams write it: without a name, a comment or more fields."""
 _UNSOUND: Final = cast(type[Exception], isal_zlib.error)
 """Whose type isal's stubs call a value."""
+_ZEROS: Final = bytes(9)
+"""More than a trailer of gzip ends with: its checksum and its length, which is not 0."""
 _is_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -43,15 +44,21 @@ def unpack(body: bytes, *, digest: str = "") -> Unpacked:
     """The records of a segment's body; ``digest`` is the one in its name. Never raises."""
     texts = _Texts()
     texts.read(body)
-    if not texts.damage:
-        return _lines(b"".join(texts.sound), None)
-    if texts.failed and (whole := _vouched_for(body, digest)):
-        return _lines(whole, texts.damage)
-    return _lines(b"".join(texts.sound), texts.damage, cut=texts.cut)
+    if texts.damage and body.endswith(_ZEROS):  # what a file has that grew and was not written before the power failed
+        texts.sound.clear()
+        texts.read(body.rstrip(b"\0"))
+    text = b"".join(texts.sound)
+    if not texts.damage and is_digest_of(digest, text):
+        return Unpacked(text[:-1].split(b"\n"))  # as it was written, so every line is a record
+    if texts.failed and not text and is_digest_of(digest, whole := _without_trailer(body)):
+        return Unpacked(whole[:-1].split(b"\n"), texts.damage)
+    return _checked(text, texts)
 
 
-def is_json_object(line: bytes) -> bool:
-    """Whether it is one JSON object; what lies in it is checked as JSON and not made into Python objects."""
+def is_record(line: bytes) -> bool:
+    """Whether it is one JSON object of a sane size; what lies in it is checked and not made into Python objects."""
+    if len(line) > MAX_LINE_BYTES:
+        return False
     try:
         if not line.isascii():
             line.decode()
@@ -66,11 +73,11 @@ class _Texts:
     """The texts of the members of gzip, one after the other, up to the first that is not sound."""
 
     sound: list[bytes] = field(default_factory=list)
+    beginning: bytes = b""
+    """Of a member that was cut off, or goes on for too long."""
     damage: str | None = None
     failed: bool = False
     """The last member's checksum does not hold, or it is no gzip."""
-    cut: bool = False
-    """The last of them is the beginning of a member."""
 
     def read(self, body: bytes) -> None:
         rest, room, number = body, MAX_TEXT_BYTES, 0
@@ -84,8 +91,7 @@ class _Texts:
                 self.damage = f"its part {number} is no gzip, or not as it was written ({error})"
                 return
             if not gzip.eof or len(text) > room:
-                self.cut, self.damage = True, _unended(rest, len(text) > room, number)
-                self.sound.append(text[:room])
+                self.beginning, self.damage = text[:room], _unended(rest, len(text) > room, number)
                 return
             self.sound.append(text)
             rest, room = gzip.unused_data, room - len(text)
@@ -97,38 +103,38 @@ def _unended(rest: bytes, too_long: bool, number: int) -> str:
     return f"its part {number} ends before its end" if rest else "it is empty"
 
 
-def _vouched_for(body: bytes, digest: str) -> bytes:
-    """The text of one member without regard to its header and trailer, if the name says that it is right."""
+def _without_trailer(body: bytes) -> bytes:
+    """The text of one member without regard to its header and trailer."""
     try:
         text: bytes = isal_zlib.decompressobj(_RAW).decompress(body[_HEADER_BYTES:], MAX_TEXT_BYTES)
     except _UNSOUND:
         return b""
-    return text if len(digest) >= DIGEST_CHARACTERS and digest_of([text]) == digest[:DIGEST_CHARACTERS] else b""
+    return text
 
 
-def digest_of(parts: Iterable[bytes]) -> str:
-    """What a segment of these lines is called."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()[:DIGEST_CHARACTERS]
+def is_digest_of(digest: str, text: bytes) -> bool:
+    """Whether a segment of this text bears this digest in its name."""
+    found = hashlib.sha256(text).hexdigest()[:DIGEST_CHARACTERS] if text else ""
+    return len(digest) >= DIGEST_CHARACTERS and found == digest[:DIGEST_CHARACTERS]
 
 
-def _lines(text: bytes, damage: str | None, *, cut: bool = False) -> Unpacked:
-    *lines, tail = text.split(b"\n", _MAX_LINES)
-    if b"\n" in tail:
-        tail, damage = b"", damage or f"it has more than {_MAX_LINES:,} lines"
-    if damage:  # so nothing about it is certain
-        records = [line for line in lines if len(line) <= MAX_LINE_BYTES and is_json_object(line)]
-    else:
-        records = [line for line in lines if line[:1] == b"{" and line[-1:] == b"}"]
-        if len(records) != len(lines):
-            records = [line for line in lines if is_json_object(line)]
+def _checked(text: bytes, texts: _Texts) -> Unpacked:
+    """Line by line, because somebody else wrote it or it is damaged."""
+    lines, tail, damage = _split(text)
+    records = [line for line in lines if is_record(line)]
     if len(records) != len(lines):
         damage = damage or f"{len(lines) - len(records)} of its lines are no records"
-    if tail and not cut:
+    if tail:
         damage = damage or "its last line has no end"
-        if is_json_object(tail):
-            records.append(tail)
-    damage = damage or (None if records else "it holds no record")
+        records += [tail] if is_record(tail) else []
+    begun, _, _ = _split(texts.beginning)
+    if all(map(is_record, begun)):  # else something in it was changed, and nobody knows what
+        records += begun
+    damage = texts.damage or damage or (None if records else "it holds no record")
     return Unpacked(list(dict.fromkeys(records)) if damage else records, damage)
+
+
+def _split(text: bytes) -> tuple[list[bytes], bytes, str | None]:
+    """Lines, what is behind the last of them, and whether there were more than any segment has."""
+    *lines, tail = text.split(b"\n", _MAX_LINES)
+    return (lines, b"", f"it has more than {_MAX_LINES:,} lines") if b"\n" in tail else (lines, tail, None)

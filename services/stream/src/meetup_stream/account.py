@@ -2,15 +2,22 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
+from meetupkit.foreign_text import printable
+from meetupkit.limited_log import LimitedLog
 from meetupkit.records import Reason, Record
 
-from meetup_stream.creation import Outcome
 from meetup_stream.metrics import Metrics
+from meetup_stream.quarantine import Rejected
 
 log = logging.getLogger(__name__)
+
+WRONG_ROW_LINES: Final = 100
+"""Lines in a row that lack what the feed's row names, and not one record: then the row is wrong, not the lines."""
+_ROW: Final = frozenset({Reason.NO_ID, Reason.BAD_ID, Reason.NO_MTIME, Reason.BAD_MTIME})
 
 
 @dataclass(slots=True)
@@ -40,11 +47,15 @@ class Account:
     def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.time) -> None:
         self._metrics = metrics
         self._clock = clock
+        self._log = LimitedLog(log)
+        self._lacking = 0
+        self._lack = ""
 
     def stored(self, tally: Tally) -> None:
         """The records have become durable now."""
         if not tally:
             return
+        self._lacking = 0
         now, moment = self._clock(), time.monotonic()
         self._metrics.records_stored.inc(len(tally))
         self._metrics.bytes_stored.inc(tally.size)
@@ -55,22 +66,66 @@ class Account:
     def collided(self, name: str) -> None:
         """A stored record lies beside another body of its name."""
         self._metrics.records_collided.inc()
-        log.warning(
+        self._log.warning(
+            "collision",
             "another body has the name %s; this one is kept beside it",
             name,
             extra={"event": "collision", "object": name},
         )
 
-    def rejected(self, reason: Reason, name: str, outcome: Outcome) -> None:
-        """A line that is no record is quarantined; one that comes again is counted as a duplicate."""
-        if outcome is Outcome.DUPLICATE:
-            self.repeated()
-            return
-        self._metrics.rejected[reason].inc()
-        log.warning(
-            "not a record (%s), kept as %s", reason, name, extra={"event": "rejected", "reason": reason, "object": name}
+    def rejected(self, line: Rejected, name: str) -> None:
+        """A line that is no record has become an object; one that comes again is counted as a duplicate."""
+        self._metrics.rejected[line.reason].inc()
+        self._log.warning(
+            f"rejected {line.reason}",
+            "not a record (%s: %s), kept as %s",
+            line.reason,
+            printable(line.detail),
+            name,
+            extra={"event": "rejected", "reason": line.reason, "object": name},
+        )
+        if line.reason in _ROW:
+            self._lack = f"{line.reason}: {line.detail}"
+            self._lacks(1)
+
+    def rejected_together(self, reasons: Sequence[Reason], name: str) -> None:
+        """Many of them have become one object."""
+        for reason in reasons:
+            self._metrics.rejected[reason].inc()
+        self._lacks(sum(reason in _ROW for reason in reasons))
+        self._log.warning(
+            "rejected together",
+            "%d lines that are no records are kept as %s",
+            len(reasons),
+            name,
+            extra={"event": "rejected", "object": name},
         )
 
-    def repeated(self) -> None:
-        """A line whose record was stored before."""
+    def discarded(self, line: Rejected) -> None:
+        """A line that no row could read, beyond what is kept of such lines in an hour."""
+        self._metrics.rejected[line.reason].inc()
+        self._metrics.lines_discarded.inc()
+        self._log.error(
+            "discarded",
+            "more lines that are no records than are kept in an hour: this one (%s, %d bytes) is counted only",
+            line.reason,
+            line.length,
+            extra={"event": "discarded", "reason": line.reason},
+        )
+
+    def _lacks(self, lines: int) -> None:
+        self._lacking += lines
+        if lines and self._lacking >= WRONG_ROW_LINES:
+            self._log.error(
+                "row",
+                "%d lines and no record among them (%s): does the feed's row fit this stream?",
+                self._lacking,
+                printable(self._lack),
+                extra={"event": "wrong_row"},
+            )
+
+    def repeated(self, *, record: bool = True) -> None:
+        """A line that was stored before."""
+        if record:
+            self._lacking = 0
         self._metrics.records_duplicate.inc()

@@ -55,6 +55,7 @@ class Metrics:
         self.records_duplicate = counter("records_duplicate", "Records whose object was there already")
         self.records_collided = counter("records_collided", "Records stored beside another body of the same name")
         self.objects_damaged = counter("objects_damaged", "Stored objects found damaged, kept under _damaged/")
+        self.lines_discarded = counter("lines_discarded", "Rejected lines beyond what is kept in an hour, counted only")
         self._rejected = Counter(
             "meetup_stream_records_rejected",
             "Lines that are no record, kept under _rejected/",

@@ -1,6 +1,7 @@
-"""What a line that is not a record becomes: an object under ``{label}/_rejected/`` that says why. Pure.
+"""What a line that is not a record becomes: a document that says why. Pure.
 
-The object's name is made of the line, so that a line that comes again is kept once.
+A document on its own is an object under ``{label}/_rejected/``, named after the line, so that a line that comes again
+is kept once.
 """
 
 import base64
@@ -17,38 +18,43 @@ from meetup_stream.lines import Line, OversizedLine
 
 
 @dataclass(frozen=True, slots=True)
-class Quarantined:
-    """The object that keeps a rejected line, and the reason of its rejection."""
+class Rejected:
+    """A line that is not a record; ``kept`` is its beginning, if it is too large, and ``sha256`` of all of it."""
 
-    new: NewObject
     reason: Reason
+    detail: str
+    kept: bytes
+    length: int
+    sha256: str
+
+    def document(self, most: int | None = None) -> bytes:
+        """The line, or its first ``most`` bytes, and what is wrong with it, as JSON."""
+        kept = self.kept[:most]
+        try:
+            line = {"text": kept.decode()}
+        except UnicodeDecodeError:
+            line = {"base64": base64.b64encode(kept).decode()}
+        fields = {"reason": self.reason, "detail": self.detail, "length": self.length, "sha256": self.sha256, **line}
+        return json.dumps(fields, ensure_ascii=False).encode()
+
+    def object(self, label: str) -> NewObject:
+        """The document as an object of its own."""
+        body = self.document()
+        return NewObject(
+            f"{label}/_rejected/{self.reason}_{self.sha256[:32]}.json",
+            body,
+            google_crc32c.value(body),
+            metadata={"reason": self.reason},
+        )
 
 
-def read_or_quarantine(feed: Feed, label: str, line: Line) -> Record | Quarantined:
-    """The record that the line holds, or what is kept of the line."""
+def read_or_reject(feed: Feed, line: Line) -> Record | Rejected:
+    """The record that the line holds, or why it is none."""
     if isinstance(line, OversizedLine):
         detail = f"{line.length} bytes; the first {len(line.beginning)} are kept"
-        return _quarantined(label, Reason.TOO_LARGE, detail, line.beginning, line.length, line.sha256)
+        return Rejected(Reason.TOO_LARGE, detail, line.beginning, line.length, line.sha256)
     match read_line(feed, line):
         case Rejection(reason, detail, kept):
-            return _quarantined(label, reason, detail, kept, len(kept), hashlib.sha256(kept).hexdigest())
+            return Rejected(reason, detail, kept, len(kept), hashlib.sha256(kept).hexdigest())
         case record:
             return record
-
-
-def _quarantined(label: str, reason: Reason, detail: str, kept: bytes, length: int, sha256: str) -> Quarantined:
-    try:
-        line = {"text": kept.decode()}
-    except UnicodeDecodeError:
-        line = {"base64": base64.b64encode(kept).decode()}
-    said = {"reason": reason, "detail": detail, "length": length, "sha256": sha256, **line}
-    body = json.dumps(said, ensure_ascii=False).encode()
-    name = f"{label}/_rejected/{reason}_{sha256[:32]}.json"
-    new = NewObject(
-        name,
-        body,
-        google_crc32c.value(body),
-        metadata={"reason": reason},
-        sha256=hashlib.sha256(body).hexdigest(),
-    )
-    return Quarantined(new, reason)

@@ -21,7 +21,8 @@ from meetup_stream.account import Account, Tally
 from meetup_stream.creation import Creator
 from meetup_stream.intake import TimedLine
 from meetup_stream.packing import Packer
-from meetup_stream.quarantine import Quarantined, read_or_quarantine
+from meetup_stream.quarantine import Rejected, read_or_reject
+from meetup_stream.rejected import RejectedLines
 from meetup_stream.set_aside import SEGMENT_TYPE, DamagedObjects
 from meetup_stream.writer import Batch
 
@@ -64,6 +65,7 @@ class SegmentsWriter:
         self._label = label
         self._damaged = damaged
         self._creator = creator
+        self._rejected = RejectedLines(label, creator, account, clock=clock)
         self._account = account
         self._max_age = max_age
         self._known_keys = known_keys
@@ -82,26 +84,28 @@ class SegmentsWriter:
 
     def write(self, lines: Sequence[TimedLine]) -> Batch:
         """Hold the lines' records; durable is what the answer says."""
-        quarantined: list[Quarantined] = []
         for line, read_at in lines:
-            match read_or_quarantine(self._feed, self._label, line):
-                case Quarantined() as rejected:
-                    quarantined.append(rejected)
+            match read_or_reject(self._feed, line):
+                case Rejected() as rejected:
+                    self._rejected.add(rejected)
                 case record:
                     self._hold(record, read_at)
-        if quarantined:
-            self._quarantine(quarantined)
         return self.idle()
 
     def idle(self) -> Batch:
         """Store what is held if it is large or old enough."""
         self._creator.idle()
+        self._rejected.store()
         if self._held and self._held.size < SEGMENT_BYTES and self._clock() - self._held_since < self._max_age:
             return Batch()
-        return self.finish()
+        return self._store_held()
 
     def finish(self) -> Batch:
         """Store what is held, one segment an hour."""
+        self._rejected.finish()
+        return self._store_held()
+
+    def _store_held(self) -> Batch:
         if self._held:
             self._creator.create_all(list(self._segments()))
             self._account.stored(self._held)
@@ -109,11 +113,6 @@ class SegmentsWriter:
         self._forget()
         batch, self._batch = self._batch, Batch()
         return batch
-
-    def _quarantine(self, quarantined: Sequence[Quarantined]) -> None:
-        outcomes = self._creator.create_all([each.new for each in quarantined])
-        for each, outcome in zip(quarantined, outcomes, strict=True):
-            self._account.rejected(each.reason, each.new.name, outcome)
 
     def _hold(self, record: Record, read_at: float) -> None:
         hour = self._hour(hour_of(record.mtime))

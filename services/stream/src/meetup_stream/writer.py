@@ -12,14 +12,16 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import google_crc32c
+from meetupkit.errors import ObjectRefused
 from meetupkit.feeds import Feed
-from meetupkit.records import Reason, Record
+from meetupkit.records import MAX_LINE_BYTES, Record
 from meetupkit.stores.objects import NewObject, ObjectStore
 
 from meetup_stream.account import Account, Tally
 from meetup_stream.creation import Creator, Outcome
 from meetup_stream.intake import TimedLine
-from meetup_stream.quarantine import Quarantined, read_or_quarantine
+from meetup_stream.quarantine import Rejected, read_or_reject
+from meetup_stream.rejected import RejectedLines
 
 REMEMBERED: Final = 20_000
 """Names stored last, about 6 MB: four times the backlog that a reconnect brings again, so repeats cost no request."""
@@ -69,6 +71,7 @@ class RecordsWriter:
         self._store = store
         self._creator = creator
         self._account = account
+        self._rejected = RejectedLines(label, creator, account)
         self._seen: OrderedDict[str, str] = OrderedDict()
         """Name and SHA-256."""
         self.news = 0
@@ -76,51 +79,60 @@ class RecordsWriter:
     def knows(self, record: Record) -> bool:
         """By its name: another body of this id and mtime is the same happening."""
         name = self._name(record)
-        return name in self._seen or self._creator.patiently(lambda: self._store.read(name)) is not None
+        return name in self._seen or self._creator.patiently(lambda: self._is_there(name))
 
     def write(self, lines: Sequence[TimedLine]) -> Batch:
-        """Store the lines; all of them are durable when this returns."""
+        """Store the lines; all of their records are durable when this returns."""
         unseen = self._unseen(lines)
         batch = Batch()
         stored = Tally()
         outcomes = self._creator.create_all([new for new, _, _ in unseen])
-        for (new, of, read_at), outcome in zip(unseen, outcomes, strict=True):
-            if isinstance(of, Record):
-                batch.add(of)
-                if outcome is Outcome.DUPLICATE:
-                    self._account.repeated()
-                else:
-                    stored.add(of, read_at)
-                if outcome is Outcome.COLLIDED:
-                    self._account.collided(new.name)
+        for (new, record, read_at), outcome in zip(unseen, outcomes, strict=True):
+            batch.add(record)
+            if outcome is Outcome.DUPLICATE:
+                self._account.repeated()
             else:
-                self._account.rejected(of, new.name, outcome)
+                stored.add(record, read_at)
+            if outcome is Outcome.COLLIDED:
+                self._account.collided(new.name)
             self._remember(new)
+        self._rejected.store()
         self.news += len(stored)
         self._account.stored(stored)
         return batch
 
     def idle(self) -> Batch:
-        """Nothing is held back."""
+        """No record is held back."""
         self._creator.idle()
+        self._rejected.store()
         return Batch()
 
     def finish(self) -> Batch:
-        """Nothing is held back."""
+        """No record is held back."""
+        self._rejected.finish()
         return Batch()
 
-    def _unseen(self, lines: Sequence[TimedLine]) -> list[tuple[NewObject, Record | Reason, float]]:
-        """What is worth a request: the lines that this process did not store lately, each as the object it becomes."""
-        unseen: list[tuple[NewObject, Record | Reason, float]] = []
+    def _is_there(self, name: str) -> bool:
+        try:
+            return self._store.read(name, most=MAX_LINE_BYTES) is not None
+        except ObjectRefused:  # too large to be a record, so somebody else's
+            return False
+
+    def _unseen(self, lines: Sequence[TimedLine]) -> list[tuple[NewObject, Record, float]]:
+        """What is worth a request: the records that this process did not store lately, as the objects they become."""
+        unseen: list[tuple[NewObject, Record, float]] = []
         here: dict[str, str] = {}
         for line, read_at in lines:
-            of = read_or_quarantine(self._feed, self._label, line)
-            new, what = (of.new, of.reason) if isinstance(of, Quarantined) else (self._object(of, read_at), of)
+            record = read_or_reject(self._feed, line)
+            if isinstance(record, Rejected):
+                self._rejected.add(record)
+                continue
+            new = self._object(record, read_at)
             if self._seen.get(new.name) == new.sha256 or here.get(new.name) == new.sha256:
                 self._account.repeated()
             else:
                 here[new.name] = new.sha256
-                unseen.append((new, what, read_at))
+                unseen.append((new, record, read_at))
         return unseen
 
     def _object(self, record: Record, read_at: float) -> NewObject:
