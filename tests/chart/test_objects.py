@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from meetup_feed_operator.deployment import OPS_PORT
 from meetup_feed_operator.deployment import environment as stream_environment
 from meetup_feed_operator.desired import desired
@@ -239,6 +240,37 @@ def test_grafanas_sidecar_finds_every_dashboard(newest_helm: Helm) -> None:
     assert [list(m["data"]) for m in shipped] == [[file.name] for file in files]
     for manifest, file in zip(shipped, files, strict=True):
         assert manifest["data"][file.name] == file.read_text()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://git.example.com/x/runbooks.md", "http://wiki/p?id=1&x=$1$2", "https://wiki/it's/'x'", "https://x/%20y"],
+)
+def test_alerts_and_dashboards_lead_to_where_the_runbooks_are(helm: Helm, address: str) -> None:
+    values: Values = {
+        "monitoring": {
+            "prometheus": "operator",
+            "runbookBaseUrl": address,
+            "rules": {"enabled": True},
+            "dashboards": {"enabled": True},
+        }
+    }
+    manifests = helm.template(values)
+    alerts = [
+        rule for m in of_kind(manifests, "PrometheusRule") for group in m["spec"]["groups"] for rule in group["rules"]
+    ]
+    links = {rule["alert"]: rule["annotations"]["runbook_url"] for rule in alerts if "alert" in rule}
+    assert links == {name: f"{address}#{name.lower()}" for name in links}
+    for manifest in of_kind(manifests, "ConfigMap"):
+        (dashboard,) = (json.loads(text) for name, text in manifest["data"].items() if name.endswith(".json"))
+        (variable,) = (each for each in dashboard["templating"]["list"] if each["name"] == "runbooks")
+        assert variable["query"] == address
+
+
+def test_without_an_address_the_rules_are_installed_as_they_are(newest_helm: Helm) -> None:
+    manifests = newest_helm.template({"monitoring": {"prometheus": "operator", "rules": {"enabled": True}}})
+    shipped = [yaml.safe_load(file.read_text()) for file in sorted((CHART / "rules").glob("*.yaml"))]
+    assert [m["spec"] for m in of_kind(manifests, "PrometheusRule")] == shipped
 
 
 def test_monitoring_is_off_unless_asked_for(manifests: list[Manifest]) -> None:

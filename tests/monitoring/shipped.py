@@ -158,6 +158,15 @@ def anchors() -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def anchor_of(alert: Alert) -> str:
+    """The heading that the alert's link leads to, wherever the runbooks are."""
+    link = re.fullmatch(
+        r"\{\{ with \$externalLabels\.runbook_base_url \}\}\{\{ \. \}\}#([a-z-]+)\{\{ end \}\}",
+        alert.annotations["runbook_url"],
+    )
+    return link[1] if link else pytest.fail(f"{alert.name} leads to {alert.annotations['runbook_url']}")
+
+
 def program(name: str, package: str) -> str:
     """The path of a program of Debian's; skips the test where it is absent."""
     found = shutil.which(name)

@@ -10,7 +10,7 @@ from meetup_simulator.slack_plugin import SlackStandIn
 
 from . import shipped
 from .test_metrics import NOT_OURS, used
-from .watched_site import GRAFANA, TOKEN, WatchedSite
+from .watched_site import GRAFANA, RUNBOOKS, TOKEN, WatchedSite
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("watched-site"), pytest.mark.timeout(300)]
 
@@ -42,7 +42,7 @@ def wait_for_message(site: WatchedSite, *texts: str) -> str:
 
 def assert_leads_on(message: str, alert: str, dashboard: str) -> None:
     """From the message to the dashboard and to the runbook."""
-    assert f"/k8s/monitoring/runbooks.md#{alert.lower()}" in message
+    assert f"<{RUNBOOKS}#{alert.lower()}" in message
     assert f"<{GRAFANA}/d/{dashboard}" in message
 
 

@@ -9,11 +9,14 @@ import pytest
 import yaml
 from meetupkit.feeds import FEEDS
 
-from . import shipped
+from . import runbook_annotations, shipped
 from .shipped import Alert
 
 RULE_TESTS: Final = sorted((Path(__file__).parent / "rules").glob("*.yaml"))
 ALERTS: Final = shipped.alerts()
+RUNBOOK_LINES: Final = {"runbook_meaning", "runbook_action"}
+LONGEST_LINE: Final = 700
+"""Characters that the alert webhook shows of each."""
 FIRST_WORDS: Final = ("deploy", "restart", "quiet night")
 """What no alert may take for trouble; a test of each rule file says so in its name."""
 
@@ -38,8 +41,18 @@ def test_prometheus_takes_every_rule_file(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", RULE_TESTS, ids=lambda file: file.stem)
-def test_alerts_fire_when_they_should_and_not_otherwise(file: Path) -> None:
-    promtool("test", "rules", file)
+def test_alerts_fire_when_they_should_and_not_otherwise(file: Path, tmp_path: Path) -> None:
+    """The runbooks' lines, which every alert of a kind has, are filled in where annotations are expected."""
+    tests = yaml.safe_load(file.read_text())
+    tests["rule_files"] = [str((file.parent / each).resolve()) for each in tests["rule_files"]]
+    for case in tests["tests"]:
+        for test in case.get("alert_rule_test", []):
+            for expected in test["exp_alerts"]:
+                lines = runbook_annotations.annotations_of(test["alertname"])
+                expected["exp_annotations"] |= {**lines, "runbook_url": ""}
+    filled = tmp_path / file.name
+    filled.write_text(yaml.safe_dump(tests))
+    promtool("test", "rules", filled)
 
 
 def test_every_rule_file_has_its_tests() -> None:
@@ -68,12 +81,32 @@ def test_every_alert_says_how_bad_what_and_what_to_do(alert: Alert) -> None:
     assert alert.labels["severity"] in {"critical", "warning", "none"}
     assert alert.annotations["summary"]
     assert alert.annotations["description"].endswith((".", "}"))
-    url, _, anchor = alert.annotations["runbook_url"].partition("#")
-    assert url.endswith("/" + str(shipped.RUNBOOKS.relative_to(shipped.REPOSITORY)))
-    assert anchor in shipped.anchors()
+    assert shipped.anchor_of(alert) in shipped.anchors()
     uid = re.search(r"/d/([\w-]+)", alert.annotations["dashboard_url"])
     assert uid
     assert uid[1] in shipped.dashboards()
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_every_alert_repeats_the_first_lines_of_its_runbook(alert: Alert) -> None:
+    """If this fails: python -m tests.monitoring.runbook_annotations."""
+    wanted = runbook_annotations.annotations_of(alert.name)
+    assert {name: text for name, text in alert.annotations.items() if name in RUNBOOK_LINES} == wanted
+    assert wanted["runbook_meaning"]
+    assert wanted.keys() == RUNBOOK_LINES or alert.name == "Watchdog"
+    assert max(map(len, wanted.values())) <= LONGEST_LINE
+
+
+@pytest.mark.parametrize("file", shipped.RULE_FILES, ids=lambda file: file.stem)
+def test_writing_the_lines_anew_changes_nothing(file: Path) -> None:
+    assert runbook_annotations.written(file.read_text()) == file.read_text()
+
+
+def test_nothing_that_is_shipped_leads_to_one_repositorys_address() -> None:
+    for file in (*shipped.RULE_FILES, *shipped.DASHBOARD_FILES):
+        assert "://" not in re.sub(
+            r"https?://(?:\$|127\.|stream\.meetup|[a-z-]+\.status|status\.)", "", file.read_text()
+        )
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)

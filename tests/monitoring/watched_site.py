@@ -30,6 +30,7 @@ FACTOR: Final = 60
 SCRAPE_SECONDS: Final = 30 / FACTOR
 """The chart's default, divided."""
 GRAFANA: Final = "https://grafana.example.com"
+RUNBOOKS: Final = "https://git.example.com/meetup-analysis/k8s/monitoring/runbooks.md"
 TOKEN: Final = "what-alertmanager-brings"
 BACKLOG: Final = 100
 """Records that Meetup keeps of a feed: of the half hour in reality, a sixtieth is 30 s."""
@@ -193,7 +194,7 @@ class WatchedSite:
             rules,
             alertmanager=f"http://127.0.0.1:{self.alertmanager.port}",
             interval=f"{int(1000 * SCRAPE_SECONDS)}ms",
-            labels={"grafana_url": GRAFANA},
+            labels={"grafana_url": GRAFANA, "runbook_base_url": RUNBOOKS},
         )
         port = free_port()
         self.prometheus_url = f"http://127.0.0.1:{port}"

@@ -24,6 +24,7 @@ from meetup_alert_webhook.alerts import (
     shown,
 )
 from meetup_alert_webhook.poison import Poison, mistakes_of
+from meetup_alert_webhook.runbook import with_runbooks
 
 _WHERE: Final = ("feed", "kind", "call", "service", "namespace", "pod", "container", "instance", "job")
 """Labels that say what is concerned, the most telling first."""
@@ -94,7 +95,12 @@ def to_alert(group: WebhookBody) -> Alert:
         status=Status(group.status),
         severity=min((_severity(alert) for alert in firing_first if _counts(alert, group)), key=lambda s: s.rank),
         title=shown(_title(group), MAX_SUMMARY),
-        findings=tuple(_finding(alert, group) for alert in firing_first[:MAX_FINDINGS]),
+        findings=tuple(
+            with_runbooks(
+                (_finding(alert, group), {**group.common_annotations, **alert.annotations})
+                for alert in firing_first[:MAX_FINDINGS]
+            )
+        ),
         omitted=max(0, len(group.alerts) - MAX_FINDINGS) + group.truncated_alerts,
         labels=bounded({**_shared(group.alerts), **group.common_labels}.items()),
         links=(Link("Alertmanager", group.external_url),) if group.external_url else (),
