@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.utils import mktime_tz, parsedate_tz
@@ -26,6 +27,7 @@ from requests.utils import get_environ_proxies
 
 from meetupkit.errors import Conflict, ObjectRefused, StoreRefused, StoreUnavailable
 from meetupkit.foreign_text import printable
+from meetupkit.stores.google_credentials import KEY_FILE, CredentialsFinder
 from meetupkit.stores.objects import Created, Exists, NewObject, StoredObject, check_name, is_name
 from meetupkit.urls import shown
 
@@ -47,7 +49,8 @@ _SHA256: Final = "sha256"
 _NO_LOOKUPS: Final = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
 """Unset, the client (3.17) reads the bucket in the background, for traces that nobody records: one more permission to
 grant, and retries of its own through every outage."""
-_KEY_FILE: Final = "GOOGLE_APPLICATION_CREDENTIALS"
+_EMULATOR: Final = "STORAGE_EMULATOR_HOST"
+_SCOPES: Final = ("https://www.googleapis.com/auth/devstorage.read_write",)
 _is_bucket: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]").fullmatch
 
 
@@ -62,10 +65,12 @@ class GcsObjects:
         self._prefix = f"{prefix}/" if prefix else ""
         self._bucket_name = bucket
         os.environ.setdefault(_NO_LOOKUPS, "true")
-        with _door(bucket):
-            self._client = Client(project=None)  # of all that is here, only new buckets belong to a project
-        _size_pool(self._client)
-        self._bucket = self._client.bucket(bucket)
+        self._credentials = None if os.environ.get(_EMULATOR) else CredentialsFinder(_SCOPES)
+        self._connecting = threading.Lock()
+        self._client: Any = None
+        self._bucket: Any = None
+        with suppress(StoreUnavailable), _door(bucket):
+            self._connected()
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -157,9 +162,23 @@ class GcsObjects:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        if self._client:
+            self._client.close()
+
+    def _connected(self) -> Any:
+        """The client, made when there are credentials for it."""
+        if self._client is None:
+            with self._connecting:
+                if self._client is None:
+                    client = Client(  # of all that is here, only new buckets belong to a project
+                        project=None, credentials=self._credentials.find() if self._credentials else None
+                    )
+                    _size_pool(client)
+                    self._bucket, self._client = client.bucket(self._bucket_name), client
+        return self._client
 
     def _blob(self, name: str) -> Any:
+        self._connected()
         return self._bucket.blob(self._prefix + name)
 
     def _upload(self, blob: Any, body: bytes, content_type: str, generation: int, checksum: str | None = None) -> None:
@@ -173,7 +192,7 @@ class GcsObjects:
         )
 
     def _list(self, prefix: str, most: int | None = None) -> Iterator[str]:
-        for blob in self._client.list_blobs(
+        for blob in self._connected().list_blobs(
             self._bucket_name,
             prefix=self._prefix + prefix,
             max_results=most,
@@ -300,10 +319,10 @@ def _retry_after(error: GoogleAPICallError) -> float | None:
 def _unauthenticated(error: GoogleAuthError, bucket: str) -> StoreUnavailable | StoreRefused:
     """The client's texts are left out: some quote the answer of the token service."""
     if isinstance(error, DefaultCredentialsError):
-        named = os.environ.get(_KEY_FILE)
+        named = os.environ.get(KEY_FILE)
         return StoreRefused(
             f"gs://{bucket}: no usable Google credentials: run gcloud auth application-default login, "
-            f"give the pod's service account a Google identity, or name a key file in {_KEY_FILE}"
+            f"give the pod's service account a Google identity, or name a key file in {KEY_FILE}"
             + (f" ({named} is none that can be read)" if named else "")
         )
     if error.retryable or isinstance(error, TransportError) or isinstance(error.__cause__, TransportError):

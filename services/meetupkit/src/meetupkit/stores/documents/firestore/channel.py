@@ -4,19 +4,19 @@ gRPC has threads of its own and does not survive a fork: a store must be used fi
 """
 
 import os
-from functools import partial
 from typing import Any, Final
 
-import google.auth
 import grpc  # type: ignore[import-untyped]
 from google.auth.credentials import Credentials
 from google.auth.transport.requests import Request
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 
+from meetupkit.stores.google_credentials import CredentialsFinder
+
 EMULATOR_VARIABLE: Final = "FIRESTORE_EMULATOR_HOST"
 """Names the emulator's ``host:port`` in every client of Google's."""
-_SCOPES: Final = ("https://www.googleapis.com/auth/datastore",)
+SCOPES: Final = ("https://www.googleapis.com/auth/datastore",)
 _OPTIONS: Final[list[tuple[str, Any]]] = [
     ("grpc.max_send_message_length", -1),  # Firestore sets the limits
     ("grpc.max_receive_message_length", -1),
@@ -33,8 +33,7 @@ _KEEPALIVE: Final[list[tuple[str, Any]]] = [
 class Connection:
     """The generated client and the metadata each call must carry."""
 
-    def __init__(self, root: str, *, timeout_seconds: float) -> None:
-        self._timeout_seconds = timeout_seconds
+    def __init__(self, root: str, credentials: CredentialsFinder) -> None:
         self.answered_at = 0.0
         """When a call on it last ended with an answer, by the monotonic clock."""
         self.metadata: list[tuple[str, str]] = [("google-cloud-resource-prefix", root)]
@@ -44,7 +43,7 @@ class Connection:
             self.metadata.append(("authorization", "Bearer owner"))  # the emulator's rules let the owner do all
             self._channel = grpc.insecure_channel(emulator, options=_OPTIONS)
         else:
-            self._credentials, _ = google.auth.default(scopes=_SCOPES)
+            self._credentials = credentials.find()
             self._channel = FirestoreGrpcTransport.create_channel(
                 credentials=self._credentials, options=[*_OPTIONS, *_KEEPALIVE]
             )
@@ -53,7 +52,7 @@ class Connection:
     def check_credentials(self) -> None:
         """Ask for a token; raises google-auth's errors, which inside a call would only read as 'unavailable'."""
         if self._credentials is not None:
-            self._credentials.refresh(partial(Request(), timeout=self._timeout_seconds))  # type: ignore[no-untyped-call]
+            self._credentials.refresh(Request())  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """End the calls under way and the connection."""

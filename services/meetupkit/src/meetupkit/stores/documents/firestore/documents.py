@@ -19,8 +19,9 @@ from google.cloud.firestore_v1 import types
 from meetupkit.errors import DocumentTooLarge, StoreRefused, StoreUnavailable
 from meetupkit.stores.documents import AtMost, Create, Delete, Document, Write, limits
 from meetupkit.stores.documents.firestore import values
-from meetupkit.stores.documents.firestore.channel import Connection
+from meetupkit.stores.documents.firestore.channel import SCOPES, Connection
 from meetupkit.stores.documents.firestore.errors import Place, translated
+from meetupkit.stores.google_credentials import CredentialsFinder
 
 TIMEOUT_SECONDS: Final = 10.0
 """For one call: many times what the largest commit takes, and shorter than the patience of who waits for our answer."""
@@ -45,6 +46,7 @@ class FirestoreDocuments:
         self._place = Place(project, database)
         self._root = f"projects/{project}/databases/{database}"
         self._timeout_seconds = timeout_seconds
+        self._credentials = CredentialsFinder(SCOPES)
         self._connecting = threading.Lock()
         self._connection: Connection | None = None
         self._closed = False
@@ -159,7 +161,7 @@ class FirestoreDocuments:
                 if self._closed:
                     raise StoreUnavailable(f"{self._place} is closed")
                 if self._connection is None:
-                    self._connection = Connection(self._root, timeout_seconds=self._timeout_seconds)
+                    self._connection = Connection(self._root, self._credentials)
                 connection = self._connection
             began = time.monotonic()
             try:
