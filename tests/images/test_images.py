@@ -18,7 +18,7 @@ from .podman import Container, in_image, inspect, megabytes_above_base, podman, 
 pytestmark = [pytest.mark.images, pytest.mark.timeout(1800)]
 
 _STREAM_MEGABYTES: Final = 75
-"""With google-cloud-logging, which brings gRPC (20 MB): what a stream's image may add to its base; it runs once per feed, on nodes that may be new."""
+"""With google-cloud-logging, which brings gRPC (20 MB). A stream runs once per feed, on nodes that may be new."""
 _BUILD_TOOLS: Final = ("gcc", "cc", "make", "uv", "git", "rustc")
 _ONLY_IN: Final = {
     "grpc": {"stream", "enricher", "alert-webhook", "feed-operator"},  # google-cloud-logging and Firestore
