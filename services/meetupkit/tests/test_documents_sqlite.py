@@ -1,5 +1,6 @@
 """What only ``SqliteDocuments`` has: a file, its address, its faults and its indexes."""
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -49,6 +50,41 @@ class TestAddress:
     def test_an_address_without_a_file_is_refused_with_the_two_forms(self, address: str) -> None:
         with pytest.raises(StoreRefused, match=r"three slashes.*four"):
             open_documents(address)
+
+
+class TestPrivacy:
+    """Documents are people's profiles."""
+
+    def modes(self, path: Path) -> dict[str, int]:
+        return {there.name: there.stat().st_mode & 0o777 for there in path.parent.iterdir()}
+
+    @pytest.mark.parametrize("umask", [0o000, 0o022, 0o277], ids=oct)
+    def test_the_file_and_those_beside_it_are_for_their_owner_alone_whatever_the_umask(
+        self, path: Path, umask: int
+    ) -> None:
+        before = os.umask(umask)
+        try:
+            with closing(SqliteDocuments(path)) as store:
+                store.commit([Create("members", "m1", {})])
+                assert self.modes(path) == {f"documents.db{ending}": 0o600 for ending in ("", "-wal", "-shm")}
+        finally:
+            os.umask(before)
+
+    def test_a_file_that_an_earlier_version_left_open_is_closed_to_others(self, path: Path) -> None:
+        with closing(SqliteDocuments(path)) as store:
+            store.commit([Create("members", "m1", {})])
+            for there in path.parent.iterdir():
+                there.chmod(0o644)
+            with closing(SqliteDocuments(path)) as other:
+                other.check()
+                assert set(self.modes(path).values()) == {0o600}
+
+    def test_a_file_that_is_not_ours_keeps_its_mode(self, path: Path, store: SqliteDocuments) -> None:
+        path.write_bytes(b"These are notes, and not a database. " * 50)
+        path.chmod(0o644)
+        with pytest.raises(StoreRefused):
+            store.check()
+        assert self.modes(path) == {"documents.db": 0o644}
 
 
 class TestAFileThatIsNotOurs:

@@ -1,6 +1,7 @@
 """The folder of the data: there, writable, used by one runner at a time, with the last run's logs kept aside."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -8,6 +9,8 @@ from typing import Final
 from meetup_local.settings import Options
 
 _LOCK: Final = ".meetup-local"
+_PRIVATE: Final = 0o077
+"""What the umask takes away, of this process and of its children."""
 
 
 class DataFolderRefused(Exception):  # noqa: N818  (named for the state, as the errors of meetupkit)
@@ -16,9 +19,23 @@ class DataFolderRefused(Exception):  # noqa: N818  (named for the state, as the 
 
 @contextmanager
 def prepared(options: Options) -> Iterator[None]:
-    """Hold the folder for this run. Two runners in it would have two streams a feed, of which one stands back."""
+    """Hold the folder for this run, closed to other users: records name people.
+
+    Two runners in it would have two streams per feed, of which one stands back.
+    """
+    umask = os.umask(_PRIVATE)
+    try:
+        with _held(options):
+            yield
+    finally:
+        os.umask(umask)
+
+
+@contextmanager
+def _held(options: Options) -> Iterator[None]:
     try:
         options.logs.mkdir(parents=True, exist_ok=True)
+        options.logs.chmod(0o700)  # an earlier version left it open
         lock = (options.data / _LOCK).open("w")
     except OSError as error:
         raise DataFolderRefused(f"--data {options.data}: {error.strerror}") from None

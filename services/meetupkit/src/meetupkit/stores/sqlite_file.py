@@ -4,11 +4,13 @@ The file belongs on a local disk: a write-ahead log does not work on network fil
 used in a child that was forked while it was open; every process opens its own.
 """
 
+import os
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,9 @@ _WAL_PAGES: Final = 16_000
 """The log is copied into the file at 64 MB, not at SQLite's 4: a page that many commits change is then copied once."""
 _CACHE_KIB: Final = 16 * 1024
 """A writer's page cache: holds the inner pages of the indexes of a million documents, and the leaves last used."""
+_PRIVATE: Final = 0o600
+"""Documents are people's profiles."""
+_BESIDE: Final = ("-wal", "-shm", "-journal")
 _TRY_AGAIN_SECONDS: Final = 0.02
 
 _TRANSIENT: Final = {
@@ -148,6 +153,7 @@ class SqliteFile:
     def _open(self) -> sqlite3.Connection:
         if self._closed:
             raise StoreUnavailable(f"{self.path} is closed")
+        _create_private(self.path)
         connection = sqlite3.connect(
             self.path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
         )
@@ -165,6 +171,7 @@ class SqliteFile:
         with _transaction(connection, "BEGIN"):  # or somebody makes the tables between two looks at the file
             there = self._is_ours(connection)
         if there:
+            _close_to_others(self.path)
             return
         self._use_write_ahead_log(connection)
         with _transaction(connection, "BEGIN IMMEDIATE"):
@@ -200,6 +207,26 @@ class SqliteFile:
                 time.sleep(_TRY_AGAIN_SECONDS)
             else:
                 return
+
+
+def _create_private(path: Path) -> None:
+    """Make the file for its owner alone, whatever the umask; SQLite gives its mode to the files beside it."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE)
+    except OSError:
+        return  # it is there, or SQLite will say why not
+    with suppress(PermissionError):  # a file system without modes
+        os.fchmod(fd, _PRIVATE)
+    os.close(fd)
+
+
+def _close_to_others(path: Path) -> None:
+    """What an earlier version left open. By name: to close a descriptor would drop the locks this process has on it."""
+    for there in (path, *(path.with_name(f"{path.name}{ending}") for ending in _BESIDE)):
+        with suppress(OSError):  # not there, or another user's
+            mode = stat.S_IMODE(there.stat().st_mode)
+            if mode & 0o077:
+                there.chmod(mode & ~0o077)
 
 
 @contextmanager
