@@ -12,15 +12,11 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from meetup_alert_webhook.redaction import redacted
-
 MAX_FINDINGS: Final = 20
 """Alerts of one group that are shown; the rest is counted. Twenty fill a screen, and a person reads five."""
 MAX_SUMMARY: Final = 300
 MAX_DETAIL: Final = 1500
 """Characters. Twenty details of this length and their summaries stay below Firestore's 1 MiB by a factor of ten."""
-_NOTE: Final = 40
-"""Room for the note that says how much was cut."""
 MAX_LABELS: Final = 64
 MAX_LABEL: Final = 256
 """Characters of a label's value. Kubernetes allows 63; alert rules add some of their own."""
@@ -56,16 +52,31 @@ class Severity(StrEnum):
 
 _SEVERITY_WORDS: Final[Mapping[str, Severity]] = {
     # Cloud Logging's LogSeverity, and the words found in published alert rules.
-    **dict.fromkeys(("critical", "emergency", "alert", "page", "fatal", "crit"), Severity.CRITICAL),
-    **dict.fromkeys(("error", "err", "high", "major"), Severity.ERROR),
-    **dict.fromkeys(("warning", "warn", "minor", "ticket"), Severity.WARNING),
-    **dict.fromkeys(("info", "notice", "debug", "default", "none", "low"), Severity.INFO),
+    **dict.fromkeys(("critical", "emergency", "alert", "page", "fatal", "crit", "emerg", "panic"), Severity.CRITICAL),
+    **dict.fromkeys(("disaster", "p0", "p1", "sev0", "sev1"), Severity.CRITICAL),
+    **dict.fromkeys(("error", "err", "high", "major", "severe", "p2", "sev2"), Severity.ERROR),
+    **dict.fromkeys(("warning", "warn", "minor", "ticket", "p3", "sev3"), Severity.WARNING),
+    **dict.fromkeys(
+        ("info", "notice", "debug", "default", "none", "low", "information", "informational"), Severity.INFO
+    ),
+    **dict.fromkeys(("trace", "p4", "p5", "sev4", "sev5"), Severity.INFO),
 }
+_NUMBERS: Final = ((600.0, Severity.CRITICAL), (500.0, Severity.ERROR), (400.0, Severity.WARNING))
+"""LogSeverity as a number, and from which on it is what."""
+_LEAST_NUMBER: Final = 100.0
+"""Smaller numbers are other scales' (syslog, pino), which run both ways; 0 is ``DEFAULT``."""
 
 
 def severity_of(word: str) -> Severity:
     """The severity a label or a log entry names; a word nobody knows is a warning, never less."""
-    return _SEVERITY_WORDS.get(word.strip().lower(), Severity.WARNING)
+    name = word[:40].strip().lower().removeprefix("severity_")
+    try:
+        number = float(name)
+    except ValueError:
+        return _SEVERITY_WORDS.get(name, Severity.WARNING)
+    if 0 < number < _LEAST_NUMBER or number != number:
+        return Severity.WARNING
+    return next((severity for least, severity in _NUMBERS if number >= least), Severity.INFO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +148,6 @@ def digest(*parts: str) -> str:
         octets = part.encode("utf-8", "surrogatepass")
         hashed.update(b"%d:" % len(octets) + octets)
     return hashed.hexdigest()[:40]
-
-
-def shown(text: str, limit: int) -> str:
-    """The text as a channel may see it: without credentials, in at most ``limit`` characters, what is cut counted."""
-    looked_at = 4 * limit + 1000
-    clean, beyond = redacted(text[:looked_at]), max(0, len(text) - looked_at)
-    if len(clean) <= limit and not beyond:
-        return clean
-    kept = min(len(clean), limit - _NOTE)
-    return f"{clean[:kept]} … [{len(clean) - kept + beyond:,} characters cut]"
 
 
 def bounded(labels: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -6,12 +6,12 @@ Times are written so that Slack shows them in the reader's own zone.
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import quote, unquote_plus, urlsplit
 
 from meetup_alert_webhook.alerts import Alert, Finding, Link, Severity, Status
 from meetup_alert_webhook.digests import Digest, Line
+from meetup_alert_webhook.instants import for_slack, lasted, unix_of
 from meetup_alert_webhook.redaction import redacted
 
 MAX_BLOCKS: Final = 50
@@ -23,6 +23,9 @@ MAX_FALLBACK: Final = 300
 _MAX_URL: Final = 2000
 """A longer link would eat the section it stands in; a query that long is opened from the dashboard."""
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What an address never has, and what browsers drop from one that has it."""
+
 _COLOURS: Final[Mapping[Severity, str]] = {
     Severity.CRITICAL: "#b3001b",
     Severity.ERROR: "#e8590c",
@@ -30,7 +33,12 @@ _COLOURS: Final[Mapping[Severity, str]] = {
     Severity.INFO: "#6c757d",
 }
 _GREEN: Final = "#2f9e44"
-_MENTION: Final = re.compile(r"@(?=(?:channel|here|everyone|group)\b)", re.IGNORECASE)
+_MENTION: Final = re.compile(r"@(?=channel|here|everyone|group)", re.IGNORECASE)
+_NO_EMPHASIS: Final = str.maketrans({"*": "\u2217", "`": "'"})
+"""Slack knows no escape for its marks: what would end the emphasis is shown as its like."""
+_FENCE: Final = "```"
+_MAX_LINKS: Final = 1500
+"""Characters of a section's links; the longest are left out, so that the text keeps half of the section."""
 _WORD_JOINER: Final = "\u2060"
 """Invisible; between ``@`` and ``channel`` it leaves the text readable and wakes nobody."""
 
@@ -40,15 +48,25 @@ Message = Mapping[str, Any]
 
 
 def plain(text: str) -> str:
-    """Text of others, as Slack shows it literally: control characters escaped, mentions of many made harmless."""
+    """Text of others, as Slack shows it literally: marks of its own escaped, mentions of many made harmless."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _MENTION.sub("@" + _WORD_JOINER, escaped)
+    return _MENTION.sub("@" + _WORD_JOINER, escaped.replace(_FENCE, "'''"))
+
+
+def _bold(text: str) -> str:
+    """The text as one bold line: nothing in it ends the emphasis, and it has no blank at its ends."""
+    line = " ".join(plain(text).translate(_NO_EMPHASIS).split())
+    return f"*{line}*" if line else ""
+
+
+def _code(text: str) -> str:
+    return f"`{plain(text).replace('`', chr(39))}`"
 
 
 def alert_message(alert: Alert) -> Message:
     """The message for one notification: what, how bad, where, since when, and where to go next."""
     word = _word(alert.severity, alert.status)
-    blocks = [_section(f"*{word} · {plain(alert.title)}*{_tally(alert)}")]
+    blocks = [_section(f"{_bold(f'{word} · {alert.title}')}{_tally(alert)}")]
     blocks += [_finding_block(finding, alert) for finding in alert.findings]
     blocks = _within_limits(blocks, alert.omitted)
     if links := _links(alert.links):
@@ -63,7 +81,7 @@ def digest_message(digest: Digest) -> Message:
     if digest.only:
         return alert_message(digest.only)
     word = _word(digest.severity, digest.status)
-    span = f"{_time(digest.first_at)} to {_time(digest.last_at)}"
+    span = f"{for_slack(digest.first_at)} to {for_slack(digest.last_at)}"
     head = _section(f"*{word} · {digest.total:,} more alerts, too many to show one by one*\n{span}")
     worst_first = sorted(digest.lines, key=lambda line: (line.severity.rank, -line.total))
     lines = [_section(_digest_line(line)) for line in worst_first]
@@ -108,62 +126,80 @@ def _tally(alert: Alert) -> str:
 
 
 def _finding_block(finding: Finding, alert: Alert) -> Block:
+    """The finding in one section; what does not fit is cut from its detail, never from times and links."""
     mark = "✓ " if finding.status is Status.RESOLVED and alert.size > 1 else ""
-    said = finding.summary == alert.title and bool(finding.where)
-    parts = [
-        mark if said else f"{mark}*{plain(finding.summary)}*",
-        _detail(finding),
-        " · ".join(f"{name} `{plain(value).replace('`', chr(39))}`" for name, value in finding.where),
+    is_told = finding.summary == alert.title and bool(finding.where)
+    head = mark if is_told else f"{mark}{_bold(finding.summary)}"
+    tail = (
+        " · ".join(f"{_name(name)} {_code(value)}" for name, value in finding.where if value),
         _period(finding),
         _links(finding.links),
-    ]
-    return _section("\n".join(part for part in parts if part))
+    )
+    left = MAX_TEXT - len(_joined(head, *tail)) - 1
+    return _section(_joined(head, _detail(finding, left), *tail) or _bold(alert.title))
 
 
-def _detail(finding: Finding) -> str:
-    if not finding.detail or not finding.code:
-        return plain(finding.detail)
-    return "```" + plain(finding.detail).replace("```", "'''") + "```"
+def _joined(*parts: str) -> str:
+    return "\n".join(part for part in parts if part)
+
+
+def _name(name: str) -> str:
+    return plain(name).translate(_NO_EMPHASIS)
+
+
+def _detail(finding: Finding, left: int) -> str:
+    text = plain(finding.detail)
+    if not text or not finding.code:
+        return _fit(text, left)
+    return f"{_FENCE}{_fit(text, left - 2 * len(_FENCE))}{_FENCE}"
 
 
 def _period(finding: Finding) -> str:
-    since, until = _unix(finding.since), _unix(finding.until)
+    since, until = unix_of(finding.since), unix_of(finding.until)
     if since is None:
         return ""
     if finding.code:
-        return f"at {_time(since)}"
+        return f"at {for_slack(since)}"
     if until is None or until < since:
-        return f"since {_time(since)}"
-    return f"from {_time(since)} to {_time(until)} ({_lasted(until - since)})"
+        return f"since {for_slack(since)}"
+    return f"from {for_slack(since)} to {for_slack(until)} ({lasted(until - since)})"
 
 
 def _digest_line(line: Line) -> str:
     counts = ", ".join(
         f"{count:,} {word}" for count, word in ((line.firing, "firing"), (line.resolved, "resolved")) if count
     )
-    head = f"*{line.total:,} x {plain(line.title)}* ({line.severity}; {counts})"
+    head = f"{_bold(f'{line.total:,} x {line.title}')} ({line.severity}; {counts})"
     example = " — ".join(part for part in (plain(line.sample), plain(line.where)) if part)
     return f"{head}\nfor example: {example}"
 
 
 def _links(links: Sequence[Link]) -> str:
-    return " · ".join(f"<{_url(link.url)}|{plain(link.label)}>" for link in links if _safe(link.url))
+    """The links a channel may be given, as many as there is room for."""
+    written: list[str] = []
+    for link in links:
+        text = f"<{_url(link.url)}|{plain(link.label)}>" if _safe(link.url) else ""
+        if text and sum(map(len, written)) + len(text) <= _MAX_LINKS:
+            written.append(text)
+    return " · ".join(written)
 
 
 def _safe(url: str) -> bool:
     """Whether a channel may be given the link: http or https, not endless, no credentials, plain or escaped."""
+    if len(url) > _MAX_URL or _CONTROL.search(url):
+        return False
     try:
         parts = urlsplit(url)
     except ValueError:
         return False
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or len(url) > _MAX_URL:
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or "\\" in parts.netloc:
         return False
     return all(redacted(form) == form for form in (url, unquote_plus(url)))
 
 
 def _url(url: str) -> str:
-    """The URL, unable to end the link it stands in."""
-    return "".join(f"%{ord(c):02X}" if c in "<>| `" or ord(c) < 0x20 else c for c in url).replace("&", "&amp;")
+    """The URL in ASCII, unable to end the link it stands in."""
+    return quote(url, safe="!#$%&'()*+,/:;=?@[]~-._").replace("&", "&amp;")
 
 
 def _within_limits(blocks: list[Block], omitted: int) -> list[Block]:
@@ -182,35 +218,8 @@ def _context(text: str) -> Block:
 
 
 def _fit(text: str, limit: int) -> str:
-    """The text within Slack's limit; no escape is cut in half, and an open code fence is closed."""
+    """The text within Slack's limit; no escape is cut in half."""
     if len(text) <= limit:
         return text
-    kept = re.sub(r"&[a-z]{0,4}\Z", "", text[: limit - 50])
-    fence = "```" if kept.count("```") % 2 else ""
-    return f"{kept}{fence} … [{len(text) - len(kept):,} characters cut]"
-
-
-def _unix(text: str) -> float | None:
-    """RFC 3339, with Go's nanoseconds, as Unix seconds."""
-    try:
-        moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
-def _time(unix: float) -> str:
-    """In the reader's own zone; in UTC where Slack cannot."""
-    in_utc = datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"<!date^{int(unix)}^{{date_short_pretty}} {{time_secs}}|{in_utc}>"
-
-
-def _lasted(seconds: float) -> str:
-    """The largest two units that matter: ``2 d 3 h``, ``14 min 5 s``."""
-    whole = round(seconds)
-    units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-    counts = [
-        (whole % above // size, unit) for (size, unit), above in zip(units, (10**12, 86400, 3600, 60), strict=True)
-    ]
-    told = [f"{count} {unit}" for count, unit in counts if count][:2]
-    return " ".join(told) or "0 s"
+    kept = re.sub(r"&[a-z]{0,4}\Z", "", text[: max(0, limit - 50)])
+    return f"{kept} … [{len(text) - len(kept):,} characters cut]"

@@ -19,11 +19,12 @@ from meetupkit.progress import Progress
 from meetupkit.stores.documents import Create, DocumentStore, Put
 
 from meetup_alert_webhook.alertmanager import WebhookBody
-from meetup_alert_webhook.alerts import Alert, Finding, Severity, Source, Status, digest, shown
+from meetup_alert_webhook.alerts import Alert, Finding, Severity, Source, Status, digest
 from meetup_alert_webhook.blocks import Message, quiet_message
 from meetup_alert_webhook.courier import Courier
 from meetup_alert_webhook.metrics import Metrics
 from meetup_alert_webhook.outcomes import Duplicate, Outcome, Said
+from meetup_alert_webhook.readable import shown
 
 log = logging.getLogger(__name__)
 

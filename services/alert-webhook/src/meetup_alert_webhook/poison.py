@@ -2,7 +2,10 @@
 
 from typing import Final
 
+from meetupkit.foreign_text import printable
 from pydantic import ValidationError
+
+from meetup_alert_webhook.redaction import redacted
 
 _SHOWN: Final = 3
 """Mistakes named in one message: the first is nearly always the cause of the rest."""
@@ -15,8 +18,10 @@ class Poison(Exception):  # noqa: N818  (the field's name for it)
 def mistakes_of(error: ValidationError) -> str:
     """Where the body departs from its form; the values are left out, because they may hold anything."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
-    told = "; ".join(
-        f"{'.'.join(str(step)[:40] for step in each['loc'][:6]) or 'body'}: {each['msg'][:200]}"
-        for each in found[:_SHOWN]
-    )
+    told = "; ".join(f"{_place(each['loc'])}: {each['msg'][:200]}" for each in found[:_SHOWN])
     return told if len(found) <= _SHOWN else f"{told}; and {len(found) - _SHOWN} more"
+
+
+def _place(steps: tuple[int | str, ...]) -> str:
+    """The field's path; a name in it may be a stranger's."""
+    return ".".join(printable(redacted(str(step)[:200]), 40) for step in steps[:6]) or "body"

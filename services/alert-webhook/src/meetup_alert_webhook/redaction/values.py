@@ -1,0 +1,78 @@
+"""Where a value ends: quoted, escaped, in brackets, in markup, in an address, or bare. No I/O."""
+
+import re
+from functools import cache
+from typing import Final
+
+_OPENING: Final = re.compile(r"(?:[bru]{1,2}(?=[\"']))?(?P<slashes>\\{0,16}+)(?P<quote>[\"'`])|(?P<encoded>%22|%27)")
+_NEXT: Final = (
+    r"&(?=[\w.%-]{1,64}+(?:=|%3D)|\Z)|&amp;|[,;](?=\s|\Z|[\w.-]{1,64}+\s?[=:])|%26|%22|\\{1,16}(?:[nrt\"']|\Z)"
+)
+"""Where a bare value ends although no blank follows: the next parameter, pair or escaped line break."""
+_BARE: Final = re.compile(rf"(?:[^\s\"'`<>&,;%\\]++|(?!{_NEXT})[&,;%\\])*+")
+_PARAMETER: Final = re.compile(r"(?:[^\s\"'`<>&#;%]++|(?!%26)%)*+")
+_IN_MARKUP: Final = re.compile(r"[^<]*+")
+_CLOSERS: Final = {"[": "]", "{": "}", "(": ")"}
+_MOST_OF_LIST: Final = 4096
+"""Characters a list in brackets may take; a longer one is taken to the end of its line."""
+
+
+def value_end(text: str, begin: int, *, xml: bool = False, parameter: bool = False) -> tuple[int, int]:
+    """Where the value that begins there begins within its quotes, and where it ends."""
+    if xml and (markup := _IN_MARKUP.match(text, begin)):
+        return begin, markup.end()
+    if opening := _OPENING.match(text, begin):
+        return opening.end(), _closing(text, opening)
+    if text[begin : begin + 1] in _CLOSERS and not text.startswith("[removed", begin):
+        return _in_brackets(text, begin)
+    return begin, _bare_end(text, begin, parameter=parameter)
+
+
+def _closing(text: str, opening: re.Match[str]) -> int:
+    """The end of a quoted value; of one that is cut, the end of its line."""
+    if opening["encoded"]:
+        end = text.find(opening["encoded"], opening.end())
+        return end if end >= 0 else _bare_end(text, opening.end(), parameter=True)
+    found = _closer(len(opening["slashes"]), opening["quote"]).match(text, opening.end())
+    if found:
+        return found.end("value")
+    line = text.find("\n", opening.end())
+    return line if line >= 0 else len(text)
+
+
+@cache
+def _closer(slashes: int, quote: str) -> re.Pattern[str]:
+    """The value and the quote that closes it: as deeply escaped as the one that opened it, not deeper."""
+    if slashes == 0:
+        return re.compile(rf"(?P<value>(?:[^{quote}\\]|\\.)*+){quote}", re.DOTALL)
+    deeper = rf"\\{{{slashes + 1},}}+."
+    return re.compile(
+        rf"(?P<value>(?:[^\\{quote}]|{deeper}|\\{{1,{slashes}}}(?![\\{quote}])|(?<!\\){quote})*+)\\{{{slashes}}}{quote}",
+        re.DOTALL,
+    )
+
+
+def _in_brackets(text: str, begin: int) -> tuple[int, int]:
+    """A list is taken whole; an object only if it is a word in braces, as ODBC quotes."""
+    closer = _CLOSERS[text[begin]]
+    end = text.find(closer, begin, begin + _MOST_OF_LIST)
+    if end < 0:
+        line = text.find("\n", begin)
+        end = line if line >= 0 else len(text)
+    inner = text[begin + 1 : end]
+    is_object = text[begin] != "[" and re.search(r"[\"':=(]", inner)
+    return (begin, begin) if is_object else (begin + 1, end)
+
+
+def _bare_end(text: str, begin: int, *, parameter: bool) -> int:
+    run = (_PARAMETER if parameter else _BARE).match(text, begin)
+    end = run.end() if run else begin
+    while end > begin and text[end - 1] in ",;)]}…." and not _pairs(text, begin, end):
+        end -= 1
+    return end
+
+
+def _pairs(text: str, begin: int, end: int) -> bool:
+    """Whether the bracket at the end was opened in the value."""
+    opened = {")": "(", "]": "[", "}": "{"}.get(text[end - 1])
+    return opened is not None and opened in text[begin : min(end, begin + 256)]
