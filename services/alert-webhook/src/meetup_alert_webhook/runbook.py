@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from meetup_alert_webhook.alerts import Finding, Status, shown
+from meetup_alert_webhook.alerts import Finding, Status
+from meetup_alert_webhook.readable import shown
 
 _LINES: Final = (("What it means", "runbook_meaning"), ("What to do", "runbook_action"))
 _MAX_LINE: Final = 700

@@ -23,12 +23,13 @@ _LINE: Final = 300
 """Characters before an option in which its command is looked for."""
 _TOLD: Final = re.compile(
     r"(?<![A-Za-z0-9])(?i:password|passwd|passphrase|pwd|token|api[ _-]?key|secret[ _-]key|AUTH (?:PLAIN|LOGIN)"
-    r"|identified by)[ \t]{1,4}+(?:(?:is|was)[ \t]{1,4}+)?[\"']?(?P<v>[A-Za-z0-9!@#$%^*_+=.~-]{6,}+)"
+    r"|identified by)[ \t]{1,4}+(?:(?:is|was)[ \t]{1,4}+)?[\"']?(?=(?P<v>[A-Za-z0-9!@#$%^*_+=.~-]{6,}+))"
 )
 """``password hunter2``: only what no person would take for a word."""
 _AUTH: Final = re.compile(r"\bAUTH[ \t]{1,4}+(?P<v>[^\s\"']{6,}+)")
 """Redis's command."""
-_SCHEME: Final = re.compile(r"(?i)\b(?:bearer|basic)[ \t]{1,4}+(?P<v>[\w.~+/-]{6,}+=*+)")
+_SCHEME: Final = re.compile(r"(?i)\b(?:bearer|basic)[ \t]{1,4}+(?=(?P<v>[\w.~+/-]{6,}+=*+))")
+"""The credential is looked at and not taken: it may be the name of the scheme again."""
 _LONG_WORD: Final = 18
 """Letters; what follows ``Bearer`` and is longer is no word of a sentence."""
 
