@@ -7,6 +7,7 @@ from typing import Final
 from bench.measurement import Measurement
 from bench.measurements.alerts import alerts
 from bench.measurements.batch import batch
+from bench.measurements.claims import claims
 from bench.measurements.cloud_storage import cloud_storage
 from bench.measurements.enricher import enricher
 from bench.measurements.files import files
@@ -14,6 +15,7 @@ from bench.measurements.images import images
 from bench.measurements.lag import lag
 from bench.measurements.memory import memory
 from bench.measurements.operator import operator
+from bench.measurements.slow_clients import slow_clients
 from bench.measurements.start import start
 
 MEASUREMENTS: Final[Mapping[str, Measurement]] = MappingProxyType(
@@ -27,6 +29,8 @@ MEASUREMENTS: Final[Mapping[str, Measurement]] = MappingProxyType(
         "cloud_storage": cloud_storage,
         "batch": batch,
         "alerts": alerts,
+        "claims": claims,
+        "slow_clients": slow_clients,
         "operator": operator,
     }
 )

@@ -17,15 +17,15 @@ def alerts(bench: Workbench) -> Iterable[Row]:
     folder, count = bench.new_folder(), bench.scaled(1000)
     took = []
     with SlackStandIn() as slack:
-        environ = _environ(slack, folder)
+        settings = environ(slack, folder)
         with (
-            ServiceProcess("meetup_alert_webhook", environ, folder / "webhook.log") as webhook,
+            ServiceProcess("meetup_alert_webhook", settings, folder / "webhook.log") as webhook,
             requests.Session() as session,
         ):
             webhook.wait_ready()
             for number in range(count):
                 began = time.monotonic()
-                answer = session.post(f"{webhook.url}/v1/alertmanager", json=_firing(number), timeout=30)
+                answer = session.post(f"{webhook.url}/v1/alertmanager", json=firing(number), timeout=30)
                 answer.raise_for_status()
                 took.append(1000 * (time.monotonic() - began))
             webhook.stop()
@@ -39,7 +39,8 @@ def alerts(bench: Workbench) -> Iterable[Row]:
     )
 
 
-def _environ(slack: SlackStandIn, folder: Path) -> dict[str, str]:
+def environ(slack: SlackStandIn, folder: Path) -> dict[str, str]:
+    """Settings without a pace and without credentials."""
     settings = {
         "PORT": "0",
         "SLACK_TOKEN": slack.token,
@@ -53,7 +54,8 @@ def _environ(slack: SlackStandIn, folder: Path) -> dict[str, str]:
     return {f"ALERT_WEBHOOK_{name}": value for name, value in settings.items()}
 
 
-def _firing(number: int) -> dict[str, object]:
+def firing(number: int) -> dict[str, object]:
+    """A group of one alert, another one for each number."""
     labels = {"alertname": f"Bench{number}", "severity": "critical", "feed": "rsvps"}
     alert = {
         "status": "firing",

@@ -122,3 +122,14 @@ def test_with_its_descriptors_used_up_it_serves_on_and_hardly_logs(tmp_path: Pat
 def test_the_descriptors_of_this_process_are_enough_for_the_test() -> None:
     """Or the tests above would measure their own limit."""
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 600
+
+
+def test_one_that_has_just_come_is_not_closed_for_those_that_hold_back_their_bodies() -> None:
+    """Its head is on the way: among slow clients that come again and again, it is the one to keep."""
+    with Served(connections=8) as served, many(served, 8, HELD["half a body"]), served.connect() as good:
+        for _ in range(7):
+            with served.connect() as another:
+                another.sendall(HELD["half a body"])
+                assert served.probe() == 200
+        good.sendall(GOOD)
+        assert status_of(read_answer(good)) == 200

@@ -126,19 +126,21 @@ class Claims:
             return Incident()
         return Incident(there.fields["latest"], Posted(there.fields["channel"], there.fields["ts"]))
 
-    def purge(self) -> int:
-        """Remove what has run out, at most a commit's worth of each collection; how many were removed."""
-        removed = 0
-        for collection in (CLAIMS, INCIDENTS):
-            over = self._store.query(
-                collection, where=AtMost("expires_at", self._clock()), order_by=["expires_at"], limit=_PURGE
-            )
+    def purge(self) -> bool:
+        """Remove what has run out, a commit's worth of each collection; whether more may be left."""
+        claims, incidents = self._purge(CLAIMS), self._purge(INCIDENTS)
+        return claims or incidents
+
+    def _purge(self, collection: str) -> bool:
+        over = self._store.query(
+            collection, where=AtMost("expires_at", self._clock()), order_by=["expires_at"], limit=_PURGE
+        )
+        if over:
             try:
                 self._store.commit([Delete(collection, each.name, expected_version=each.version) for each in over])
             except Conflict:
-                continue  # another replica purges too, or a claim was renewed: next time
-            removed += len(over)
-        return removed
+                return False  # another replica purges too, or a claim was renewed: next time
+        return len(over) == _PURGE
 
     def _write(self, key: str, state: State, others: tuple[Write, ...]) -> Taken | Repeat | Busy:
         claim: Write = Create(CLAIMS, key, self._fields(state))

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 LOOP: Final = "digests"
 _IDLE_SECONDS: Final = 10.0
 """How often the store is asked for what other replicas left, when this one has queued nothing."""
+_PURGES_A_ROUND: Final = 5
+"""Of 400 claims each: 2,000 a second, far more than alerts can come, and a digest waits a second at most."""
 _PURGE_SECONDS: Final = 60.0
 _STALLED_SECONDS: Final = 60.0
 """A look, or one digest's turn and sending, is a handful of calls of at most ten seconds; a minute is a hang."""
@@ -130,9 +132,17 @@ class Digester:
         if waiting:
             self._news.set()
         if self._clock() - self._purged_at >= _PURGE_SECONDS:
-            self._purged_at = self._clock()
-            self._claims.purge()
+            self._purge()
             self._metrics.digests_unreadable.set(self._outbox.unreadable())
+
+    def _purge(self) -> None:
+        """Claims that have run out, as many as there are: some now, and more in the next round if that was not all."""
+        for _ in range(_PURGES_A_ROUND):
+            self._progress.moving(LOOP, within=_STALLED_SECONDS)
+            if not self._claims.purge():
+                self._purged_at = self._clock()
+                return
+        self._news.set()
 
     def _adopt(self) -> None:
         """Take over what other replicas left, and take note where it is our own whose lease ran out.

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 
 class Phase(Enum):
-    """What a connection is waiting for. In the order in which connections are given up."""
+    """What a connection is waiting for."""
 
     LINGERING = auto()
     """Answered and to be closed; what its client still sends is thrown away."""
@@ -23,6 +23,15 @@ class Phase(Enum):
     """The end of a request's body."""
     WORKING = auto()
     """Ourselves; never given up."""
+
+
+_GIVEN_UP: Final = (
+    frozenset({Phase.LINGERING}),
+    frozenset({Phase.IDLE}),
+    frozenset({Phase.HEAD, Phase.WRITING, Phase.BODY}),
+)
+"""In this order; of each, the one that has waited longest. The last three are one: a good client that has just come
+is waited for too, and would have to go before all who hold back their bodies."""
 
 
 class Open(Protocol):
@@ -41,7 +50,7 @@ class Connections:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._by_phase: dict[Phase, dict[Open, None]] = {phase: {} for phase in Phase}
+        self._waiting: dict[frozenset[Phase], dict[Open, None]] = {phases: {} for phases in _GIVEN_UP}
         self._phases: dict[Open, Phase] = {}
         self.given_up = 0
         """How many had to go."""
@@ -60,17 +69,20 @@ class Connections:
         """The connection waits for something else from now on."""
         self.remove(connection)
         self._phases[connection] = phase
-        self._by_phase[phase][connection] = None
+        for phases, waiting in self._waiting.items():
+            if phase in phases:
+                waiting[connection] = None
 
     def remove(self, connection: Open) -> None:
         """The connection is closed; nothing, if that is known."""
-        if (phase := self._phases.pop(connection, None)) is not None:
-            del self._by_phase[phase][connection]
+        self._phases.pop(connection, None)
+        for waiting in self._waiting.values():
+            waiting.pop(connection, None)
 
     def give_up_one(self) -> bool:
         """Close the one that is missed least; false if all are worked on."""
-        for phase in list(Phase)[:-1]:
-            for connection in self._by_phase[phase]:
+        for waiting in self._waiting.values():
+            if connection := next(iter(waiting), None):
                 self.remove(connection)
                 connection.give_up()
                 self.given_up += 1
@@ -79,4 +91,5 @@ class Connections:
 
     def waiting(self) -> list[Open]:
         """Those on which no request has begun."""
-        return [*self._by_phase[Phase.IDLE], *self._by_phase[Phase.HEAD], *self._by_phase[Phase.LINGERING]]
+        without = (Phase.IDLE, Phase.HEAD, Phase.LINGERING)
+        return [connection for connection, phase in self._phases.items() if phase in without]
