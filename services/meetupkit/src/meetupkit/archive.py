@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from meetupkit.errors import ObjectRefused
 from meetupkit.foreign_text import printable
 from meetupkit.limited_log import LimitedLog
-from meetupkit.records import MAX_LINE_BYTES
 from meetupkit.segments import MAX_TEXT_BYTES, Unpacked, is_record, unpack
-from meetupkit.stores.objects import ObjectStore
+from meetupkit.stores.objects import ObjectStore, StoredObject
+from meetupkit.stores.objects.read_ahead import Found, read_all
 
 log = LimitedLog(logging.getLogger(__name__))
 
@@ -79,39 +78,30 @@ def read_feed(store: ObjectStore, label: str, *, report: Report = reported) -> I
     ``report`` is told of each damaged object. One that its stream has set aside already is passed over: its sound
     records are in another segment.
     """
-    for name in store.names(f"{label}/"):
-        rest = name.removeprefix(f"{label}/")
-        if _is_segment(rest):
-            segment = read_segment(store, name)
-            if segment.damage:
-                if store.read(set_aside_name(label, name), most=MAX_TEXT_BYTES):
-                    continue
-                report(Damage(name, segment.damage, len(segment.records)))
-            yield from segment.records
-        elif _is_record_name(rest):
-            yield from _read_record(store, name, report)
+    prefix = f"{label}/"
+    wanted = (name for name in store.names(prefix) if _is_of_a_stream(name.removeprefix(prefix)))
+    for name, found in read_all(store, wanted, most=MAX_TEXT_BYTES):
+        unpacked = unpacked_segment(name, found) if name.endswith(SEGMENT_ENDING) else _record(found)
+        if unpacked.damage:
+            if store.read(set_aside_name(label, name), most=MAX_TEXT_BYTES):
+                continue
+            report(Damage(name, unpacked.damage, len(unpacked.records)))
+        yield from unpacked.records
 
 
-def read_segment(store: ObjectStore, name: str) -> Unpacked:
-    """The records of one segment; none of one that is gone."""
-    try:
-        stored = store.read(name, most=MAX_TEXT_BYTES)
-    except ObjectRefused as error:
-        return Unpacked([], printable(str(error)))
-    if stored is None:
-        return Unpacked([])
-    return unpack(stored.body, digest=name.rpartition("/")[2].partition(".")[0])
+def unpacked_segment(name: str, found: Found) -> Unpacked:
+    """The records of a segment, as it was found; none of one that is gone."""
+    if isinstance(found, StoredObject):
+        return unpack(found.body, digest=name.rpartition("/")[2].partition(".")[0])
+    return Unpacked([], printable(str(found)) if found else None)
 
 
-def _read_record(store: ObjectStore, name: str, report: Report) -> Iterator[bytes]:
-    try:
-        stored = store.read(name, most=MAX_LINE_BYTES)
-    except ObjectRefused as error:
-        report(Damage(name, printable(str(error)), 0))
-        return
-    if stored is None:
-        return
-    if is_record(stored.body):
-        yield stored.body
-    else:
-        report(Damage(name, "not a JSON object", 0))
+def _record(found: Found) -> Unpacked:
+    if isinstance(found, StoredObject):
+        sound = is_record(found.body)
+        return Unpacked([found.body]) if sound else Unpacked([], "not a JSON object of a sane size")
+    return Unpacked([], printable(str(found)) if found else None)
+
+
+def _is_of_a_stream(rest: str) -> bool:
+    return bool(_is_segment(rest) or _is_record_name(rest))

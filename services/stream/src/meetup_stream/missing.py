@@ -18,6 +18,7 @@ from meetupkit.errors import MeetupError, ObjectRefused
 from meetupkit.settings import exit_with
 from meetupkit.stores import open_objects
 from meetupkit.stores.objects import ObjectStore
+from meetupkit.stores.objects.read_ahead import read_all
 
 from meetup_stream.ledger_day import MAX_BYTES, Day, Entry, Figures, Verdict, ledger_prefix, verdict_of
 from meetup_stream.settings import StreamSettings
@@ -131,15 +132,15 @@ def read_days(store: ObjectStore, label: str, since: date) -> tuple[dict[date, D
     prefix = ledger_prefix(label)
     days: dict[date, Day] = {}
     damaged: list[date] = []
-    for name in sorted(store.names(prefix)):
-        day = _day_of(name.removeprefix(prefix))
-        if day is None or day < since:
-            continue
-        try:
-            if stored := store.read(name, most=MAX_BYTES):
-                days[day] = Day.from_json(stored.body)
-        except (ValueError, ObjectRefused):
-            damaged.append(day)
+    wanted = {name: day for name in store.names(prefix) if (day := _day_of(name.removeprefix(prefix))) and day >= since}
+    for name, found in read_all(store, wanted, most=MAX_BYTES):
+        if isinstance(found, ObjectRefused):
+            damaged.append(wanted[name])
+        elif found:
+            try:
+                days[wanted[name]] = Day.from_json(found.body)
+            except ValueError:
+                damaged.append(wanted[name])
     return days, damaged
 
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import google_crc32c
-from meetupkit.archive import SEGMENT_ENDING, read_segment, segment_names, set_aside_name
+from meetupkit.archive import SEGMENT_ENDING, segment_names, set_aside_name, unpacked_segment
 from meetupkit.errors import Conflict, ObjectRefused, StoreRefused
 from meetupkit.foreign_text import printable
 from meetupkit.segments import MAX_TEXT_BYTES, Unpacked
 from meetupkit.stores.objects import NewObject, ObjectStore, StoredObject
+from meetupkit.stores.objects.read_ahead import read_all
 
 from meetup_stream.creation import Creator
 from meetup_stream.metrics import Metrics
@@ -38,20 +39,28 @@ class DamagedObjects:
         """The key of every sound record of an hour's segments; the damaged ones among these are set aside."""
         known: set[int] = set()
         damaged: list[str] = []
-        for name in self._creator.patiently(lambda: segment_names(self._store, self._label, hour)):
-            segment = self._read_segment(name)
-            if segment.damage:
-                damaged.append(name)  # last, so that what it shares with the others is not stored twice
-            else:
-                known.update(map(key, segment.records))
+        names = self._creator.patiently(lambda: segment_names(self._store, self._label, hour))
+
+        def read_on() -> None:
+            """From where an outage of the store has ended the last try."""
+            for name, found in read_all(self._store, names[:], most=MAX_TEXT_BYTES):
+                segment = unpacked_segment(name, found)
+                if segment.damage:
+                    damaged.append(name)  # last, so that what it shares with the others is not stored twice
+                else:
+                    known.update(map(key, segment.records))
+                del names[0]
+
+        self._creator.patiently(read_on)
         for name in damaged:
-            segment = self._read_segment(name)
+            segment = self._creator.patiently(lambda name=name: self._read_segment(name))  # type: ignore[misc]
             self._set_aside(name, segment, [record for record in segment.records if key(record) not in known])
             known.update(map(key, segment.records))
         return known
 
     def _read_segment(self, name: str) -> Unpacked:
-        return self._creator.patiently(lambda: read_segment(self._store, name))
+        ((_, found),) = read_all(self._store, [name], most=MAX_TEXT_BYTES)
+        return unpacked_segment(name, found)
 
     def _set_aside(self, name: str, segment: Unpacked, to_store: Sequence[bytes]) -> None:
         self._metrics.objects_damaged.inc()
