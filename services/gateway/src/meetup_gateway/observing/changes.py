@@ -102,7 +102,7 @@ def _next_state(
     last_record: LastRecord,
     unread: tuple[str, ...],
 ) -> EventState:
-    seen = _seen(each, state, now)
+    seen = _seen(each, state, now, unread)
     if each.record is None:
         return seen
     if state is None or not state.fingerprint:
@@ -127,14 +127,15 @@ def _same(each: Observed, state: EventState, last_record: LastRecord, unread: tu
     return last is not None and same_but_for({**each.record, "id": state.token}, last, unread)
 
 
-def _seen(each: Observed, state: EventState | None, now: int) -> EventState:
+def _seen(each: Observed, state: EventState | None, now: int, unread: tuple[str, ...]) -> EventState:
     base = state or EventState(token=each.token, event_id=each.event_id, group_id=each.group_id)
+    timed = "time" not in unread  # if the API lost the time, what is known of it stays
     return msgspec.structs.replace(
         base,
         event_id=each.event_id,
         title=each.title,
-        starts=each.starts,
-        ends=each.ends,
+        starts=each.starts if timed else base.starts,
+        ends=each.ends if timed else base.ends,
         seen=now,
         signal=each.signal or base.signal,
         absent=0,

@@ -30,6 +30,8 @@ _REFUSED_SECONDS: Final = 60.0
 """How often a key or an endpoint that is refused is tried: an operator who mends it need not restart anything."""
 _STORE_SECONDS: Final = 5.0
 _READS: Final = 40
+_ASK_ALL_MS: Final = 3_600_000
+"""How often fields that the API lost are asked for again; it costs one refused query."""
 _PLAN_EVERY_MS: Final = 10_000
 """The plan is made anew so often: with thousands of groups it takes some milliseconds."""
 
@@ -52,6 +54,7 @@ class Poller:
         self._leased = 0
         self._reads_last = False
         self._settled = False
+        self._asked_all = context.now()
         self._first_seen: dict[str, int] = {}
         self.why_not: str | None = "starting"
 
@@ -76,7 +79,7 @@ class Poller:
             self.why_not = f"the database does not take records: {error}"
             self._context.metrics.store_up.set(0)
             return _STORE_SECONDS
-        self.why_not = None
+        self.why_not = self._context.watch.refusal
         self._tell()
         return min(max(wait, 0.0), IDLE_SECONDS)
 
@@ -97,6 +100,9 @@ class Poller:
 
     def _next(self) -> float:
         now = self._context.now()
+        if now - self._asked_all >= _ASK_ALL_MS:
+            self._asked_all = now
+            self._context.watch.ask_again()
         if lines := self._discovery.due(now):
             self._planned = 0
             return self._discovery.read(lines)

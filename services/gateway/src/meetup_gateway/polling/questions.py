@@ -116,8 +116,7 @@ class Questions:
                     state,
                     tried=now,
                     gone=state.gone or gone,
-                    failures=state.failures + (not gone),
-                    swept=now if gone else state.swept,
+                    failures=state.failures + 1,
                 )
             else:
                 commit_profile(context, commit, node, now)

@@ -20,6 +20,10 @@ _LIVE: Final = 0.68
 """Sweeps and deltas; the rest of what is usable waits for the enricher, whose ids somebody waits for."""
 _GREATEST_CORRECTION: Final = 8.0
 """One refusal must be enough: of the four prices that are thought of, the dearest is three times the first guess."""
+_TELLING_SHARE: Final = 0.1
+"""Refused after so little of the budget was spent by estimate, and without a figure: that is not our price."""
+_DEAREST_SHARE: Final = 0.1
+"""A root field that costs more than a tenth of the budget could not be worked with; nobody ever saw one."""
 _LEAST_CORRECTION: Final = 1.1
 """Refused is refused, whatever the figure says."""
 _DAY: Final = 86_400.0
@@ -116,8 +120,11 @@ class Budget:
                 return
             self._forget(now)
             estimated = sum(cost for _, cost, _ in self._spent)
+            if consumed is None and estimated < _TELLING_SHARE * self._points:
+                return
             told = max(consumed or 0.0, self._points)
-            factor = min(max(told / max(estimated, 1.0), _LEAST_CORRECTION), _GREATEST_CORRECTION)
+            dearest = _DEAREST_SHARE * self._points / max(self._state.price.of(1), 0.001)
+            factor = min(max(told / max(estimated, 1.0), _LEAST_CORRECTION), _GREATEST_CORRECTION, max(dearest, 1.0))
             self._state = BudgetState(self._state.price.times(factor), self._state.floor, now)
 
     def measured(self, price: Price, now: float) -> None:

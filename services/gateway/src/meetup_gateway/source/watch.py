@@ -35,6 +35,7 @@ class ApiWatch:
         self._metrics = metrics
         self._lock = threading.Lock()
         self._keep_removed = keep_removed
+        self._told = removed
         self.removed = removed
         """``Type.field`` that the API does not know any more."""
         self.refusal: str | None = None
@@ -86,4 +87,13 @@ class ApiWatch:
         with self._lock:
             self.removed |= fields
             self._keep_removed(self.removed)
-        log.error("Meetup's API lost %s: records go on without", ", ".join(sorted(fields)), extra={"event": "contract"})
+            new, self._told = fields - self._told, self._told | fields
+        if new:
+            log.error(
+                "Meetup's API lost %s: records go on without", ", ".join(sorted(new)), extra={"event": "contract"}
+            )
+
+    def ask_again(self) -> None:
+        """Fields that were lost may be back: the next query names them all."""
+        with self._lock:
+            self.removed = frozenset()

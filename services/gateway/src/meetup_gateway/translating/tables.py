@@ -315,7 +315,11 @@ _FRAGMENT_TYPES: Final[Mapping[str, str]] = {
 
 def _fields_of() -> dict[str, tuple[str, ...]]:
     """For each ``Type.field``, the keys of an event's record that come from it."""
-    found: dict[str, tuple[str, ...]] = {"Event.venues": ("venue", "venue_visibility")}
+    found: dict[str, tuple[str, ...]] = {
+        "Event.venues": ("venue", "venue_visibility"),
+        "Event.dateTime": ("duration",),  # without one it is told by start and end
+        "Event.endTime": ("duration",),
+    }
     for each in OPEN_EVENTS:
         for source in each.sources:
             parts = source.split(".")
