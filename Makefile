@@ -7,8 +7,8 @@ CODE := services tests $(wildcard bench conftest.py)
 
 .PHONY: run test lint bench soak clean
 
-run: .venv/run  ## The whole pipeline on this machine; MONITORING=1, ARGS="--seconds 30", OBJECTS=gs://... DOCUMENTS=firestore://...
-	@$(BIN)/meetup-local $(if $(OBJECTS),--objects $(OBJECTS)) $(if $(DOCUMENTS),--documents $(DOCUMENTS)) $(if $(MONITORING),--monitoring) $(ARGS)
+run: .venv/run  ## The whole pipeline on this machine; MONITORING=1, SOURCE=graphql, ARGS="--seconds 30", OBJECTS=gs://... DOCUMENTS=firestore://...
+	@$(BIN)/meetup-local $(if $(OBJECTS),--objects $(OBJECTS)) $(if $(DOCUMENTS),--documents $(DOCUMENTS)) $(if $(MONITORING),--monitoring) $(if $(SOURCE),--source $(SOURCE)) $(ARGS)
 
 test: .venv/dev  ## Every test that this machine has the parts for; ARGS="-k words services/stream"
 	@$(BIN)/pytest -n 3 --dist loadfile --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks $(ARGS)

@@ -181,3 +181,17 @@ def test_silence_is_watched_for_only_where_a_prometheus_could_be_silent() -> Non
     watched, unwatched = monitored()["alert-webhook"], processes()["alert-webhook"]
     assert "ALERT_WEBHOOK_SILENCE_SECONDS" not in watched.environ
     assert unwatched.environ["ALERT_WEBHOOK_SILENCE_SECONDS"] == "0"
+
+
+def test_with_todays_meetup_streams_and_enricher_are_pointed_at_the_gateway() -> None:
+    found = processes("--source", "graphql")
+    addresses = ADDRESSES | {"gateway": "http://127.0.0.1:4444"}
+
+    assert "simulator" not in found
+    assert found["gateway"].needs == {"graphql-stand-in"}
+    environ = environment_of(found["stream-rsvps"], addresses, 0, {})
+    assert environ["STREAM_URL"] == "http://127.0.0.1:4444/2/rsvps"
+    environ = environment_of(found["enricher"], addresses, 0, {})
+    assert environ["ENRICHER_API_URL"] == "http://127.0.0.1:4444"
+    told = environment_of(found["gateway"], addresses | {"graphql-stand-in": "http://127.0.0.1:5555"}, 0, {})
+    assert told["GATEWAY_KEY"] == environ["ENRICHER_API_KEY"]

@@ -9,12 +9,14 @@ from pydantic import SecretStr
 
 from meetup_local.board import Board, FeedLine, Status
 from meetup_local.figures import EnricherHistory, StreamHistory
-from meetup_local.plan import ALERT_WEBHOOK, ENRICHER, Process, waves_of_stop
+from meetup_local.plan import ALERT_WEBHOOK, ENRICHER, GATEWAY, Process, waves_of_stop
 from meetup_local.processes import Child, State
 from meetup_local.scrape import Page, Scraper
 
 STOP_SECONDS: Final = 9.0
 """A person is promised ten. What a process has not finished by then is lost to nobody: it is read again."""
+_SILENT: Final = frozenset({"event_comments"})
+"""Today's API has no comments."""
 _RESERVED_SECONDS: Final = 1.5
 """Kept back for each later wave: an idle service stops in a few tenths of a second."""
 
@@ -138,6 +140,7 @@ class Pipeline:
             enricher=self._enricher.counts,
             queue=self._enricher.queue,
             others=tuple(self._status(child) for child in self._children.values() if not child.process.feed),
+            silent=_SILENT if GATEWAY in self._children else frozenset(),
         )
 
     def _page(self, child: Child) -> Page | None:

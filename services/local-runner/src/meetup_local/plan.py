@@ -34,8 +34,15 @@ _SLACK_CHANNEL: Final = "#meetup-alerts"  # one of those the stand-in has
 _LINGER_SECONDS: Final = "2"
 """Who watches the table wants to see profiles at once, and the stand-in's calls cost nothing."""
 
+_CHANGES_PER_HOUR: Final = "3600"
+"""One a second in the whole stand-in: brisk enough to watch."""
+_FLOOR_SECONDS: Final = "2"
+"""How often the gateway looks at it; at the real API it would be a minute."""
+
 SIMULATOR: Final = "simulator"
 ENRICHER: Final = "enricher"
+GRAPHQL: Final = "graphql-stand-in"
+GATEWAY: Final = "gateway"
 SLACK: Final = "slack"
 ALERT_WEBHOOK: Final = "alert-webhook"
 PROMETHEUS: Final = "prometheus"
@@ -113,10 +120,11 @@ class Keys:
 
 def plan(options: Options, keys: Keys, monitoring: Monitoring | None = None) -> tuple[Process, ...]:
     """Every process of the pipeline, and of its monitoring if there is one."""
+    meetup = GATEWAY if options.source == "graphql" else SIMULATOR
     pipeline = (
-        _simulator(options, keys.api),
-        _enricher(options, keys.api),
-        *(_stream(feed, options) for feed in FEEDS.values()),
+        *(_todays_meetup(options, keys.api) if meetup == GATEWAY else (_simulator(options, keys.api),)),
+        _enricher(options, keys.api, meetup),
+        *(_stream(feed, options, meetup) for feed in FEEDS.values()),
         Process(SLACK, "meetup-slack-stand-in", arguments=("--port", OwnPort()), ready_path="/messages", page="/"),
         _alert_webhook(options, keys.alerts, watched=monitoring is not None),
     )
@@ -185,12 +193,48 @@ def _simulator(options: Options, key: SecretStr) -> Process:
     )
 
 
-def _enricher(options: Options, key: SecretStr) -> Process:
+def _todays_meetup(options: Options, key: SecretStr) -> tuple[Process, Process]:
+    """A stand-in for today's API, and the gateway that makes the old one of it."""
+    signing_key = options.data / "meetup-key.pem"
+    flags = ("--private-key", str(signing_key), "--seed", str(options.seed), "--changes-per-hour", _CHANGES_PER_HOUR)
+    stand_in = Process(
+        GRAPHQL,
+        "meetup-graphql-stand-in",
+        arguments=("--port", OwnPort(), *flags),
+        ready_path="/graphql/stats",
+        page="/graphql/stats",
+    )
+    follow = WrittenFile(options.data / "follow.yaml", frozenset(), lambda _: "networks: [simulated-network]\n")
+    gateway = Process(
+        GATEWAY,
+        "meetup-gateway",
+        environ={
+            "GATEWAY_API_URL": Address(GRAPHQL, "/gql-ext"),
+            "GATEWAY_TOKEN_URL": Address(GRAPHQL, "/oauth2/access"),
+            "GATEWAY_CLIENT_KEY": "client-key",
+            "GATEWAY_MEMBER_ID": "100000007",
+            "GATEWAY_SIGNING_KEY_ID": "signing-key",
+            "GATEWAY_SIGNING_KEY_FILE": str(signing_key),
+            "GATEWAY_FOLLOW": str(follow.path),
+            "GATEWAY_STORE": str(options.data / "gateway.sqlite"),
+            "GATEWAY_KEY": key,
+            "GATEWAY_CONTACT": "make-run",
+            "GATEWAY_FLOOR_SECONDS": _FLOOR_SECONDS,
+            "GATEWAY_COUNT_SECONDS": _FLOOR_SECONDS,
+            "GATEWAY_PHOTOS": "true",
+            "GATEWAY_PORT": OwnPort(),
+        },
+        beside=(follow,),
+    )
+    return stand_in, gateway
+
+
+def _enricher(options: Options, key: SecretStr, meetup: str) -> Process:
     return Process(
         ENRICHER,
         "meetup-enricher",
         environ={
-            "ENRICHER_API_URL": Address(SIMULATOR),
+            "ENRICHER_API_URL": Address(meetup),
             "ENRICHER_API_KEY": key,
             "ENRICHER_DOCUMENTS": options.documents,
             "ENRICHER_LINGER_SECONDS": _LINGER_SECONDS,
@@ -199,14 +243,14 @@ def _enricher(options: Options, key: SecretStr) -> Process:
     )
 
 
-def _stream(feed: Feed, options: Options) -> Process:
+def _stream(feed: Feed, options: Options, meetup: str) -> Process:
     historic = urlsplit(feed.url)
     return Process(
         f"stream-{feed.name}",
         "meetup-stream",
         environ={
             "STREAM_FEED": feed.name,
-            "STREAM_URL": Address(SIMULATOR, historic.path + (f"?{historic.query}" if historic.query else "")),
+            "STREAM_URL": Address(meetup, historic.path + (f"?{historic.query}" if historic.query else "")),
             "STREAM_OBJECTS": options.objects,
             "STREAM_LABEL": feed.name,
             "STREAM_ENRICHER_URL": Address(ENRICHER),

@@ -13,6 +13,7 @@ DEFAULT_DATA: Final = "data"
 DEFAULT_RATE: Final = 10.0
 """Records per second and feed: brisk enough to watch, and a tenth of what two cores keep up with."""
 DEFAULT_SEED: Final = 1
+SOURCES: Final = ("streams", "graphql")
 
 Replay = tuple[str, Path]
 """A feed's name and a file of its records."""
@@ -32,6 +33,7 @@ class Options:
     rate: float
     seed: int
     monitoring: bool = False
+    source: str = "streams"
 
     @property
     def logs(self) -> Path:
@@ -94,6 +96,13 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="Run Prometheus and Alertmanager too, with the chart's rules and routes, if they are on this machine.",
     )
+    add(
+        "--source",
+        choices=SOURCES,
+        metavar="SOURCE",
+        default=SOURCES[0],
+        help="What stands in for Meetup: `streams` as until 2022, or today's API, `graphql`, with the gateway.",
+    )
     add("--seed", type=int, default=DEFAULT_SEED, help="Seed of everything that is made up.")
     return flags
 
@@ -113,6 +122,7 @@ def read_options(arguments: Sequence[str]) -> Options:
         rate=given.rate,
         seed=given.seed,
         monitoring=given.monitoring,
+        source=given.source,
     )
 
 
