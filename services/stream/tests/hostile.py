@@ -12,15 +12,15 @@ from enum import Enum
 from types import TracebackType
 from typing import Self
 
-from meetup_stream.intake import Intake
+from meetup_stream.intake import Intake, Lines, Opened
 from meetup_stream.lines import Line
-from meetup_stream.metrics import Metrics
+from meetup_stream.metrics import Disconnect, Metrics
+from meetup_stream.reading.resume import Request
 from meetup_stream.reading.source import Source
 from meetupkit.feeds import FEEDS
 from meetupkit.progress import Progress
 
 ONE, TWO = b'{"rsvp_id":1,"mtime":1000}', b'{"rsvp_id":2,"mtime":2000}'
-TRUNCATED = "meetup_stream_torn_tails_total"
 SILENCE_SECONDS = 20.0
 """Longer than any case lasts that does not wait for it."""
 
@@ -144,20 +144,20 @@ def read_from(server: RawServer, *, url: str = "", silence: float = SILENCE_SECO
     """Read one connection as the stream does, to its end."""
     result, intake, stopping, metrics = Read(), Intake(), threading.Event(), Metrics("rsvps")
 
-    def opened() -> None:
-        result.opened = True
+    looks = 0
 
-    def closed(cause: str) -> None:
-        result.cause = cause
-        stopping.set()
+    def new_records() -> int:  # asked for before a connection and, if it was lost, after it
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            stopping.set()
+        return 0
 
     source = Source(
         replace(FEEDS["rsvps"], url=server.url, read_timeout=silence),
         intake,
-        resume=lambda: url or server.url,
-        opened=opened,
-        closed=closed,
-        news=lambda: 0,
+        resume=lambda: Request(url or server.url),
+        new_records=new_records,
         metrics=metrics,
         progress=Progress(),
         stopping=stopping,
@@ -165,14 +165,22 @@ def read_from(server: RawServer, *, url: str = "", silence: float = SILENCE_SECO
     began = time.monotonic()
     thread = threading.Thread(target=source.run)
     thread.start()
-    while thread.is_alive():
-        result.lines += [line for line, _ in intake.take(10_000, timeout=0.005)]
-    result.lines += [line for line, _ in intake.take(10**6, timeout=0)]
+    while thread.is_alive() or intake.waiting:
+        match intake.take(10_000, timeout=0.005):
+            case Lines(timed):
+                result.lines += [line for line, _ in timed]
+            case Opened():
+                result.opened = True
+    (result.cause,) = (cause for cause in Disconnect if count(metrics, "disconnects_total", cause=cause))
     result.seconds = time.monotonic() - began
     result.why_not = source.why_not or ""
-    result.truncated = int(metrics.registry.get_sample_value(TRUNCATED, {"feed": "rsvps"}) or 0)
+    result.truncated = count(metrics, "torn_tails_total")
     result.requests = server.requests
     return result
+
+
+def count(metrics: Metrics, name: str, **labels: str) -> int:
+    return int(metrics.registry.get_sample_value(f"meetup_stream_{name}", {"feed": "rsvps", **labels}) or 0)
 
 
 def read_answer(

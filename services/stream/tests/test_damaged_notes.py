@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -13,9 +14,10 @@ import pytest
 from meetup_simulator.hostile_objects import damaged_json
 from meetup_simulator.stored import Stored
 from meetup_stream.checkpoint import Checkpoint
+from meetup_stream.completeness.day import Day, Entry, Figures
+from meetup_stream.completeness.ledger import Ledger
 from meetup_stream.cursor import Cursor
-from meetup_stream.ledger import Ledger
-from meetup_stream.ledger_day import Day, Entry, Figures
+from meetup_stream.intake import Opened
 from meetup_stream.metrics import Metrics
 from meetup_stream.missing import answer, told
 from meetupkit.feeds import FEEDS
@@ -57,7 +59,7 @@ class Feed:
             "rsvps",
             self.store,
             metrics=self.metrics,
-            patiently=lambda call: call(),
+            with_retries=lambda call: call(),
             clock=lambda: NOW,
         )
 
@@ -112,7 +114,7 @@ def test_a_folder_in_the_place_of_a_note_stops_no_feed(stored: Stored, name: str
     assert feed.cursor.claim() == Checkpoint()
     feed.cursor.advance(1_600_000_000_000)
     feed.cursor.save()
-    feed.ledger.opened(mtime_before=5, provable=True)
+    feed.ledger.opened(Opened(time.time(), whole=False), mtime_before=5)
     feed.ledger.save(now=True)
     assert feed.cursor.lost_to is None
 
@@ -147,7 +149,7 @@ def test_a_damaged_day_is_begun_anew_and_a_copy_is_kept(stored: Stored) -> None:
     for body in (b"", b"\0" * 900, DAY.to_json("rsvps")[:-20], b"[" * 100_000):
         feed = Feed(stored)
         feed.put("rsvps/_ledger/2023-11-14", body)
-        feed.ledger.opened(mtime_before=5, provable=True)
+        feed.ledger.opened(Opened(time.time(), whole=False), mtime_before=5)
         feed.ledger.save(now=True)
         assert body in copies(stored)
         path = stored.directory / "rsvps" / "_ledger" / "2023-11-14"

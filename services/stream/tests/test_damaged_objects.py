@@ -60,7 +60,7 @@ def test_a_damaged_segment_ends_no_feed_and_loses_and_doubles_no_record(
         again = Writing(stored)
         again.write(*RECORDS)
         again.writer.finish()
-        assert (errors(caplog), again.writer.news) == ([], 0), kind
+        assert (errors(caplog), again.writer.new_records) == ([], 0), kind
     assert sum(kinds.values()) > 200
 
 
@@ -90,7 +90,7 @@ def test_of_a_segment_that_was_cut_the_whole_lines_are_known_and_read(stored: St
     writing = Writing(stored)
     writing.write(*RECORDS)
     writing.writer.finish()
-    assert writing.writer.news == len(RECORDS) - len(before)
+    assert writing.writer.new_records == len(RECORDS) - len(before)
     assert writing.records() == sorted(RECORDS)
 
 
@@ -99,7 +99,7 @@ def test_a_segment_whose_trailer_alone_is_wrong_is_known_whole_by_the_digest_in_
     segment.write_bytes(segment.read_bytes()[:-8] + b"\xff" * 8)
     writing = Writing(stored)
     writing.write(*RECORDS)
-    assert writing.writer.news == 0
+    assert writing.writer.new_records == 0
     assert writing.records() == sorted(RECORDS)
 
 
@@ -110,7 +110,7 @@ def test_a_segment_of_somebody_else_is_read_and_one_of_several_members_is_sound(
     (stored.directory / FOLDER / "by hand.ndjson.gz").write_bytes(members)
     writing = Writing(stored)
     writing.write(*own)
-    assert writing.writer.news == 0
+    assert writing.writer.new_records == 0
     assert writing.records() == sorted([*RECORDS, *own])
 
 
@@ -133,7 +133,7 @@ def test_foreign_names_under_the_label_are_passed_over(stored: Stored, caplog: p
     writing = Writing(stored)
     writing.write(*RECORDS)
     writing.writer.finish()
-    assert writing.writer.news == 0
+    assert writing.writer.new_records == 0
     assert writing.records() == sorted(RECORDS)
     assert written > 400
 

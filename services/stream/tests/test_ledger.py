@@ -1,5 +1,4 @@
 import json
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,9 +6,9 @@ import pytest
 from meetup_simulator.pytest_plugin import StartSimulator
 from meetup_simulator.service_process import StartStream, until
 from meetup_simulator.stored import Stored
-from meetup_stream.intake import TimedLine
-from meetup_stream.ledger import MAX_ENTRIES, SAVE_SECONDS, Ledger
-from meetup_stream.ledger_day import LINES, Verdict
+from meetup_stream.completeness.day import LINES, Entry, Verdict
+from meetup_stream.completeness.ledger import MAX_ENTRIES, SAVE_SECONDS, Ledger
+from meetup_stream.intake import Closed, Opened, TimedLine
 from meetup_stream.lines import OversizedLine
 from meetup_stream.metrics import Metrics
 from meetupkit.errors import Conflict, StoreUnavailable, TransientError
@@ -52,7 +51,15 @@ class Keeping:
         self.ledger = self.of(self.store)
 
     def of(self, store: DirectoryObjects) -> Ledger:
-        return Ledger(FEEDS["rsvps"], "rsvps", store, metrics=self.metrics, patiently=tried_twice, clock=self.clock)
+        return Ledger(FEEDS["rsvps"], "rsvps", store, metrics=self.metrics, with_retries=tried_twice, clock=self.clock)
+
+    def opens(self, mtime_before: int = 5000, *, whole: bool = False) -> Entry:
+        """A connection, at the clock's time and a little more than the one before."""
+        self.clock.now += 0.000001
+        return self.ledger.opened(Opened(self.clock.now, whole), mtime_before=mtime_before)
+
+    def closes(self, cause: str = "ended") -> None:
+        self.ledger.closed(Closed(self.clock.now, cause))
 
     def connections(self, day: str = "2023-11-15") -> list[dict[str, Any]]:
         found = self.store.read(f"rsvps/_ledger/{day}")
@@ -65,7 +72,7 @@ class Keeping:
 
     def brings(self, mtime: int, *, known: bool) -> None:
         """The connection's next line is a record of this mtime."""
-        self.brings_lines(lines_at(float("inf"), mtime=mtime), known=known)
+        self.brings_lines(lines_at(0.0, mtime=mtime), known=known)
 
     def brings_lines(self, lines: Sequence[TimedLine], *, known: bool) -> None:
         """The first record of them that is asked for is stored already or not, and the later ones then are."""
@@ -76,7 +83,7 @@ class Keeping:
 
 def test_a_known_first_record_proves_that_nothing_is_missing(stored: Stored) -> None:
     keeping = Keeping(stored)
-    keeping.ledger.opened(mtime_before=5000, provable=True)
+    keeping.opens(5000)
     keeping.brings(4000, known=True)
     keeping.brings(6000, known=False)
     keeping.ledger.save(now=True)
@@ -88,7 +95,7 @@ def test_a_known_first_record_proves_that_nothing_is_missing(stored: Stored) -> 
 
 def test_a_new_first_record_is_a_possible_gap_between_two_mtimes(stored: Stored) -> None:
     keeping = Keeping(stored)
-    keeping.ledger.opened(mtime_before=5000, provable=True)
+    keeping.opens(5000)
     keeping.brings(9000, known=False)
     keeping.ledger.save(now=True)
     (entry,) = keeping.connections()
@@ -98,9 +105,9 @@ def test_a_new_first_record_is_a_possible_gap_between_two_mtimes(stored: Stored)
 
 def test_where_nothing_was_stored_or_all_is_sent_nothing_can_be_missed(stored: Stored) -> None:
     keeping = Keeping(stored)
-    keeping.ledger.opened(mtime_before=0, provable=True)
+    keeping.opens(0)
     keeping.brings(9000, known=False)
-    keeping.ledger.opened(mtime_before=9000, provable=False)
+    keeping.opens(9000, whole=True)
     keeping.brings(9500, known=False)
     keeping.ledger.save(now=True)
     assert [entry["overlap"] for entry in keeping.connections()] == [None, None]
@@ -108,8 +115,8 @@ def test_where_nothing_was_stored_or_all_is_sent_nothing_can_be_missed(stored: S
 
 def test_a_line_that_is_no_record_leaves_the_verdict_to_the_next(stored: Stored) -> None:
     keeping = Keeping(stored)
-    keeping.ledger.opened(mtime_before=5000, provable=True)
-    keeping.brings_lines([(b"not json", float("inf")), (OversizedLine(b"{", 9, "00"), float("inf"))], known=True)
+    keeping.opens(5000)
+    keeping.brings_lines([(b"not json", 0.0), (OversizedLine(b"{", 9, "00"), 0.0)], known=True)
     keeping.brings(9000, known=False)
     keeping.ledger.save(now=True)
     assert [entry["overlap"] for entry in keeping.connections()] == [False]
@@ -117,36 +124,34 @@ def test_a_line_that_is_no_record_leaves_the_verdict_to_the_next(stored: Stored)
 
 def test_a_first_record_is_looked_up_when_the_lines_before_it_are_written_and_itself_is_not(stored: Stored) -> None:
     keeping = Keeping(stored)
-    keeping.ledger.opened(mtime_before=5000, provable=True)
-    lines = [(b"{}", 0.0), *lines_at(float("inf"), float("inf"))]
+    keeping.opens(5000)
+    lines = [(b"{}", 0.0), *lines_at(0.0, 0.0)]
     written: list[TimedLine] = []
 
-    def knows(_: Record) -> bool:
+    def is_stored(_: Record) -> bool:
         assert written == lines[:1]
         return False
 
-    for portion in keeping.ledger.judging(lines, knows):
+    for portion in keeping.ledger.judging(lines, is_stored):
         written += portion
     assert written == lines
 
 
 def test_a_gap_is_written_down_before_the_record_that_shows_it(stored: Stored) -> None:
     keeping = Keeping(stored)
-    keeping.ledger.opened(mtime_before=5000, provable=True)
-    for _ in keeping.ledger.judging(lines_at(float("inf")), lambda _: False):
+    keeping.opens(5000)
+    for _ in keeping.ledger.judging(lines_at(0.0), lambda _: False):
         assert [entry["overlap"] for entry in keeping.connections()] == [False]
 
 
 def test_a_restarted_process_goes_on_with_the_day(stored: Stored) -> None:
     first = Keeping(stored)
-    first.ledger.opened(mtime_before=0, provable=True)
-    first.metrics.records_stored.inc(3)
+    first.opens(0).stored += 3
     first.ledger.save(now=True)
     second = Keeping(stored)
     second.clock.now += 60
-    second.ledger.opened(mtime_before=7, provable=True)
-    second.metrics.records_duplicate.inc(2)
-    second.ledger.closed("ended")
+    second.opens(7).duplicate += 2
+    second.closes("ended")
     second.ledger.save(now=True)
     before, after = second.connections()
     assert (before["stored"], before["cause"], before["closed_at"]) == (3, "process ended", None)
@@ -155,13 +160,13 @@ def test_a_restarted_process_goes_on_with_the_day(stored: Stored) -> None:
 
 def test_a_day_has_its_own_object(stored: Stored) -> None:
     keeping = Keeping(stored)
-    keeping.ledger.opened(mtime_before=5, provable=True)
-    keeping.metrics.records_stored.inc(3)
+    entry = keeping.opens(5)
+    entry.stored += 3
     keeping.ledger.save()
-    keeping.metrics.records_stored.inc(1)
+    entry.stored += 1
     keeping.clock.now += 24 * 3600
     keeping.ledger.save()
-    keeping.metrics.records_stored.inc(2)
+    entry.stored += 2
     keeping.clock.now += SAVE_SECONDS
     keeping.ledger.save()
     assert [entry["stored"] for entry in keeping.connections("2023-11-15")] == [4]
@@ -170,7 +175,7 @@ def test_a_day_has_its_own_object(stored: Stored) -> None:
 
 def test_a_connection_that_is_open_at_midnight_goes_on_without_a_gap(stored: Stored) -> None:
     keeping = Keeping(stored)
-    keeping.ledger.opened(mtime_before=5000, provable=True)
+    keeping.opens(5000)
     keeping.brings(9000, known=False)
     keeping.ledger.save(now=True)
     keeping.clock.now += 24 * 3600
@@ -180,46 +185,61 @@ def test_a_connection_that_is_open_at_midnight_goes_on_without_a_gap(stored: Sto
     assert (after["overlap"], after["continued"], after["opened_at"]) == (True, True, before["opened_at"])
 
 
-def test_what_comes_after_midnight_of_a_connection_that_has_ended_is_not_lost_from_the_counts(stored: Stored) -> None:
+def test_what_becomes_after_midnight_of_lines_from_before_is_counted(stored: Stored) -> None:
     keeping = Keeping(stored)
-    keeping.ledger.opened(mtime_before=5000, provable=True)
-    keeping.ledger.closed("ended")
+    ended, done = keeping.opens(5000), keeping.opens(5000)
+    ended.received, ended.stored, ended.closed_at = 5, 2, ended.opened_at
+    keeping.brings(4000, known=True)
+    done.duplicate += 1
+    keeping.closes()
+    keeping.ledger.save(now=True)
+    keeping.clock.now += 24 * 3600
+    keeping.ledger.save(now=True)
+    ended.stored += 3
+    keeping.ledger.save(now=True)
+    assert [entry["stored"] for entry in keeping.connections("2023-11-15")] == [2, 0]
+    (entry,) = keeping.connections("2023-11-16")
+    assert (entry["overlap"], entry["continued"], entry["received"], entry["stored"]) == (True, True, 0, 3)
+
+
+def test_a_connection_whose_first_record_comes_after_midnight_is_judged_in_the_new_day(stored: Stored) -> None:
+    keeping = Keeping(stored)
+    keeping.opens(5000)
     keeping.ledger.save(now=True)
     keeping.clock.now += 24 * 3600
     keeping.ledger.save(now=True)
     keeping.brings(4000, known=True)
-    keeping.metrics.records_duplicate.inc(3)
+    keeping.closes()
     keeping.ledger.save(now=True)
     (entry,) = keeping.connections("2023-11-16")
-    assert (entry["overlap"], entry["duplicate"], entry["cause"]) == (True, 3, "ended")
+    assert (entry["overlap"], entry["received"], entry["cause"]) == (True, 1, "ended")
 
 
 def test_a_gap_is_written_at_the_next_look_and_not_a_minute_later(stored: Stored) -> None:
     keeping = Keeping(stored)
     keeping.ledger.save()
-    keeping.ledger.opened(mtime_before=5000, provable=True)
+    keeping.opens(5000)
     keeping.clock.now += 1
     keeping.ledger.save()
     assert keeping.connections() == []
     keeping.brings(9000, known=False)
-    keeping.ledger.save()
     assert [entry["overlap"] for entry in keeping.connections()] == [False]
 
 
 def test_the_figures_of_the_day_outlive_the_process(stored: Stored) -> None:
     first = Keeping(stored)
-    first.ledger.opened(mtime_before=0, provable=True)
-    first.metrics.lines_read.inc(10)
-    first.metrics.records_stored.inc(9)
-    first.ledger.opened(mtime_before=5000, provable=True)
+    entry = first.opens(0)
+    first.brings_lines([(b"{}", 0.0)] * 10, known=True)
+    entry.stored += 9
+    first.opens(5000)
     first.brings(9000, known=False)
     first.ledger.save(now=True)
     second = Keeping(stored)
     assert second.figure("ledger_since_timestamp_seconds") == 0
     second.clock.now += 60
-    second.ledger.opened(mtime_before=9000, provable=True)
+    second.opens(9000)
     second.brings(8000, known=True)
-    second.metrics.lines_read.inc(5)
+    second.brings_lines([(b"{}", 0.0)] * 3, known=True)
     second.ledger.save()
     assert second.figure("ledger_since_timestamp_seconds") == MORNING - 9 * 3600
     verdicts = {verdict: second.figure("ledger_connections", verdict=verdict) for verdict in Verdict}
@@ -237,7 +257,7 @@ def test_the_figures_of_the_day_outlive_the_process(stored: Stored) -> None:
 def test_a_gap_stays_though_a_thousand_connections_share_its_entry(stored: Stored) -> None:
     keeping = Keeping(stored)
     for mtime in range(1, MAX_ENTRIES + 3):
-        keeping.ledger.opened(mtime_before=mtime, provable=True)
+        keeping.opens(mtime)
         keeping.brings(mtime + 1, known=mtime != MAX_ENTRIES + 1)
     keeping.ledger.save(now=True)
     entries = keeping.connections()
@@ -253,7 +273,7 @@ OF_WORDS = b'{"saved_at": "", "connections": [{"opened_at": "x", "received": "ma
 def test_a_day_that_somebody_damaged_is_begun_anew_and_does_not_stop_the_feed(stored: Stored, body: bytes) -> None:
     keeping = Keeping(stored)
     keeping.store.replace("rsvps/_ledger/2023-11-15", body, expected_version=0)
-    keeping.ledger.opened(mtime_before=0, provable=True)
+    keeping.opens(0)
     keeping.ledger.save(now=True)
     assert len(keeping.connections()) == 1
 
@@ -299,31 +319,29 @@ def test_a_reconnect_within_the_backlog_is_seen_to_miss_nothing(
     assert stored.objects()
 
 
-def test_a_gap_is_found_though_the_connection_broke_before_its_first_record_was_stored(stored: Stored) -> None:
+def test_each_connection_is_judged_by_its_own_first_record(stored: Stored) -> None:
     keeping = Keeping(stored)
-    keeping.ledger.opened(mtime_before=5000, provable=True)
-    of_first = time.monotonic()
-    keeping.ledger.closed("broken")
-    keeping.ledger.opened(mtime_before=5000, provable=True)
-    of_second = time.monotonic()
-    keeping.brings_lines(lines_at(of_first, of_second), known=False)
+    for known in (False, True):
+        keeping.opens(5000)
+        keeping.brings(9000, known=known)
+        keeping.closes("broken")
     keeping.ledger.save(now=True)
     assert [entry["overlap"] for entry in keeping.connections()] == [False, True]
 
 
 def test_the_first_record_of_the_whole_database_judges_no_connection_before_it(stored: Stored) -> None:
     keeping = Keeping(stored)
-    keeping.ledger.opened(mtime_before=5000, provable=True)
-    keeping.ledger.closed("broken")
-    keeping.ledger.opened(mtime_before=5000, provable=False)
-    keeping.brings_lines(lines_at(time.monotonic(), float("inf")), known=False)
+    keeping.opens(5000)
+    keeping.closes("broken")
+    keeping.opens(5000, whole=True)
+    keeping.brings(9000, known=False)
     keeping.ledger.save(now=True)
     assert [(entry["overlap"], entry["whole"]) for entry in keeping.connections()] == [(None, False), (None, True)]
 
 
 def test_a_gap_found_after_midnight_of_a_connection_before_it_is_in_the_new_day(stored: Stored) -> None:
     keeping = Keeping(stored)
-    keeping.ledger.opened(mtime_before=5000, provable=True)
+    keeping.opens(5000)
     keeping.ledger.save(now=True)
     keeping.clock.now += 24 * 3600
     keeping.ledger.save(now=True)
@@ -352,12 +370,12 @@ def test_a_store_that_is_away_after_a_conflict_is_waited_for(stored: Stored, cap
     store = AwayAfterConflict.from_url(f"file://{stored.directory}")
     store.check()
     ledger = keeping.of(store)
-    ledger.opened(mtime_before=5000, provable=True)
+    ledger.opened(Opened(keeping.clock.now, whole=False), mtime_before=5000)
     ledger.save(now=True)
     store.away = True
     ledger.save(now=True)
     assert [record.event for record in caplog.records] == ["ledger_unsaved"]  # type: ignore[attr-defined]
     store.away = False
-    ledger.closed("ended")
+    ledger.closed(Closed(keeping.clock.now, "ended"))
     ledger.save(now=True)
     assert [entry["cause"] for entry in keeping.connections()] == ["ended"]

@@ -71,7 +71,7 @@ def test_an_hour_that_was_forgotten_is_read_from_the_store_when_a_record_of_it_c
         writing.write(rsvp(number + 1, T0 + number * HOUR))
         writing.writer.finish()
     assert writing.write(rsvp(1, T0)) == Batch(T0, {1}, set())  # its ids are told once more, which is harmless
-    assert writing.writer.news == 3
+    assert writing.writer.new_records == 3
     assert len(writing.records()) == 3
 
 

@@ -124,10 +124,10 @@ def test_a_record_is_known_when_it_is_stored_whoever_stored_it(stored: Stored) -
     record = read_line(FEEDS["rsvps"], rsvp(7, 1))
     assert isinstance(record, Record)
     writing, later = Writing(stored), Writing(stored)
-    assert not writing.writer.knows(record)
+    assert not writing.writer.is_stored(record)
     writing.write(rsvp(7, 1))
-    assert writing.writer.knows(record)
-    assert later.writer.knows(record)
+    assert writing.writer.is_stored(record)
+    assert later.writer.is_stored(record)
 
 
 def test_only_the_last_names_are_remembered(stored: Stored) -> None:

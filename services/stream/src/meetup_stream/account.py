@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from meetupkit.foreign_text import printable
 from meetupkit.limited_log import LimitedLog
@@ -20,6 +20,23 @@ WRONG_ROW_LINES: Final = 100
 _ROW: Final = frozenset({Reason.NO_ID, Reason.BAD_ID, Reason.NO_MTIME, Reason.BAD_MTIME})
 
 
+class Counts(Protocol):
+    """What has become of the lines of one connection."""
+
+    stored: int
+    duplicate: int
+    rejected: int
+
+
+@dataclass(slots=True)
+class Uncounted:
+    """Of lines of no connection."""
+
+    stored: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+
+
 @dataclass(slots=True)
 class Tally:
     """What is counted of some records once they are durable; the records themselves need not be kept for it."""
@@ -30,6 +47,19 @@ class Tally:
     """The monotonic times at which their lines were read, in seconds."""
     size: int = 0
     """Of all bodies, in bytes."""
+    shares: list[tuple[int, Counts]] = field(default_factory=list)
+    """How many records there were when those of a connection began, and where these are counted."""
+
+    def begin(self, counts: Counts) -> None:
+        """What is added from now on is counted there."""
+        if not self.shares or self.shares[-1][1] is not counts:
+            self.shares.append((len(self), counts))
+
+    def count(self) -> None:
+        """All of it is stored."""
+        ends = [start for start, _ in self.shares[1:]] + [len(self)]
+        for (start, counts), end in zip(self.shares, ends, strict=True):
+            counts.stored += end - start
 
     def add(self, record: Record, read_at: float) -> None:
         """One more record."""
@@ -48,6 +78,8 @@ class Account:
         self._metrics = metrics
         self._clock = clock
         self._log = LimitedLog(log)
+        self.counts: Counts = Uncounted()
+        """Of the connection whose lines come now."""
         self._lacking = 0
         self._lack = ""
 
@@ -57,6 +89,7 @@ class Account:
             return
         self._lacking = 0
         now, moment = self._clock(), time.monotonic()
+        tally.count()
         self._metrics.records_stored.inc(len(tally))
         self._metrics.bytes_stored.inc(tally.size)
         self._metrics.last_stored.set(now)
@@ -75,7 +108,7 @@ class Account:
 
     def rejected(self, line: Rejected, name: str) -> None:
         """A line that is no record has become an object; one that comes again is counted as a duplicate."""
-        self._metrics.rejected[line.reason].inc()
+        self._reject(line.reason, self.counts)
         self._log.warning(
             f"rejected {line.reason}",
             "not a record (%s: %s), kept as %s",
@@ -88,22 +121,22 @@ class Account:
             self._lack = f"{line.reason}: {line.detail}"
             self._lacks(1)
 
-    def rejected_together(self, reasons: Sequence[Reason], name: str) -> None:
+    def rejected_together(self, lines: Sequence[tuple[Reason, Counts]], name: str) -> None:
         """Many of them have become one object."""
-        for reason in reasons:
-            self._metrics.rejected[reason].inc()
-        self._lacks(sum(reason in _ROW for reason in reasons))
+        for reason, counts in lines:
+            self._reject(reason, counts)
+        self._lacks(sum(reason in _ROW for reason, _ in lines))
         self._log.warning(
             "rejected together",
             "%d lines that are no records are kept as %s",
-            len(reasons),
+            len(lines),
             name,
             extra={"event": "rejected", "object": name},
         )
 
     def discarded(self, line: Rejected) -> None:
         """A line that no row could read, beyond what is kept of such lines in an hour."""
-        self._metrics.rejected[line.reason].inc()
+        self._reject(line.reason, self.counts)
         self._metrics.lines_discarded.inc()
         self._log.error(
             "discarded",
@@ -128,4 +161,9 @@ class Account:
         """A line that was stored before."""
         if record:
             self._lacking = 0
+        self.counts.duplicate += 1
         self._metrics.records_duplicate.inc()
+
+    def _reject(self, reason: Reason, counts: Counts) -> None:
+        counts.rejected += 1
+        self._metrics.rejected[reason].inc()

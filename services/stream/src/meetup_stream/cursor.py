@@ -98,12 +98,11 @@ class Cursor:
         """A pass of the whole database has completed."""
         self.passed_at = self._clock()
 
-    def keep(self, ended: threading.Event, also: Callable[[], None]) -> None:
-        """Every ``SAVE_SECONDS`` save, and ``also`` what goes with it, until ``ended`` or the cursor is another's."""
+    def keep(self, ended: threading.Event) -> None:
+        """Save every ``SAVE_SECONDS``, until ``ended`` or the cursor is another's."""
         while not self.lost_to and not ended.wait(SAVE_SECONDS):
             self._progress.moving("cursor", _TURN_SECONDS + SAVE_SECONDS)
             self.save()
-            also()
         self._progress.ended("cursor")
 
     def save(self) -> None:

@@ -8,8 +8,8 @@ from meetupkit.build_info import register_build_info
 from meetupkit.records import Reason
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from meetup_stream.completeness.day import LINES, Verdict
 from meetup_stream.histogram import Histogram
-from meetup_stream.ledger_day import LINES, Verdict
 
 _LAG_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 """From a disk that answers at once to the half hour that a server's backlog was seen to hold."""

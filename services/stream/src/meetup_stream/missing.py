@@ -20,7 +20,7 @@ from meetupkit.stores import open_objects
 from meetupkit.stores.objects import ObjectStore
 from meetupkit.stores.objects.read_ahead import read_all
 
-from meetup_stream.ledger_day import MAX_BYTES, Day, Entry, Figures, Verdict, ledger_prefix, verdict_of
+from meetup_stream.completeness.day import MAX_BYTES, Day, Entry, Figures, Verdict, ledger_prefix, verdict_of
 from meetup_stream.settings import StreamSettings
 
 USAGE: Final = "usage: python -m meetup_stream.missing YYYY-MM-DD"

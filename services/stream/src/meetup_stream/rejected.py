@@ -18,7 +18,7 @@ from meetupkit.archive import SEGMENT_ENDING
 from meetupkit.records import Reason
 from meetupkit.stores.objects import NewObject
 
-from meetup_stream.account import Account
+from meetup_stream.account import Account, Counts
 from meetup_stream.creation import Creator, Outcome
 from meetup_stream.packing import Packer
 from meetup_stream.quarantine import Rejected
@@ -72,7 +72,7 @@ class RejectedLines:
         self._samples = _Allowance(1, 60.0)
         self._new: list[Rejected] = []
         self._pack = Packer()
-        self._packed: list[Reason] = []
+        self._packed: list[tuple[Reason, Counts]] = []
         self._packed_bytes = 0
         self._packed_since = 0.0
 
@@ -125,7 +125,7 @@ class RejectedLines:
         self._pack.add(document)
         self._packed_bytes += len(document)
         if reason:
-            self._packed.append(reason)
+            self._packed.append((reason, self._account.counts))
 
 
 def _object_of(label: str, pack: Packer) -> NewObject:

@@ -76,14 +76,15 @@ class SegmentsWriter:
         self._held = Tally()
         self._held_since = 0.0
         self._batch = Batch()
-        self.news = 0
+        self.new_records = 0
 
-    def knows(self, record: Record) -> bool:
+    def is_stored(self, record: Record) -> bool:
         """By its bytes."""
         return _key(record.body) in self._hour(hour_of(record.mtime)).known
 
     def write(self, lines: Sequence[TimedLine]) -> Batch:
         """Hold the lines' records; durable is what the answer says."""
+        self._held.begin(self._account.counts)
         for line, read_at in lines:
             match read_or_reject(self._feed, line):
                 case Rejected() as rejected:
@@ -125,7 +126,7 @@ class SegmentsWriter:
             return
         hour.known.add(key)
         self._cost += 1
-        self.news += 1
+        self.new_records += 1
         if not self._held:
             self._held_since = self._clock()
         if hour.held is None:

@@ -18,13 +18,13 @@ from meetupkit.seams import Seam, passed
 from meetupkit.stores.objects import ObjectStore
 
 from meetup_stream.account import Account
+from meetup_stream.completeness.ledger import Ledger
 from meetup_stream.creation import Creator
 from meetup_stream.cursor import Cursor, wait_until_abandoned
 from meetup_stream.enrichment import Announcer, Enricher
-from meetup_stream.intake import Intake
-from meetup_stream.ledger import Ledger
+from meetup_stream.intake import Closed, Intake, Lines, Opened, TimedLine
 from meetup_stream.metrics import Metrics
-from meetup_stream.reading.resume import is_trickle, resume_url
+from meetup_stream.reading.resume import Request, is_trickle, resume_url
 from meetup_stream.reading.source import Source
 from meetup_stream.segments import SegmentsWriter
 from meetup_stream.set_aside import DamagedObjects
@@ -128,12 +128,14 @@ class Session:
         self._writing_over = threading.Event()
         self._refusal: PermanentError | None = None
         self._pass_running = False
+        self._lines_of_connection = 0
         self._last_line_at = 0.0
         self._intake = Intake()
         self._creator = Creator(job.store, metrics=metrics, progress=progress, giving_up=giving_up)
-        self._writer = _writer(job, self._creator, metrics)
+        self._account = Account(metrics)
+        self._writer = _writer(job, self._creator, self._account, metrics)
         self._announcer = Announcer(job.enricher, metrics=metrics, progress=progress) if job.enricher else None
-        self._ledger = Ledger(job.feed, job.label, job.store, metrics=metrics, patiently=self._creator.patiently)
+        self._ledger = Ledger(job.feed, job.label, job.store, metrics=metrics, with_retries=self._creator.patiently)
         self._cursor = Cursor(
             job.store,
             job.label,
@@ -147,9 +149,7 @@ class Session:
             job.feed,
             self._intake,
             resume=self._resume,
-            opened=lambda: self._ledger.opened(mtime_before=self._cursor.mtime, provable=not self._pass_running),
-            closed=self._ledger.closed,
-            news=lambda: self._writer.news,
+            new_records=lambda: self._writer.new_records,
             metrics=metrics,
             progress=progress,
             stopping=self._reading_over,
@@ -203,20 +203,32 @@ class Session:
 
     def _write(self) -> None:
         """The writer's loop, in the thread of the session."""
-        while not (self._intake.closed and not self._intake.waiting):
-            lines = self._intake.take(BATCH_LINES, timeout=TICK_SECONDS)
+        while not self._intake.drained:
+            event = self._intake.take(BATCH_LINES, timeout=TICK_SECONDS)
             self._metrics.waiting.set(self._intake.waiting)
-            if lines:
-                self._last_line_at = time.monotonic()
-                self._metrics.lines_read.inc(len(lines))
-                passed(Seam.RECORD_READ)
-                for portion in self._ledger.judging(lines, self._writer.knows):
-                    self._follow_up(self._writer.write(portion))
-            else:
-                self._follow_up(self._writer.idle())
-                self._look_for_end_of_pass()
+            match event:
+                case Lines(timed):
+                    self._write_lines(timed)
+                case Opened():
+                    self._account.counts = self._ledger.opened(event, mtime_before=self._cursor.mtime)
+                    self._pass_running, self._lines_of_connection = event.whole, 0
+                case Closed():
+                    self._ledger.closed(event)
+                case None:
+                    self._follow_up(self._writer.idle())
+                    self._look_for_end_of_pass()
+            self._ledger.save()
         self._follow_up(self._writer.finish())
+        self._ledger.closed(Closed(time.time(), "stopped"))  # if the reader is not done with it yet
         self._progress.ended("writer")
+
+    def _write_lines(self, lines: list[TimedLine]) -> None:
+        self._last_line_at = time.monotonic()
+        self._lines_of_connection += len(lines)
+        self._metrics.lines_read.inc(len(lines))
+        passed(Seam.RECORD_READ)
+        for portion in self._ledger.judging(lines, self._writer.is_stored):
+            self._follow_up(self._writer.write(portion))
 
     def _follow_up(self, batch: Batch) -> None:
         """The ids before the cursor: it must not say that all is done while nobody was told of them."""
@@ -232,7 +244,7 @@ class Session:
 
     def _keep_cursor(self) -> None:
         try:
-            self._cursor.keep(self._writing_over, also=self._ledger.save)
+            self._cursor.keep(self._writing_over)
         except PermanentError as error:
             self._refusal = error
         except StoreUnavailable:
@@ -242,25 +254,22 @@ class Session:
         if self._refusal or self._cursor.lost_to:
             self.stop()
 
-    def _resume(self) -> str:
-        """The address of the next connection. A pass of the whole database is not paid for at each of them."""
-        self._pass_running = (
-            is_trickle(self._job.feed.url) and time.time() - self._cursor.passed_at > PASS_EVERY_SECONDS
-        )
-        return resume_url(
-            self._job.feed.url, cursor=self._cursor.mtime, overlap=self._job.overlap, trickle=self._pass_running
-        )
+    def _resume(self) -> Request:
+        """What the next connection asks for. A pass of the whole database is not paid for at each of them."""
+        url, mtime = self._job.feed.url, self._cursor.mtime
+        whole = is_trickle(url) and time.time() - self._cursor.passed_at > PASS_EVERY_SECONDS
+        return Request(resume_url(url, cursor=mtime, overlap=self._job.overlap, trickle=whole), whole)
 
     def _look_for_end_of_pass(self) -> None:
         quiet = time.monotonic() - self._last_line_at
-        if self._pass_running and self._source.lines_here and quiet > PASS_QUIET_SECONDS:
+        if self._pass_running and self._lines_of_connection and quiet > PASS_QUIET_SECONDS:
             self._follow_up(self._writer.finish())  # the last of the pass may still be held
             self._pass_running = False
             self._cursor.passed()
             log.info(
                 "the pass of the whole database is through: %d lines",
-                self._source.lines_here,
-                extra={"event": "pass_complete", "lines": self._source.lines_here},
+                self._lines_of_connection,
+                extra={"event": "pass_complete", "lines": self._lines_of_connection},
             )
 
     @staticmethod
@@ -270,8 +279,7 @@ class Session:
         return thread
 
 
-def _writer(job: Job, creator: Creator, metrics: Metrics) -> Writer:
-    account = Account(metrics)
+def _writer(job: Job, creator: Creator, account: Account, metrics: Metrics) -> Writer:
     if job.segment_seconds is None:
         return RecordsWriter(job.feed, job.label, job.store, creator, account)
     damaged = DamagedObjects(job.label, job.store, creator, metrics)

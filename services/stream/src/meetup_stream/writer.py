@@ -46,10 +46,10 @@ class Batch:
 class Writer(Protocol):
     """A layout. Each method returns what has become durable with it, and waits for a store that is away."""
 
-    news: int
+    new_records: int
     """How many records were new to it so far."""
 
-    def knows(self, record: Record) -> bool:
+    def is_stored(self, record: Record) -> bool:
         """Whether it is stored, by whomever, or held."""
 
     def write(self, lines: Sequence[TimedLine]) -> Batch:
@@ -74,9 +74,9 @@ class RecordsWriter:
         self._rejected = RejectedLines(label, creator, account)
         self._seen: OrderedDict[str, str] = OrderedDict()
         """Name and SHA-256."""
-        self.news = 0
+        self.new_records = 0
 
-    def knows(self, record: Record) -> bool:
+    def is_stored(self, record: Record) -> bool:
         """By its name: another body of this id and mtime is the same happening."""
         name = self._name(record)
         return name in self._seen or self._creator.patiently(lambda: self._is_there(name))
@@ -86,6 +86,7 @@ class RecordsWriter:
         unseen = self._unseen(lines)
         batch = Batch()
         stored = Tally()
+        stored.begin(self._account.counts)
         outcomes = self._creator.create_all([new for new, _, _ in unseen])
         for (new, record, read_at), outcome in zip(unseen, outcomes, strict=True):
             batch.add(record)
@@ -97,7 +98,7 @@ class RecordsWriter:
                 self._account.collided(new.name)
             self._remember(new)
         self._rejected.store()
-        self.news += len(stored)
+        self.new_records += len(stored)
         self._account.stored(stored)
         return batch
 

@@ -5,6 +5,7 @@ therefore asks for far more than the cursor says it needs; the server's backlog 
 again names the same object.
 """
 
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,6 +13,14 @@ _START: Final = frozenset({"since_mtime", "since_count"})
 """The parameters that say where to start; the documents forbid the two together."""
 TRICKLE: Final = "trickle"
 """The valueless parameter that has open_venues send its whole database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one connection asks for; ``whole``: the whole database."""
+
+    url: str
+    whole: bool = False
 
 
 def resume_url(url: str, *, cursor: int, overlap: float, trickle: bool = True) -> str:

@@ -17,13 +17,14 @@ from meetupkit.progress import Progress
 from meetupkit.retry import reconnect_policy
 from meetupkit.urls import shown
 
-from meetup_stream.intake import Intake
+from meetup_stream.intake import Closed, Event, Intake, Lines, Opened
 from meetup_stream.lines import Line, LineSplitter
 from meetup_stream.metrics import Disconnect, Metrics
 from meetup_stream.reading.answer import ERROR_BODY_SECONDS, Lost, Refused, described, stream_body
 from meetup_stream.reading.body import Body, BrokenBody
 from meetup_stream.reading.connection import CONNECT_SECONDS, HEAD_SECONDS, Connection
 from meetup_stream.reading.refusals import Refusals
+from meetup_stream.reading.resume import Request
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +44,8 @@ class Source:
         feed: Feed,
         intake: Intake,
         *,
-        resume: Callable[[], str],
-        opened: Callable[[], None],
-        closed: Callable[[str], None],
-        news: Callable[[], int],
+        resume: Callable[[], Request],
+        new_records: Callable[[], int],
         metrics: Metrics,
         progress: Progress,
         stopping: threading.Event,
@@ -54,9 +53,7 @@ class Source:
         self._feed = feed
         self._intake = intake
         self._resume = resume
-        self._opened = opened
-        self._closed = closed
-        self._news = news
+        self._new_records = new_records
         self._metrics = metrics
         self._progress = progress
         self._stopping = stopping
@@ -65,8 +62,6 @@ class Source:
         self._limited = LimitedLog(log)
         self.why_not: str | None = "not connected yet"
         """Why nothing can be read now."""
-        self.lines_here = 0
-        """Lines read from the connection that is open now."""
 
     def run(self) -> None:
         """Read until ``stopping``; raises ``UpstreamRefused`` when the server will have none of it."""
@@ -93,15 +88,14 @@ class Source:
             on_retry=lambda _, seconds: self._waiting(seconds),
         ):
             with attempt:
-                news, began = self._news(), time.monotonic()
+                before, began = self._new_records(), time.monotonic()
                 try:
                     self._read_connection(self._resume())
                 except Lost as lost:
                     if self._stopping.is_set():
-                        self._closed("stopped")
                         raise
                     self._note(lost)
-                    if self._news() == news:
+                    if self._new_records() == before:
                         raise
                     self._limited.warning(
                         "reconnect", "reconnecting: %s", lost, extra={"event": "reconnect", "cause": lost.cause}
@@ -111,37 +105,43 @@ class Source:
     def _note(self, lost: Lost) -> None:
         """Raises ``UpstreamRefused`` if this was one refusal too many."""
         self._metrics.disconnects[lost.cause].inc()
-        self._closed(lost.cause)
         self.why_not = f"not connected: {lost}"
         if not isinstance(lost, Refused):
             self._refusals.over()
         elif self._refusals.final(time.monotonic()):
             raise UpstreamRefused(f"the stream of {self._feed.name} is refused: {lost}")
 
-    def _read_connection(self, url: str) -> None:
+    def _read_connection(self, request: Request) -> None:
         self._progress.moving("reader", _SETUP_SECONDS + self._feed.read_timeout + _SLICE_SECONDS)
-        connection = self._connection = Connection(url, idle_seconds=self._feed.read_timeout)
+        connection = self._connection = Connection(request.url, idle_seconds=self._feed.read_timeout)
         try:
-            body = stream_body(connection, url, silence=self._feed.read_timeout)
+            body = stream_body(connection, request.url, silence=self._feed.read_timeout)
             if self._stopping.is_set():  # ``stop`` may have come before there was a connection to end
                 raise Lost(Disconnect.ENDED, "stopped while connecting")
-            self.why_not, self.lines_here = None, 0
-            self._opened()
+            self._refusals.over()
+            self.why_not = None
             self._metrics.connects.inc()
             self._metrics.connected.set(1)
-            at = shown(url)
+            where = shown(request.url)
             self._limited.line(
-                logging.INFO, "connected", "connected to %s", at, extra={"event": "connected", "url": at}
+                logging.INFO, "connected", "connected to %s", where, extra={"event": "connected", "url": where}
             )
-            self._read_body(body)
+            self._put(Opened(time.time(), request.whole))
+            self._read_to_the_end(body)
         finally:
             self._connection = None
             connection.close()
             self._metrics.connected.set(0)
 
+    def _read_to_the_end(self, body: Body) -> None:
+        try:
+            self._read_body(body)
+        except Lost as lost:
+            self._put(Closed(time.time(), "stopped" if self._stopping.is_set() else lost.cause))
+            raise
+
     def _read_body(self, body: Body) -> None:
         """Every line into the intake; always ends by raising ``Lost``."""
-        self._refusals.over()
         splitter = LineSplitter()
         try:
             while (chunk := body.read()) is not None:
@@ -162,11 +162,13 @@ class Source:
                 self._metrics.torn_tails.inc()
 
     def _hand_over(self, lines: list[Line], now: float) -> None:
-        """Wait for room as long as it takes: while the store is down, nothing more is read."""
         self._metrics.last_record.set_to_current_time()
-        while not self._intake.put(lines, now, timeout=_SLICE_SECONDS):
+        self._put(Lines([(line, now) for line in lines]))
+
+    def _put(self, event: Event) -> None:
+        """Wait for room as long as it takes: while the store is down, nothing more is read."""
+        while not self._intake.put(event, timeout=_SLICE_SECONDS):
             self._progress.moving("reader", 2 * _SLICE_SECONDS)
-        self.lines_here += len(lines)
 
     def _waiting(self, seconds: float) -> None:
         self._metrics.retries["stream"].inc()

@@ -1,4 +1,4 @@
-"""A day's object of the ledger: its entries, one a connection, and the figures made of them. No I/O."""
+"""A day's object of the ledger: its entries, one per connection, and the figures made of them. No I/O."""
 
 import json
 from collections.abc import Sequence
@@ -48,6 +48,17 @@ class Entry:
     continued: bool = False
     whole: bool = False
     shared_by: Annotated[int, Field(ge=1, le=1 << 53)] = 1
+
+    @property
+    def under_way(self) -> int:
+        """Its lines of which nothing has become yet."""
+        return self.received - self.stored - self.duplicate - self.rejected
+
+    def go_on(self, *, judged: bool) -> None:
+        """A new day begins: it counts from 0, and nothing lies between it and the day before."""
+        self.received = self.stored = self.duplicate = self.rejected = self.first_mtime = 0
+        self.shared_by, self.continued = 1, True
+        self.overlap = True if judged else None
 
 
 class Verdict(StrEnum):
