@@ -8,8 +8,8 @@ import pytest
 from meetup_alert_webhook.routes import read_routes
 from meetup_alert_webhook.settings import AlertWebhookSettings
 from meetup_enricher.settings import EnricherSettings
-from meetup_feed_operator.desired import desired
-from meetup_feed_operator.resource import read_feed
+from meetup_feed_operator.resources.manifests import desired
+from meetup_feed_operator.resources.meetupfeed import read_feed
 from meetup_feed_operator.settings import OperatorSettings
 from meetup_stream.settings import StreamSettings
 from meetupkit.feeds import FEEDS

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from meetup_feed_operator.deployment import OPS_PORT
-from meetup_feed_operator.deployment import environment as stream_environment
-from meetup_feed_operator.desired import desired
-from meetup_feed_operator.names import selector_of
-from meetup_feed_operator.resource import read_feed
+from meetup_feed_operator.resources.deployment import OPS_PORT
+from meetup_feed_operator.resources.deployment import environment as stream_environment
+from meetup_feed_operator.resources.manifests import desired
+from meetup_feed_operator.resources.meetupfeed import read_feed
+from meetup_feed_operator.resources.names import selector_of
 from meetup_feed_operator.settings import OperatorSettings
 
 from .helm import CHART, NAMESPACE, RELEASE, Helm, Manifest, Values, environment, merged, named, of_kind, pods

@@ -22,8 +22,8 @@ from typing import Any, Final
 import pytest
 import requests
 import yaml
-from meetup_feed_operator.desired import desired
-from meetup_feed_operator.resource import read_feed
+from meetup_feed_operator.resources.manifests import desired
+from meetup_feed_operator.resources.meetupfeed import read_feed
 from meetup_feed_operator.settings import OperatorSettings
 from meetup_simulator.emulators.cloud_storage import CloudStorageEmulator
 from meetup_simulator.emulators.firestore import FirestoreEmulator

@@ -26,10 +26,12 @@ FEED_GROUP: Final = "meetup-analysis.dev"
 _GROUPS: Final = {
     "meetupfeeds": "apis/meetup-analysis.dev/v1alpha1",
     "deployments": "apis/apps/v1",
+    "leases": "apis/coordination.k8s.io/v1",
     "networkpolicies": "apis/networking.k8s.io/v1",
     "roles": "apis/rbac.authorization.k8s.io/v1",
     "rolebindings": "apis/rbac.authorization.k8s.io/v1",
 }
+_CRDS: Final = "apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _SECONDS: Final = 30.0
 _HAS_CONTROLLERS: dict[str, bool] = {}
 """By the address of a real server; finding out takes seconds."""
@@ -163,6 +165,16 @@ class Cluster:
             ],
         }
         return yaml.safe_dump(config)
+
+    def delete_crd(self) -> None:
+        """With all MeetupFeeds of the whole server."""
+        _json(self.admin.delete(f"{self.server}/{_CRDS}/meetupfeeds.{FEED_GROUP}"))
+
+    def apply_crd(self) -> None:
+        url = f"{self.server}/{_CRDS}/meetupfeeds.{FEED_GROUP}"
+        headers = {"Content-Type": "application/apply-patch+yaml"}
+        body = CRD.read_text().encode()
+        _json(self.admin.patch(url, data=body, headers=headers, params={"fieldManager": "tests", "force": "true"}))
 
     # What the proxy between the operator and the server does.
 

@@ -52,6 +52,16 @@ def cluster(open_cluster: OpenCluster) -> Iterator[Cluster]:
 
 
 @pytest.fixture
+def own_cluster(real_kubeconfig: Path | None, open_cluster: OpenCluster) -> Iterator[Cluster]:
+    """A cluster whose CRD a test may delete, with a connection for faults."""
+    with ExitStack() as stack:
+        server = None if real_kubeconfig else stack.enter_context(a_test_server())
+        found = stack.enter_context(a_test_cluster(server) if server else open_cluster())
+        stack.enter_context(a_faulty_connection(found))
+        yield found
+
+
+@pytest.fixture
 def quiet_cluster(cluster: Cluster) -> Cluster:
     """A cluster in which the test plays the controllers and the kubelet."""
     if cluster.has_controllers:

@@ -4,7 +4,8 @@
 
 prints ``{"port": N}`` and hands every request on, credentials and all. Its own API, for the namespace ``?namespace=``:
 
-- ``POST /_faults``: a list of ``{"verbs", "plurals", "status", "count", "retry_after"}``, or with ``"hang": true``;
+- ``POST /_faults``: a list of ``{"verbs", "plurals", "status", "count", "retry_after"}``, or with ``"hang": true``,
+  ``"location"`` (a redirect), ``"body"`` (text instead of a ``Status``) or ``"details"`` (more of the ``Status``);
 - ``POST /_watches/cut``, ``.../freeze`` (open, but silent for good), ``.../break`` (ends by an error event),
   ``.../expire`` (cut, and the next watch of each is told 410);
 - ``POST /_discovery/hide``, ``.../show``: whether the custom resource is announced (in all namespaces);
@@ -83,6 +84,11 @@ class Proxy:
                 status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": fault["status"]}
                 body = {**status, "reason": "Injected", "message": f"an injected fault for {verb} {plural}"}
                 headers = {"Retry-After": str(fault["retry_after"])} if "retry_after" in fault else {}
+                if "location" in fault:
+                    headers["Location"] = fault["location"]
+                if "body" in fault:
+                    return web.Response(status=fault["status"], text=fault["body"], headers=headers)
+                body |= fault.get("details", {})
                 return web.json_response(body, status=fault["status"], headers=headers)
         return None
 

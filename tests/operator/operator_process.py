@@ -56,6 +56,11 @@ class Operator:
         lines = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
         return [line for line in lines if line.get("event") == event]
 
+    def lines(self, severity: str) -> list[dict[str, object]]:
+        """The log lines of this severity."""
+        lines = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
+        return [line for line in lines if line.get("severity") == severity]
+
 
 @contextmanager
 def an_operator(cluster: Cluster, directory: Path, name: str = "operator", **settings: str) -> Iterator[Operator]:
@@ -69,6 +74,7 @@ def an_operator(cluster: Cluster, directory: Path, name: str = "operator", **set
         "IMAGE": "registry.invalid/stream:test",
         "BUCKET": "records",
         "ENRICHER_URL": "http://enricher:8080",
+        "ALLOWED_URLS": '["https://streams.example/"]',
         "RESYNC_SECONDS": "2",
         "STATUS_SECONDS": "1",
         "REQUEST_SECONDS": "5",

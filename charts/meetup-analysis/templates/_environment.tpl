@@ -33,6 +33,8 @@ FEED_OPERATOR_IMAGE: {{ include "meetup.image" (list . "stream") | quote }}
 FEED_OPERATOR_IMAGE_PULL_POLICY: {{ .Values.image.pullPolicy }}
 FEED_OPERATOR_IMAGE_PULL_SECRETS: {{ join "," .Values.image.pullSecrets | quote }}
 FEED_OPERATOR_BUCKET: {{ .Values.bucket | quote }}
+FEED_OPERATOR_ALLOWED_URLS: {{ include "meetup.allowed" (list . "url" $streams.allowedUrls) }}
+FEED_OPERATOR_ALLOWED_BUCKETS: {{ include "meetup.allowed" (list . "bucket" $streams.allowedBuckets) }}
 FEED_OPERATOR_ENRICHER_URL: {{ default (ternary $own "" .Values.enricher.enabled) $streams.enricherUrl | quote }}
 FEED_OPERATOR_SERVICE_ACCOUNT: {{ ternary "" (include "meetup.serviceAccount" (list . "stream")) .Values.operator.allNamespaces | quote }}
 FEED_OPERATOR_SERVICE_ACCOUNT_ANNOTATIONS: {{ toJson $streams.serviceAccount.annotations | quote }}
@@ -50,6 +52,19 @@ FEED_OPERATOR_TOLERATIONS: {{ toJson .Values.pods.tolerations | quote }}
 FEED_OPERATOR_POD_LABELS: {{ toJson (merge dict .Values.pods.labels .Values.commonLabels) | quote }}
 FEED_OPERATOR_POD_ANNOTATIONS: {{ toJson .Values.pods.annotations | quote }}
 FEED_OPERATOR_EXTRA_ENV: {{ toJson $streams.extraEnv | quote }}
+{{- end }}
+
+{{/* What feeds may name, as JSON, from: root context, field of a feed, list. The chart's own feeds may name what they name. */}}
+{{- define "meetup.allowed" -}}
+{{- $allowed := last . }}
+{{- range $feed := (first .).Values.feeds }}
+{{- if dig "enabled" true $feed }}
+{{- with get $feed (index $ 1) }}
+{{- $allowed = append $allowed . }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $allowed | uniq | toJson | quote }}
 {{- end }}
 
 {{/*

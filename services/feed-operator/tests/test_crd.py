@@ -10,10 +10,10 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 from cel_expr_python import cel  # type: ignore[import-untyped]
-from meetup_feed_operator.reading import Ledger, Reading
-from meetup_feed_operator.resource import GROUP, KIND, PLURAL, VERSION, FeedSpec
-from meetup_feed_operator.settings import BUCKET_PATTERN
-from meetup_feed_operator.status import Observation, derive
+from meetup_feed_operator.resources.allowed import BUCKET_PATTERN
+from meetup_feed_operator.resources.meetupfeed import GROUP, KIND, PLURAL, VERSION, FeedSpec
+from meetup_feed_operator.status.conditions import Observation, derive
+from meetup_feed_operator.status.reading import Ledger, Reading
 from meetupkit.feeds import FEEDS
 
 CRD = yaml.safe_load((Path(__file__).parents[3] / "charts/meetup-analysis/crds/meetupfeeds.yaml").read_text())

@@ -3,7 +3,7 @@
 from typing import Final
 
 import pytest
-from meetup_feed_operator.reading import Ledger, Reading, read_metrics
+from meetup_feed_operator.status.reading import Ledger, Reading, all_rejected, read_metrics
 
 NOW: Final = 1_700_000_000.0
 
@@ -25,9 +25,63 @@ def test_counters_are_summed_over_their_labels() -> None:
     assert reading.ledger is None
 
 
-def test_a_page_that_is_no_metrics_is_refused() -> None:
-    with pytest.raises(ValueError, match="could not convert"):
-        read("<html>not metrics</html> {{{")
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<html>not metrics</html> {{{",
+        "",
+        "other_metric 1\n",
+        "meetup_stream_connected",
+        "meetup_stream_connected one\n",
+        "meetup_stream_connected{ 1\n",
+        'meetup_stream_connected{feed="rsvps 1\n',
+        "meetup_stream_connected{" * 2000,
+    ],
+    ids=["HTML", "nothing", "another's", "no value", "a word", "an open brace", "an open quote", "nested braces"],
+)
+def test_a_page_that_is_no_metrics_of_a_stream_is_refused(page: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  (the parser's own words differ)
+        read(page)
+
+
+@pytest.mark.parametrize("odd", ["-1", "1e300", "NaN", "+Inf", "-0.5"])
+def test_a_count_that_no_status_holds_is_not_told(odd: str) -> None:
+    assert read(f"meetup_stream_connected 1\nmeetup_stream_records_rejected_total {odd}\n").rejected is None
+
+
+def a_pod_that_counts(*, stored: float = 0, rejected: float = 0, duplicates: float = 0) -> Reading:
+    return Reading("p", 0, connected=True, stored=stored, rejected=rejected, duplicates=duplicates)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "latest", "lines"),
+    [
+        (None, a_pod_that_counts(rejected=500), 500),
+        (None, a_pod_that_counts(rejected=1), None),
+        (None, a_pod_that_counts(rejected=500, stored=1), None),
+        (None, a_pod_that_counts(rejected=500, duplicates=1), None),
+        (a_pod_that_counts(stored=9000), a_pod_that_counts(stored=9000, rejected=40), 40),
+        (a_pod_that_counts(stored=9000), a_pod_that_counts(stored=9001, rejected=40), None),
+        (a_pod_that_counts(stored=9000), a_pod_that_counts(stored=9000, rejected=2), None),
+        (a_pod_that_counts(stored=9000, rejected=40), a_pod_that_counts(stored=9000, rejected=40), None),
+        (None, a_pod_that_counts(), None),
+    ],
+    ids=[
+        "a wrong row",
+        "one line of rubbish at the start",
+        "a record among many others",
+        "a replay of what is stored",
+        "a format that changed",
+        "a record meanwhile",
+        "two lines of rubbish in a quiet minute",
+        "rubbish of long ago",
+        "nothing came",
+    ],
+)
+def test_a_stream_of_which_every_line_is_rejected_is_told_from_one_with_some_rubbish(
+    earlier: Reading | None, latest: Reading, lines: int | None
+) -> None:
+    assert all_rejected(earlier, latest) == lines
 
 
 def test_the_ledger_is_read_by_verdict_and_by_state() -> None:

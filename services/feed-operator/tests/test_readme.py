@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import yaml
-from meetup_feed_operator.kinds import FEED, POD, watched_kinds
+from meetup_feed_operator.kubernetes.kinds import FEED, POD, watched_kinds
 from meetup_feed_operator.metrics import Metrics
 from meetup_feed_operator.settings import Monitor, OperatorSettings
 from meetupkit.settings import documented

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from meetup_feed_operator.workqueue import WorkQueue
+from meetup_feed_operator.control.workqueue import WorkQueue
 
 A, B = ("n", "a"), ("n", "b")
 

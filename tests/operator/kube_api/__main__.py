@@ -24,6 +24,7 @@ RESOURCES = (
     Resource("", "v1", "serviceaccounts", "ServiceAccount", generations=False),
     Resource("", "v1", "services", "Service", generations=False),
     Resource("", "v1", "events", "Event", generations=False),
+    Resource("coordination.k8s.io", "v1", "leases", "Lease", generations=False),
     Resource("apps", "v1", "deployments", "Deployment", status=True),
     Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
     Resource("monitoring.coreos.com", "v1", "podmonitors", "PodMonitor"),
@@ -38,6 +39,8 @@ class Server:
     def __init__(self, objects: Objects, rules: list[Body]) -> None:
         self.objects = objects
         self.rules = rules
+        self.unserved: set[str] = set()
+        """Plural names of kinds whose CRD is deleted."""
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[self.middleware])
@@ -45,7 +48,9 @@ class Server:
         # What the tests prepare on a real server is there already; saying so lets them practise it here.
         app.router.add_post("/api/v1/namespaces", self.agree)
         app.router.add_delete("/api/v1/namespaces/{namespace}", self.agree)
-        app.router.add_patch("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", self.agree)
+        crd = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
+        app.router.add_patch(crd, self.serve_crd)
+        app.router.add_delete(crd, self.delete_crd)
         app.router.add_post("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", self.give_token)
         for root in ("/api/{version}", "/apis/{group}/{version}"):
             app.router.add_get(root, self.discover)
@@ -102,7 +107,7 @@ class Server:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         where = request.match_info
-        resource = find(where.get("group", ""), where["version"], where["plural"])
+        resource = self.find(where.get("group", ""), where["version"], where["plural"])
         namespace, name, sub = where.get("namespace", ""), where.get("name", ""), where.get("subresource", "")
         if not name:
             if request.method == "POST":
@@ -174,10 +179,12 @@ class Server:
         try:
             while True:
                 news.clear()
-                for change in [entry for entry in self.objects.history if entry.version > since]:
+                for change in self.objects.after(since):
                     since = change.version
                     if change.resource == resource and (event := event_of(change, namespace, wanted)):
                         await response.write(json.dumps(event).encode() + b"\n")
+                if resource.plural in self.unserved:
+                    return response
                 try:
                     await asyncio.wait_for(news.wait(), BOOKMARK_SECONDS)
                 except TimeoutError:
@@ -191,7 +198,9 @@ class Server:
 
     async def discover(self, request: web.Request) -> web.Response:
         group, version = request.match_info.get("group", ""), request.match_info["version"]
-        found = [r for r in RESOURCES if (r.group, r.version) == (group, version)]
+        found = [r for r in self.served() if (r.group, r.version) == (group, version)]
+        if not found:
+            raise Refused(404, "NotFound", "the server could not find the requested resource")
         verbs = ["create", "delete", "get", "list", "patch", "update", "watch"]
         listed: list[Body] = []
         for r in found:
@@ -210,6 +219,28 @@ class Server:
         api_version = f"{group}/{version}" if group else version
         return web.json_response({"kind": "APIResourceList", "groupVersion": api_version, "resources": listed})
 
+    def served(self) -> list[Resource]:
+        return [resource for resource in RESOURCES if resource.plural not in self.unserved]
+
+    def find(self, group: str, version: str, plural: str) -> Resource:
+        for resource in self.served():
+            if (resource.group, resource.version, resource.plural) == (group, version, plural):
+                return resource
+        raise Refused(404, "NotFound", "the server could not find the requested resource")
+
+    async def delete_crd(self, request: web.Request) -> web.Response:
+        """Its objects go, its watches end, and nobody serves it any more."""
+        plural = request.match_info["name"].partition(".")[0]
+        for resource in [each for each in self.served() if each.plural == plural]:
+            self.objects.remove_all(resource)
+        self.unserved.add(plural)
+        self.objects.tell()
+        return web.json_response({})
+
+    async def serve_crd(self, request: web.Request) -> web.Response:
+        self.unserved.discard(request.match_info["name"].partition(".")[0])
+        return web.json_response({})
+
     async def agree(self, request: web.Request) -> web.Response:
         return web.json_response({})
 
@@ -223,7 +254,7 @@ class Server:
         return web.json_response({"kind": "APIVersions", "versions": ["v1"]})
 
     async def groups(self, request: web.Request) -> web.Response:
-        groups = {r.group: r.version for r in RESOURCES if r.group}
+        groups = {r.group: r.version for r in self.served() if r.group}
         listed = []
         for group, version in groups.items():
             both = {"groupVersion": f"{group}/{version}", "version": version}
@@ -239,13 +270,6 @@ def verb_of(request: web.Request) -> str:
     if request.method == "PATCH":
         return "apply" if request.content_type == "application/apply-patch+yaml" else "patch"
     return {"POST": "create", "PUT": "update", "DELETE": "delete"}.get(request.method, request.method)
-
-
-def find(group: str, version: str, plural: str) -> Resource:
-    for resource in RESOURCES:
-        if (resource.group, resource.version, resource.plural) == (group, version, plural):
-            return resource
-    raise Refused(404, "NotFound", "the server could not find the requested resource")
 
 
 def manager(request: web.Request) -> str:

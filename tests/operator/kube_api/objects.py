@@ -12,7 +12,10 @@ import jsonschema
 from field_sets import Path, from_fields, leaves, merge, remove, to_fields
 
 Body = dict[str, Any]
-_IDENTITY = {("f:apiVersion",), ("f:kind",), ("f:metadata", "f:name"), ("f:metadata", "f:namespace")}
+_IDENTITY = {("f:apiVersion",), ("f:kind",)} | {
+    ("f:metadata", f"f:{name}") for name in ("name", "namespace", "uid", "resourceVersion")
+}
+"""Nobody owns these: a server strips them from field sets."""
 _SERVER_META = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields")
 
 
@@ -148,10 +151,19 @@ class Objects:
         self._record(resource, before, None)
         return before
 
+    def remove_all(self, resource: Resource) -> None:
+        """What becomes of a kind's objects when its CRD is deleted."""
+        for plural, namespace, name in [key for key in self.stored if key[0] == resource.plural]:
+            before = self.stored.pop((plural, namespace, name))
+            self._record(resource, before, None)
+
     def _store(
         self, resource: Resource, before: Body | None, new: Body, manager: str, operation: str, subresource: str
     ) -> Body:
         self._admit(resource, new)
+        check_owners(new)
+        if before is not None and resource.plural == "deployments":
+            _check_immutable(before, new)
         meta = new["metadata"]
         old_meta = before["metadata"] if before else {}
         meta |= {"uid": old_meta.get("uid") or str(uuid.uuid4())}
@@ -176,9 +188,16 @@ class Objects:
             meta = after["metadata"]
             self.stored[resource.plural, meta["namespace"], meta["name"]] = after
         self.history.append(Changed(self.version, resource, before, after))
+        self.tell()
+        return after or {}
+
+    def tell(self) -> None:
         for listener in list(self.listeners):
             listener()
-        return after or {}
+
+    def after(self, version: int) -> list[Changed]:
+        """The changes since; versions count from 2 without gaps, so that the history need not be searched."""
+        return self.history[max(version - 1, 0) :]
 
     def _admit(self, resource: Resource, body: Body) -> None:
         if resource.plural == "deployments":
@@ -192,6 +211,17 @@ class Objects:
         if found := next(error, None):
             where = ".".join(map(str, found.absolute_path))
             raise Refused(422, "Invalid", f"{resource.kind} is invalid: {where}: {found.message}")
+
+
+def check_owners(body: Body) -> None:
+    owners = body["metadata"].get("ownerReferences") or []
+    if sum(bool(owner.get("controller")) for owner in owners) > 1:
+        raise Refused(422, "Invalid", "metadata.ownerReferences: Only one reference can have Controller set to true")
+
+
+def _check_immutable(before: Body, new: Body) -> None:
+    if before["spec"]["selector"] != new["spec"]["selector"]:
+        raise Refused(422, "Invalid", "spec.selector: Invalid value: field is immutable")
 
 
 def _check_deployment(body: Body) -> None:

@@ -45,7 +45,7 @@ class Metrics:
         )
         self.watch_failures = Counter(
             "meetup_operator_watch_failures_total",
-            "How often the watches had to be set up anew.",
+            "How often a watch ended and was set up again.",
             registry=self.registry,
         )
         self.resync_timestamp = Gauge(
@@ -61,6 +61,11 @@ class Metrics:
         )
         self.events_lost = Counter(
             "meetup_operator_events_lost_total", "Kubernetes events that could not be posted.", registry=self.registry
+        )
+        self.standby = Gauge(
+            "meetup_operator_standby_namespaces",
+            "Namespaces whose feeds another operator serves.",
+            registry=self.registry,
         )
         for outcome in ("succeeded", "failed", "crashed"):  # so that a rate over them begins at 0 and not at the first
             self.reconciles.labels(outcome)

@@ -1,18 +1,19 @@
 """The operator's settings, in the order of the README's table."""
 
+import ipaddress
 import re
 from enum import StrEnum
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
 
+from meetupkit.setting_types import LogLevel, OptionalHttpUrl
 from meetupkit.settings import Settings
 from pydantic import AfterValidator, Field, Json
 
+from meetup_feed_operator.resources.allowed import allowed_address, allowed_bucket
+from meetup_feed_operator.resources.quantities import QUANTITY_PATTERN
+
 EVERY_NAMESPACE: Final = "*"
 _DNS_LABEL: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
-BUCKET_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[A-Za-z0-9._-]{1,120}){0,8}$"
-"""A bucket as Cloud Storage names them, and an optional prefix; the CRD says the same of ``spec.bucket``."""
-_QUANTITY: Final = r"^[0-9]{1,9}(\.[0-9]{1,3})?(m|k|M|G|Ki|Mi|Gi)?$"
 
 Texts = Json[dict[str, str]]
 """A JSON object of texts, as Helm's ``toJson`` writes annotations, node selectors and variables."""
@@ -28,17 +29,23 @@ class Monitor(StrEnum):
     """``monitoring.googleapis.com/v1``: Google Cloud Managed Service for Prometheus."""
 
 
-def _is_http(url: str) -> str:
-    parts = urlsplit(url)
-    if url and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.username):
-        raise ValueError("must be http://host[:port] or https://host[:port], without a user")
-    return url
-
-
 def _are_namespaces(text: str) -> str:
     if any(not re.match(_DNS_LABEL, name) for name in split(text)):
         raise ValueError("must be names of namespaces with commas between them")
     return text
+
+
+def _are_networks(text: str) -> str:
+    try:
+        networks(text)
+    except ValueError:
+        raise ValueError("must be networks (10.0.0.0/8) or addresses with commas between them") from None
+    return text
+
+
+def networks(text: str) -> list[str]:
+    """The networks of a list with commas between them; an address is a network of its own."""
+    return [str(ipaddress.ip_network(item)) for item in split(text)]
 
 
 def _is_namespace_or_all(text: str) -> str:
@@ -57,9 +64,7 @@ class OperatorSettings(Settings, prefix="FEED_OPERATOR_"):
 
     host: str = Field(default="127.0.0.1", description="The address `/metrics`, `/livez` and `/readyz` listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Their port; 0 takes a free one.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="The lowest severity that is logged."
-    )
+    log_level: LogLevel = Field(default="INFO", description="The lowest severity that is logged.")
     namespace: Annotated[str, AfterValidator(_is_namespace_or_all)] = Field(
         description="The namespace whose MeetupFeeds are served; `*` for all (then it needs a ClusterRole)."
     )
@@ -71,12 +76,18 @@ class OperatorSettings(Settings, prefix="FEED_OPERATOR_"):
         default="IfNotPresent", description="When a node pulls that image."
     )
     image_pull_secrets: str = Field(default="", description="Names of pull secrets, with commas between them.")
-    bucket: str = Field(
-        default="",
-        pattern=f"^$|{BUCKET_PATTERN}",
-        description="`bucket[/prefix]` for feeds that name none.",
+    bucket: Annotated[str, AfterValidator(lambda text: allowed_bucket(text) if text else text)] = Field(
+        default="", description="`bucket[/prefix]` for feeds that name none."
     )
-    enricher_url: Annotated[str, AfterValidator(_is_http)] = Field(
+    allowed_urls: Json[list[Annotated[str, AfterValidator(allowed_address)]]] = Field(
+        default=[],
+        description="JSON array of `https://host[:port][/path]`: what feeds may read beside the table's addresses.",
+    )
+    allowed_buckets: Json[list[Annotated[str, AfterValidator(allowed_bucket)]]] = Field(
+        default=[],
+        description="JSON array of `bucket[/prefix]`: where feeds may write beside the operator's own bucket.",
+    )
+    enricher_url: OptionalHttpUrl = Field(
         default="", description="Where streams send member and group ids; empty for no enrichment."
     )
     service_account: str = Field(
@@ -88,6 +99,14 @@ class OperatorSettings(Settings, prefix="FEED_OPERATOR_"):
         default={}, description="JSON object of annotations for the ServiceAccounts it keeps (Workload Identity)."
     )
     network_policy: bool = Field(default=True, description="Whether each feed gets a NetworkPolicy.")
+    egress_cidrs: Annotated[str, AfterValidator(_are_networks)] = Field(
+        default="",
+        description="Private networks that stream pods may reach at the ports of their addresses, with commas between.",
+    )
+    dns_addresses: Annotated[str, AfterValidator(_are_networks)] = Field(
+        default="169.254.20.10",
+        description="DNS servers beside the cluster's `kube-dns` pods, with commas between them (NodeLocal DNSCache).",
+    )
     monitoring_namespaces: Annotated[str, AfterValidator(_are_namespaces)] = Field(
         default="", description="Namespaces that may read the pods' metrics, with commas between them."
     )
@@ -99,13 +118,16 @@ class OperatorSettings(Settings, prefix="FEED_OPERATOR_"):
         default=30, ge=5, le=3600, description="How often Prometheus reads a stream pod."
     )
     cpu_request: str = Field(
-        default="20m", pattern=_QUANTITY, description="CPU a stream pod requests if its feed does not say."
+        default="20m", pattern=QUANTITY_PATTERN, description="CPU a stream pod requests if its feed does not say."
     )
     memory_request: str = Field(
-        default="96Mi", pattern=_QUANTITY, description="Memory a stream pod requests if its feed does not say."
+        default="96Mi", pattern=QUANTITY_PATTERN, description="Memory a stream pod requests if its feed does not say."
     )
     memory_limit: str = Field(
-        default="256Mi", pattern=_QUANTITY, description="Memory limit of a stream pod if its feed does not say."
+        default="256Mi", pattern=QUANTITY_PATTERN, description="Memory limit of a stream pod if its feed does not say."
+    )
+    max_memory_limit: str = Field(
+        default="1Gi", pattern=QUANTITY_PATTERN, description="The highest memory limit that a feed may ask for."
     )
     grace_seconds: int = Field(
         default=30, ge=5, le=600, description="How long a stream pod has to flush after SIGTERM."
@@ -124,7 +146,7 @@ class OperatorSettings(Settings, prefix="FEED_OPERATOR_"):
         default=15, ge=1, le=300, description="How often everything is listed again, whatever the watches said."
     )
     status_seconds: float = Field(
-        default=30, ge=1, le=600, description="How often each pod's `/readyz` and `/metrics` are read."
+        default=8, ge=1, le=600, description="How often each pod's `/readyz` and `/metrics` are read."
     )
     workers: int = Field(default=8, ge=1, le=64, description="How many feeds are reconciled at the same time.")
     request_seconds: float = Field(

@@ -1,0 +1,1 @@
+"""Speaks to the Kubernetes API, and remembers what it says."""

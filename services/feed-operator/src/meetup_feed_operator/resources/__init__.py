@@ -1,0 +1,1 @@
+"""From a MeetupFeed to the manifests that carry it out. No I/O."""

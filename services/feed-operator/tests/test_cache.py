@@ -1,0 +1,69 @@
+"""What the operator knows of the cluster, as watches, its own writes and lists tell it at the same time."""
+
+from typing import Any
+
+from meetup_feed_operator.kubernetes.cache import Cache
+from meetup_feed_operator.kubernetes.kinds import DEPLOYMENT, FEED
+
+A, B = ("n", "a"), ("n", "b")
+
+
+def a_feed(name: str, *, version: str, paused: bool = False) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "namespace": "n", "uid": name, "resourceVersion": version},
+        "spec": {"paused": paused},
+    }
+
+
+def a_deployment(name: str, *, version: str) -> dict[str, Any]:
+    labels = {"meetup-analysis.dev/feed": name}
+    meta = {"name": f"{name}-stream", "namespace": "n", "uid": name, "resourceVersion": version, "labels": labels}
+    return {"metadata": meta, "spec": {}}
+
+
+def test_a_list_wakes_the_feeds_that_are_new_changed_or_gone_and_no_others() -> None:
+    cache = Cache()
+    for name in ("kept", "changed", "gone"):
+        cache.observe(FEED, a_feed(name, version="1"))
+    cache.expect_list(FEED)
+    listed = [a_feed("kept", version="1"), a_feed("changed", version="2"), a_feed("new", version="3")]
+    assert cache.replace(FEED, listed) == {("n", "changed"), ("n", "gone"), ("n", "new")}
+
+
+def test_a_change_seen_while_a_list_is_under_way_is_not_undone_by_the_list() -> None:
+    """Else a feed paused in that moment would be started again, until the next list."""
+    cache = Cache()
+    cache.observe(FEED, a_feed("a", version="1"))
+    cache.expect_list(FEED)
+    cache.observe(FEED, a_feed("a", version="2", paused=True))
+    assert cache.replace(FEED, [a_feed("a", version="1")]) == set()
+    assert cache.feeds()[A]["spec"] == {"paused": True}
+
+
+def test_a_feed_deleted_while_a_list_is_under_way_does_not_come_back_with_the_list() -> None:
+    cache = Cache()
+    cache.observe(FEED, a_feed("a", version="1"))
+    cache.expect_list(FEED)
+    cache.observe(FEED, a_feed("a", version="2"), gone=True)
+    cache.replace(FEED, [a_feed("a", version="1")])
+    assert A not in cache.feeds()
+
+
+def test_an_object_made_while_a_list_is_under_way_is_not_lost_to_the_list() -> None:
+    """Else it would be made once more, and somebody accused of having deleted it."""
+    cache = Cache()
+    cache.observe(FEED, a_feed("a", version="1"))
+    cache.expect_list(DEPLOYMENT)
+    cache.observe(DEPLOYMENT, a_deployment("a", version="2"))
+    assert cache.replace(DEPLOYMENT, []) == set()
+    assert cache.get(DEPLOYMENT, ("n", "a-stream"))
+
+
+def test_what_was_seen_before_a_list_is_replaced_by_it() -> None:
+    cache = Cache()
+    cache.expect_list(FEED)
+    cache.observe(FEED, a_feed("a", version="1"))
+    cache.replace(FEED, [])
+    cache.expect_list(FEED)
+    cache.replace(FEED, [a_feed("b", version="2")])
+    assert list(cache.feeds()) == [B]
