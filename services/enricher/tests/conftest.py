@@ -10,8 +10,8 @@ from typing import Any
 
 import hypothesis
 import pytest
-from meetup_enricher.api import create_app
 from meetup_enricher.health import Health, WatchedDocuments
+from meetup_enricher.http.app import create_app
 from meetup_enricher.metrics import Metrics
 from meetup_enricher.service import Service
 from meetup_enricher.settings import EnricherSettings
@@ -67,7 +67,7 @@ def running(tmp_path: Path, meetup: MeetupApi) -> Callable[..., Any]:
         service = Service(values, store=store, metrics=metrics, progress=progress, stopping=stopping)
         pages = OpsPages(metrics.registry, progress, health.not_ready, service.caveat)
         token = values.token.get_secret_value() if values.token else None
-        app = create_app(service.intakes, pages, body_seconds=body_seconds, token=token)
+        app = create_app(service.acceptors, pages, body_seconds=body_seconds, token=token)
         server = HttpServer(
             app,
             host="127.0.0.1",

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meetup_enricher.body import MAX_IDS, BadRequest, read_asked, read_ids
+from meetup_enricher.http.body import MAX_IDS, BadRequest, read_ids, read_request
 from meetup_enricher.kinds import MAX_ID
 
 ids = st.lists(st.integers(1, MAX_ID), max_size=20)
@@ -29,8 +29,8 @@ def test_a_kind_that_is_left_out_has_no_ids() -> None:
 
 @pytest.mark.parametrize("name", ["", "rsvps", "open_events", "check-ins", "0", "-", "a" * 63])
 def test_a_client_says_who_it_is(name: str) -> None:
-    assert read_asked(json.dumps({"members": [1], "client": name}).encode()).client == name
-    assert read_asked(b'{"members":[1]}').client == ""
+    assert read_request(json.dumps({"members": [1], "client": name}).encode()).client == name
+    assert read_request(b'{"members":[1]}').client == ""
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The breaker, with the clock as an argument."""
 
 import pytest
-from meetup_enricher.breaker import FIRST_SECONDS, REFUSALS, REFUSED_SHARE, Breaker, State
+from meetup_enricher.meetup.breaker import FIRST_SECONDS, REFUSALS, REFUSED_SHARE, Breaker, State
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from meetup_enricher.breaker import State
-from meetup_enricher.metrics import Metrics
+from meetup_enricher.meetup.breaker import State
+from meetup_enricher.metrics import BREAKER_STATES, Metrics
 from meetup_enricher.settings import EnricherSettings
 from meetupkit.settings import SettingsError, documented
 
@@ -90,6 +90,17 @@ def test_the_key_is_in_no_representation_of_the_settings() -> None:
 def test_a_setting_out_of_bounds_is_refused_by_name(changed: dict[str, str], mistake: str) -> None:
     with pytest.raises(SettingsError, match=mistake):
         EnricherSettings.from_environ(ENVIRON | changed)
+
+
+def test_the_files_that_an_id_passes_are_there_and_at_most_twelve() -> None:
+    files = re.findall(r"`([\w/]+\.py)`", "".join(row[1] for row in rows("Data flow")))
+    package = README.parent / "src" / "meetup_enricher"
+    assert [file for file in files if not (package / file).is_file()] == []
+    assert len(files) == len(set(files)) <= 12
+
+
+def test_the_metrics_know_every_state_of_the_breaker() -> None:
+    assert [state.value for state in State] == list(BREAKER_STATES)
 
 
 def test_every_change_of_the_breaker_is_counted_from_0_so_that_the_first_one_shows() -> None:

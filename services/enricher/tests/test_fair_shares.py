@@ -7,18 +7,18 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meetup_enricher.arrivals import Arrivals
-from meetup_enricher.fair_shares import MAX_CLIENTS, NEW, REFRESH, ROUND_IDS, FairShares, order_of, place_of
-from meetup_enricher.intake import Intake
-from meetup_enricher.kinds import MEMBERS
+from meetup_enricher.kinds import MEMBERS, Collections
 from meetup_enricher.metrics import Metrics
-from meetup_enricher.profiles import Shelf, profile_fields
-from meetup_enricher.queue import Queue, is_former
+from meetup_enricher.queueing.accept import Acceptor
+from meetup_enricher.queueing.fair_shares import MAX_CLIENTS, NEW, REFRESH, ROUND_IDS, FairShares, order_of, place_of
+from meetup_enricher.queueing.queue import Queue, is_former
+from meetup_enricher.queueing.wakeup import Wakeup
+from meetup_enricher.storage.profiles import profile_fields
 from meetup_simulator.emulators.pytest_plugin import FirestoreProject
 from meetupkit.stores import open_documents
 from meetupkit.stores.documents import Create, DocumentStore, Put
 
-SHELF = Shelf(MEMBERS, "members", "m")
+COLLECTIONS = Collections(MEMBERS, "members", "m")
 BATCH = 200
 
 
@@ -39,17 +39,17 @@ def queue(store: DocumentStore) -> Queue:
 
 
 @pytest.fixture
-def intake(store: DocumentStore, queue: Queue) -> Intake:
-    return door(store, queue)
+def acceptor(store: DocumentStore, queue: Queue) -> Acceptor:
+    return acceptor_of(store, queue)
 
 
 def replica(store: DocumentStore) -> Queue:
-    return Queue(store, SHELF, lease_seconds=60)
+    return Queue(store, COLLECTIONS, lease_seconds=60)
 
 
-def door(store: DocumentStore, queue: Queue) -> Intake:
-    return Intake(
-        store=store, shelf=SHELF, queue=queue, fresh_seconds=1000, arrivals=Arrivals(), metrics=Metrics()
+def acceptor_of(store: DocumentStore, queue: Queue) -> Acceptor:
+    return Acceptor(
+        store=store, collections=COLLECTIONS, queue=queue, fresh_seconds=1000, wakeup=Wakeup(), metrics=Metrics()
     )  # fmt: skip
 
 
@@ -88,21 +88,21 @@ def queue_as_before(store: DocumentStore, ids: range, *, priority: int = NEW) ->
 
 
 def test_a_few_ids_go_into_the_next_batch_whatever_another_client_has_queued(
-    store: DocumentStore, queue: Queue, intake: Intake
+    store: DocumentStore, queue: Queue, acceptor: Acceptor
 ) -> None:
-    intake.accept(range(1, 5001), client="backfill")
+    acceptor.accept(range(1, 5001), client="backfill")
     served(store, queue, 3)
-    intake.accept(range(10_001, 10_021), client="rsvps")
+    acceptor.accept(range(10_001, 10_021), client="rsvps")
     (batch,) = served(store, queue, 1)
     assert set(range(10_001, 10_021)) <= set(batch)
 
 
 @pytest.mark.parametrize("clients", [2, 3, 4, 7])
 def test_clients_with_a_backlog_are_served_alike(
-    store: DocumentStore, queue: Queue, intake: Intake, clients: int
+    store: DocumentStore, queue: Queue, acceptor: Acceptor, clients: int
 ) -> None:
     for client in range(clients):
-        intake.accept(range(client * 10_000 + 1, client * 10_000 + 801), client=f"feed{client}")
+        acceptor.accept(range(client * 10_000 + 1, client * 10_000 + 801), client=f"feed{client}")
     batches = served(store, queue, 2 * clients)
     counts = Counter(each // 10_000 for batch in batches for each in batch)
     assert len(counts) == clients
@@ -110,22 +110,22 @@ def test_clients_with_a_backlog_are_served_alike(
 
 
 def test_a_client_that_keeps_sending_a_little_starves_nobody(
-    store: DocumentStore, queue: Queue, intake: Intake
+    store: DocumentStore, queue: Queue, acceptor: Acceptor
 ) -> None:
-    intake.accept(range(1, 2001), client="backfill")
+    acceptor.accept(range(1, 2001), client="backfill")
     of_backfill = 0
     for turn in range(8):
-        intake.accept(range(10_001 + turn * 200, 10_201 + turn * 200), client="greedy")
+        acceptor.accept(range(10_001 + turn * 200, 10_201 + turn * 200), client="greedy")
         (batch,) = served(store, queue, 1)
         of_backfill += sum(each <= 2000 for each in batch)
     assert of_backfill >= 8 * BATCH * 0.4
 
 
 def test_ids_that_an_earlier_version_queued_are_dealt_out_and_let_others_through(
-    store: DocumentStore, queue: Queue, intake: Intake
+    store: DocumentStore, queue: Queue, acceptor: Acceptor
 ) -> None:
     queue_as_before(store, range(1, 1201))
-    intake.accept([10_001, 10_002], client="rsvps")
+    acceptor.accept([10_001, 10_002], client="rsvps")
     while any(map(is_former, queue.due(BATCH))):
         queue.deal_former(queue.due(500))
     (batch,) = served(store, queue, 1)
@@ -135,10 +135,10 @@ def test_ids_that_an_earlier_version_queued_are_dealt_out_and_let_others_through
 
 
 def test_an_id_that_two_clients_ask_for_is_one_entry_and_waits_for_no_backlog(
-    store: DocumentStore, queue: Queue, intake: Intake
+    store: DocumentStore, queue: Queue, acceptor: Acceptor
 ) -> None:
-    intake.accept(range(1, 2001), client="backfill")
-    accepted = intake.accept([1990, 1999, 5000], client="rsvps")
+    acceptor.accept(range(1, 2001), client="backfill")
+    accepted = acceptor.accept([1990, 1999, 5000], client="rsvps")
     assert (accepted.queued, accepted.already_queued) == (1, 2)
     assert store.count("members_queue") == 2001
     batches = served(store, queue, 11)
@@ -146,32 +146,36 @@ def test_an_id_that_two_clients_ask_for_is_one_entry_and_waits_for_no_backlog(
     assert Counter(each for batch in batches for each in batch) == Counter([*range(1, 2001), 5000])
 
 
-def test_what_is_under_way_or_put_off_is_moved_by_nobody(store: DocumentStore, queue: Queue, intake: Intake) -> None:
-    intake.accept(range(1, 301), client="backfill")
+def test_what_is_under_way_or_put_off_is_moved_by_nobody(
+    store: DocumentStore, queue: Queue, acceptor: Acceptor
+) -> None:
+    acceptor.accept(range(1, 301), client="backfill")
     first, second = (queue.claim(queue.due(100), queue.new_lease()) for _ in range(2))
     queue.give_back(second, failed_alone=True)
     before = store.get("members_queue", [f"m{each}" for each in range(1, 301)])
-    intake.accept([*first.ids, *second.ids], client="rsvps")
+    acceptor.accept([*first.ids, *second.ids], client="rsvps")
     after = store.get("members_queue", before)
     assert [after[f"m{each}"] for each in (*first.ids, *second.ids)] == [
         before[f"m{each}"] for each in (*first.ids, *second.ids)
     ]
 
 
-def test_new_ids_go_before_refreshes_whoever_asks_for_them(store: DocumentStore, queue: Queue, intake: Intake) -> None:
+def test_new_ids_go_before_refreshes_whoever_asks_for_them(
+    store: DocumentStore, queue: Queue, acceptor: Acceptor
+) -> None:
     old = [profile_fields(MEMBERS, each, {"id": each}, fetched_at=1) for each in range(1, 101)]
     store.commit([Put("members", f"m{each['id']}", each) for each in old])
-    intake.accept(range(1, 101), client="rsvps")
-    intake.accept(range(1001, 1501), client="backfill")
+    acceptor.accept(range(1, 101), client="rsvps")
+    acceptor.accept(range(1001, 1501), client="backfill")
     batches = served(store, queue, 3)
     assert [each for batch in batches for each in batch if each <= 100] == batches[2][100:]
 
 
-def test_a_restart_forgets_no_id_and_gives_a_small_client_its_turn(store: DocumentStore, intake: Intake) -> None:
-    intake.accept(range(1, 2001), client="backfill")
+def test_a_restart_forgets_no_id_and_gives_a_small_client_its_turn(store: DocumentStore, acceptor: Acceptor) -> None:
+    acceptor.accept(range(1, 2001), client="backfill")
     served(store, replica(store), 2)
     restarted = replica(store)
-    door(store, restarted).accept(range(10_001, 10_011), client="rsvps")
+    acceptor_of(store, restarted).accept(range(10_001, 10_011), client="rsvps")
     batches = served(store, restarted, 9)
     assert set(range(10_001, 10_011)) <= set(batches[0])
     assert sum(map(len, batches)) == 1610

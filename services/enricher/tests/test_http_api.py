@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import requests
-from meetup_enricher.api import ACCEPTING, READING
-from meetup_enricher.body import MAX_BODY_BYTES
+from meetup_enricher.http.app import ACCEPTING, READING
+from meetup_enricher.http.body import MAX_BODY_BYTES
 from meetup_enricher.kinds import MAX_ID
 from meetup_simulator.service_process import until
 

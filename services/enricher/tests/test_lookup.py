@@ -3,14 +3,13 @@
 import threading
 
 import pytest
-from meetup_enricher.breaker import Breaker, State
-from meetup_enricher.gate import Gate, GateClosed
-from meetup_enricher.kinds import MEMBERS
-from meetup_enricher.lookup import Lookup
+from meetup_enricher.kinds import MEMBERS, MissingReason
+from meetup_enricher.meetup.breaker import Breaker, State
+from meetup_enricher.meetup.client import MAX_ANSWER_BYTES, MeetupClient
+from meetup_enricher.meetup.guard import ApiGuard, GuardClosed
+from meetup_enricher.meetup.lookup import Lookup
+from meetup_enricher.meetup.rate_limit import RateLimiter
 from meetup_enricher.metrics import Metrics
-from meetup_enricher.pace import Pacer
-from meetup_enricher.profiles import Why
-from meetup_enricher.rest import MAX_ANSWER_BYTES, RestApi
 from meetupkit.errors import UpstreamRefused, UpstreamUnavailable
 from pydantic import SecretStr
 
@@ -18,16 +17,20 @@ from services.enricher.tests.enricher_doubles import KEY, Call, MeetupApi, Reply
 
 
 class Bench:
-    """A look-up with its gate."""
+    """A look-up with its guard."""
 
     def __init__(self, url: str) -> None:
         self.metrics = Metrics()
         self.stopping = threading.Event()
         self.breaker = Breaker(failures=3, longest_seconds=1, refused_seconds=300)
-        self.gate = Gate(breaker=self.breaker, pacer=Pacer(), metrics=self.metrics, stopping=self.stopping)
-        api = RestApi(url=url, key=SecretStr(KEY), call_seconds=10, observe=self.gate.observe, metrics=self.metrics)
+        self.guard = ApiGuard(
+            breaker=self.breaker, rate_limiter=RateLimiter(), metrics=self.metrics, stopping=self.stopping
+        )
+        api = MeetupClient(
+            url=url, key=SecretStr(KEY), call_seconds=10, observe=self.guard.observe, metrics=self.metrics
+        )
         self.lookup = Lookup(
-            kind=MEMBERS, api=api, gate=self.gate, metrics=self.metrics, call_seconds=10, waiting=lambda seconds: None
+            kind=MEMBERS, api=api, guard=self.guard, metrics=self.metrics, call_seconds=10, waiting=lambda seconds: None
         )
 
     def unasked(self) -> float:
@@ -44,7 +47,7 @@ def test_two_hundred_ids_are_one_call(bench: Bench, meetup: MeetupApi) -> None:
     meetup.absent = {3, 199}
     answer = bench.lookup.look_up(range(1, 201))
     assert len(answer.found) == 198
-    assert answer.missing == {3: Why.ABSENT, 199: Why.ABSENT}
+    assert answer.missing == {3: MissingReason.ABSENT, 199: MissingReason.ABSENT}
     assert len(meetup.calls) == 1
 
 
@@ -54,7 +57,7 @@ def test_smaller_pages_are_followed_by_counting_and_what_they_lack_is_asked_for_
     meetup.page_cap, meetup.absent = 30, {5}
     answer = bench.lookup.look_up(range(1, 101))
     assert len(answer.found) == 99
-    assert answer.missing == {5: Why.ABSENT}
+    assert answer.missing == {5: MissingReason.ABSENT}
     assert [(call.offset, len(call.ids)) for call in meetup.calls] == [(0, 100), (1, 100), (2, 100), (3, 100), (0, 1)]
 
 
@@ -63,14 +66,14 @@ def test_results_nobody_asked_for_are_counted_and_ignored(bench: Bench, meetup: 
     meetup.replies = [Reply(200, b'{"results":[{"id":1},{"id":666},{"id":"2"},7],"meta":{}}')]
     answer = bench.lookup.look_up([1, 2])
     assert list(answer.found) == [1]
-    assert answer.missing == {2: Why.ABSENT}
+    assert answer.missing == {2: MissingReason.ABSENT}
     assert bench.unasked() == 3
 
 
 def test_one_bad_id_is_found_by_halving_and_the_rest_proceeds(bench: Bench, meetup: MeetupApi) -> None:
     meetup.bad = {77}
     answer = bench.lookup.look_up(range(1, 201))
-    assert answer.missing == {77: Why.REFUSED}
+    assert answer.missing == {77: MissingReason.REFUSED}
     assert len(answer.found) == 199
     assert len(meetup.calls) <= 17
 
@@ -78,7 +81,7 @@ def test_one_bad_id_is_found_by_halving_and_the_rest_proceeds(bench: Bench, meet
 def test_a_few_bad_ids_are_found_as_well(bench: Bench, meetup: MeetupApi) -> None:
     meetup.bad = {1, 2, 3, 4, 5}
     answer = bench.lookup.look_up(range(1, 201))
-    assert answer.missing == dict.fromkeys(range(1, 6), Why.REFUSED)
+    assert answer.missing == dict.fromkeys(range(1, 6), MissingReason.REFUSED)
     assert len(answer.found) == 195
 
 
@@ -96,7 +99,7 @@ def test_an_answer_that_is_too_large_is_asked_for_in_halves(bench: Bench, meetup
 
     meetup.override = override
     answer = bench.lookup.look_up([1, 2, 3, 4])
-    assert answer.missing == {3: Why.UNSTORABLE}
+    assert answer.missing == {3: MissingReason.UNSTORABLE}
     assert sorted(answer.found) == [1, 2, 4]
 
 
@@ -108,6 +111,6 @@ def test_a_failure_while_halving_leaves_everything_unknown(bench: Bench, meetup:
 
 def test_no_call_is_made_when_the_service_stops(bench: Bench, meetup: MeetupApi) -> None:
     bench.stopping.set()
-    with pytest.raises(GateClosed):
+    with pytest.raises(GuardClosed):
         bench.lookup.look_up([1])
     assert meetup.calls == []

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
-from meetup_enricher.lookup import Answer
-from meetup_enricher.profiles import Why
+from meetup_enricher.kinds import MissingReason
+from meetup_enricher.meetup.lookup import LookupResult
 from meetupkit.errors import UpstreamUnavailable
 
 from services.enricher.tests.enricher_doubles import Call, MeetupApi, Reply
@@ -168,9 +168,9 @@ def lying(meetup: MeetupApi, lie: Lie, dice: random.Random, times: float) -> Non
     meetup.override = override
 
 
-def asked_until_answered(bench: Bench, ids: list[int]) -> Answer:
+def asked_until_answered(bench: Bench, ids: list[int]) -> LookupResult:
     """As a worker does: what is unclear, or fails, is asked for again, after a failure in smaller batches."""
-    whole, size = Answer(), len(ids)
+    whole, size = LookupResult(), len(ids)
     waiting = list(ids)
     for _ in range(200):
         if not waiting:
@@ -197,7 +197,7 @@ def test_a_lie_that_passes_makes_nobody_missing_and_is_mended(bench: Bench, meet
         lying(meetup, LIES[name], dice, times)
         answer = asked_until_answered(bench, ids)
         assert answer.found.keys() == set(ids) - meetup.absent
-        assert answer.missing == dict.fromkeys(meetup.absent, Why.ABSENT)
+        assert answer.missing == dict.fromkeys(meetup.absent, MissingReason.ABSENT)
 
 
 @pytest.mark.parametrize("name", LIES)
@@ -210,7 +210,7 @@ def test_a_lie_that_lasts_calls_nobody_missing_who_is_there_and_has_an_end(
     try:
         answer = bench.lookup.look_up(ids)
     except UpstreamUnavailable:
-        answer = Answer(unclear=set(ids))
+        answer = LookupResult(unclear=set(ids))
     assert answer.missing == {}
     assert answer.found.keys() | answer.unclear == set(ids)
     assert len(meetup.calls) <= 40
@@ -244,7 +244,7 @@ def test_pages_that_shift_while_they_are_read_lose_no_id(bench: Bench, meetup: M
 
     meetup.override = shift
     answer = asked_until_answered(bench, ids)
-    assert answer.missing == dict.fromkeys(meetup.absent, Why.ABSENT)
+    assert answer.missing == dict.fromkeys(meetup.absent, MissingReason.ABSENT)
     assert answer.found.keys() == set(ids) - meetup.absent
 
 

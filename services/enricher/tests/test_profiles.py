@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meetup_enricher.kinds import MEMBERS
-from meetup_enricher.profiles import MAX_DEPTH, Shelf, profile_fields, storable
+from meetup_enricher.kinds import MEMBERS, Collections
+from meetup_enricher.storage.profiles import MAX_DEPTH, profile_fields, storable
 from meetupkit.stores.documents import Put
 from meetupkit.stores.documents.limits import check_writes
 
@@ -23,7 +23,7 @@ json_values = st.recursive(
 
 
 def test_documents_are_named_by_prefix_and_id() -> None:
-    assert Shelf(MEMBERS, "members", "m").name(518950) == "m518950"
+    assert Collections(MEMBERS, "members", "m").name(518950) == "m518950"
 
 
 @given(st.dictionaries(st.text(st.characters(codec=None)), json_values))

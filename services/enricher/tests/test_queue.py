@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
-from meetup_enricher.kinds import MEMBERS
-from meetup_enricher.profiles import Shelf
-from meetup_enricher.queue import NEW, REFRESH, Batch, Entry, Queue
+from meetup_enricher.kinds import MEMBERS, Collections
+from meetup_enricher.queueing.queue import NEW, REFRESH, Claim, Entry, Queue
 from meetupkit.errors import Conflict, StoreUnavailable
 from meetupkit.stores.documents import Document, Write
 from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
@@ -48,14 +47,14 @@ def store(tmp_path: object) -> Iterator[AnswersLost]:
 
 @pytest.fixture
 def queue(store: AnswersLost, clock: Clock) -> Queue:
-    return Queue(store, Shelf(MEMBERS, "members", "m"), lease_seconds=LEASE, clock=clock)
+    return Queue(store, Collections(MEMBERS, "members", "m"), lease_seconds=LEASE, clock=clock)
 
 
 def enqueue(queue: Queue, *ids: int, priority: int = NEW) -> None:
     queue.enqueue([Entry(each, priority) for each in ids])
 
 
-def take(queue: Queue, limit: int = 200) -> Batch:
+def take(queue: Queue, limit: int = 200) -> Claim:
     return queue.claim(queue.due(limit), queue.new_lease())
 
 

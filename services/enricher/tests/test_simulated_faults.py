@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 import requests
-from meetup_enricher.worker import RETRY_CEILING_SECONDS
+from meetup_enricher.retrier import RETRY_CEILING_SECONDS
 from meetup_simulator.client import ArmedFault, Faults
 from meetup_simulator.faults import Ending
 from meetup_simulator.process import SimulatorProcess

@@ -1,5 +1,6 @@
 """The whole service of one process against an API that answers as Meetup does."""
 
+import json
 import sqlite3
 import threading
 from collections import Counter
@@ -271,6 +272,66 @@ def test_the_rate_limit_is_never_exceeded_and_paces_both_kinds(running: Run, mee
         assert api.value("meetup_enricher_api_calls_total", kind="members", status="429") == 0
         assert api.value("meetup_enricher_api_calls_total", kind="groups", status="429") == 0
     assert len(meetup.calls) == 18
+
+
+DEPTHS = (20, 300, 900, 940, 955, 965, 975, 985, 995)
+NESTED = [
+    f'{{"id":1,"deep":{opened * depth}{closed * depth}}}'
+    for depth in DEPTHS
+    for opened, closed in (("[", "]"), ('{"a":', "}"))
+]
+HOSTILE = [
+    *('{"id":"1"}', '{"id":1.0}', '{"id":true}', '{"id":null}', '{"id":[1]}', "null", "1", '"1"', "[]", "{}"),
+    *(
+        '{"id":1,"id":1}',
+        '{"id":1,"id":2}',
+        '{"id":' + "9" * 5000 + "}",
+        '{"id":-1}',
+        '{"id":0}',
+        '{"id":9223372036854775808}',
+    ),
+    *(
+        '{"id":1,"n":' + "9" * 5000 + "}",
+        '{"id":1,"n":NaN}',
+        '{"id":1,"n":-Infinity}',
+        '{"id":1,"n":1e999}',
+        '{"id":1,"":0}',
+    ),
+    *(
+        '{"id":1,"a":1,"a":2}',
+        '{"id":1,"n":"\\ud800"}',
+        '{"id":1,"\\udfff":0}',
+        '{"id":1,"n":"\\u0000"}',
+        '{"id":1,"__x__":1}',
+    ),
+    *('{"id":1,"n":"' + "x" * 2_000_000 + '"}', '{"id":1,"' + "k" * 3000 + '":1}', '{"id":1,"o":{"a":1,"a":2}}'),
+    *NESTED,
+    *("[" * 5000, '{"id":1', '{"id":1}}', "\x00", "\ufeff"),
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=lambda text: f"{text[:40]!r}-{len(text)}")
+def test_one_profile_of_any_json_neither_ends_the_worker_nor_holds_up_the_others(
+    running: Run, meetup: MeetupApi, hostile: str
+) -> None:
+    def override(call: Call) -> Reply:
+        profiles = [hostile if each == 1 else json.dumps(meetup.profile(each)) for each in call.ids]
+        body = f'{{"results":[{",".join(profiles)}],"meta":{{"next":"","count":{len(profiles)}}}}}'
+        return Reply(200, body.encode(errors="surrogatepass"))
+
+    meetup.override = override
+    with running(breaker_failures="1000") as api:
+        api.post(members=[1, 2, 3, 4])
+        until(lambda: api.store.get("members", ["m2", "m3", "m4"]).keys() == {"m2", "m3", "m4"}, "the others")
+        until(lambda: _is_settled(api), "the profile itself to be stored, quarantined or put off")
+        assert api.get("/livez").status_code == 200
+        missing = api.store.get("members_missing", ["m1"])
+        assert {each.fields["reason"] for each in missing.values()} <= {"unstorable"}
+
+
+def _is_settled(api: Any) -> bool:
+    entries = api.store.get("members_queue", ["m1"]).values()
+    return all(entry.fields["failed_alone"] and not entry.fields["lease"] for entry in entries)
 
 
 def test_the_key_is_in_no_document_log_or_metric(

@@ -17,8 +17,8 @@ from meetupkit.stores import open_documents
 from meetupkit.stores.documents import DocumentStore
 
 from meetup_enricher import __version__
-from meetup_enricher.api import create_app
 from meetup_enricher.health import Health, WatchedDocuments
+from meetup_enricher.http.app import create_app
 from meetup_enricher.metrics import Metrics
 from meetup_enricher.service import Service
 from meetup_enricher.settings import EnricherSettings
@@ -54,7 +54,7 @@ def _run(settings: EnricherSettings, shutdown: Shutdown) -> bool:
     pages = OpsPages(metrics.registry, progress, health.not_ready, service.caveat)
     try:
         server = HttpServer(
-            create_app(service.intakes, pages, token=settings.token.get_secret_value() if settings.token else None),
+            create_app(service.acceptors, pages, token=settings.token.get_secret_value() if settings.token else None),
             host=settings.host,
             port=settings.port,
             connections=_CONNECTIONS,
@@ -85,7 +85,7 @@ def _run(settings: EnricherSettings, shutdown: Shutdown) -> bool:
 
 
 def _open(url: str, health: Health) -> DocumentStore:
-    """The store, tried once: what a person must change ends the service, what may pass shows in ``/readyz``."""
+    """The store, tried once: what the operator must change ends the service, what may pass shows in ``/readyz``."""
     try:
         store = open_documents(url)
     except MeetupError as error:

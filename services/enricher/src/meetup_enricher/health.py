@@ -29,7 +29,7 @@ class Health:
         self._stopping = True
 
     def not_ready(self) -> str | None:
-        """Why no ids can be taken in, or ``None``.
+        """MissingReason no ids can be taken in, or ``None``.
 
         A refused API key is not a reason: ids are queued durably without it, and a service that turned them away
         would hold up the streams.
@@ -50,7 +50,7 @@ class Health:
             log.info("the document store answers", extra={"event": "store_available"})
 
     def store_failed(self, error: StoreUnavailable | StoreRefused) -> None:
-        """A call of the store failed. A refusal is for a person to see; each is said once until the store answers."""
+        """A call of the store failed. A refusal needs the operator; each is logged once until the store answers."""
         failure = f"the document store does not take ids: {error}"
         with self._lock:
             known, self._store_failure = self._store_failure, failure
@@ -65,7 +65,7 @@ class Health:
 
 
 class WatchedDocuments:
-    """A ``DocumentStore`` that tells ``Health`` how each call of the one behind it went."""
+    """A ``DocumentStore`` that reports to ``Health`` how each call of the wrapped store went."""
 
     def __init__(self, store: DocumentStore, health: Health) -> None:
         self._store = store

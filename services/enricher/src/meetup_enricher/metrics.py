@@ -6,9 +6,7 @@ from meetupkit.build_info import register_build_info
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from meetup_enricher import __version__
-from meetup_enricher.breaker import State
-from meetup_enricher.kinds import KINDS
-from meetup_enricher.profiles import Why
+from meetup_enricher.kinds import KINDS, MissingReason
 
 _CALL_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
 """A full batch took Meetup some hundred milliseconds; the last bound is the default at which a call is given up."""
@@ -16,6 +14,7 @@ _BATCH_IDS: Final = (1, 2, 5, 10, 20, 50, 100, 150, 199, 200)
 """199 apart from 200, so that full batches can be told from those the linger ended."""
 
 _OUTCOMES: Final = ("queued", "already_queued", "fresh", "missing")
+BREAKER_STATES: Final = ("closed", "open", "half_open")
 _STATUSES: Final = ("2xx", "3xx", "4xx", "429", "5xx", "none")
 
 
@@ -43,7 +42,9 @@ class Metrics:
             "meetup_enricher_batch_ids", "Ids in a batch.", ["kind"], registry=reg, buckets=_BATCH_IDS
         )
         self.rate_limit_remaining = Gauge(
-            "meetup_enricher_rate_limit_remaining", "Calls that Meetup said remain in this window.", registry=reg
+            "meetup_enricher_rate_limit_remaining",
+            "Calls that remain in this window.",
+            registry=reg,
         )
         self.breaker_state = Gauge(
             "meetup_enricher_breaker_state", "1 for the state the API's breaker is in.", ["state"], registry=reg
@@ -80,18 +81,18 @@ class Metrics:
                 self.ids.labels(kind.name, outcome)
             for status in _STATUSES:
                 self.api_calls.labels(kind.name, status)
-            for why in Why:
+            for why in MissingReason:
                 self.missing.labels(kind.name, why.value)
-        for state in State:
-            self.breaker_changes.labels(state.value)
+        for state in BREAKER_STATES:
+            self.breaker_changes.labels(state)
 
-    def breaker(self, state: State) -> None:
+    def breaker(self, state: str) -> None:
         """The breaker is in this state now."""
-        for each in State:
-            self.breaker_state.labels(each.value).set(each is state)
+        for each in BREAKER_STATES:
+            self.breaker_state.labels(each).set(each == state)
 
     def totals(self) -> dict[str, int]:
-        """What this life did: fields of its last log line, which no scrape comes too late for."""
+        """What this process did: fields of its last log line, which no scrape comes too late for."""
         names = ("profiles_stored", "profiles_missing", "api_calls")
         return {name: self._total(f"meetup_enricher_{name}_total") for name in names}
 

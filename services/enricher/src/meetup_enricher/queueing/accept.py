@@ -12,11 +12,10 @@ from meetupkit.errors import Conflict, StoreUnavailable
 from meetupkit.seams import Seam, passed
 from meetupkit.stores.documents import MAX_WRITES, Document, DocumentStore
 
-from meetup_enricher.arrivals import Arrivals
-from meetup_enricher.kinds import Kind
+from meetup_enricher.kinds import Collections, Kind
 from meetup_enricher.metrics import Metrics
-from meetup_enricher.profiles import Shelf
-from meetup_enricher.queue import NEW, REFRESH, Entry, Queue
+from meetup_enricher.queueing.queue import NEW, REFRESH, Entry, Queue
+from meetup_enricher.queueing.wakeup import Wakeup
 
 _TRIES: Final = 20
 """Another replica may queue one of the same ids in between; each time, fewer are left to queue."""
@@ -43,25 +42,25 @@ class Known:
     missing: Document | None
 
 
-class Intake:
-    """The intake of one kind. Thread-safe: one request at a time decides, so that no two queue the same id."""
+class Acceptor:
+    """The acceptor of one kind. Thread-safe: one request at a time decides, so that no two queue the same id."""
 
     def __init__(
         self,
         *,
         store: DocumentStore,
-        shelf: Shelf,
+        collections: Collections,
         queue: Queue,
         fresh_seconds: float,
-        arrivals: Arrivals,
+        wakeup: Wakeup,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
-        self._shelf = shelf
+        self._collections = collections
         self._queue = queue
         self._fresh_ms = fresh_seconds * 1000
-        self._arrivals = arrivals
+        self._wakeup = wakeup
         self._metrics = metrics
         self._clock = clock
         self._deciding = threading.Lock()
@@ -69,7 +68,7 @@ class Intake:
     @property
     def kind(self) -> Kind:
         """What it takes in."""
-        return self._shelf.kind
+        return self._collections.kind
 
     @property
     def queue(self) -> Queue:
@@ -88,17 +87,17 @@ class Intake:
             with self._deciding:
                 counts = self._accept(part, client)
             total.update(counts)
-            self._arrivals.ring(counts["queued"])
+            self._wakeup.notify(counts["queued"])
             for outcome, count in counts.items():
                 self._metrics.ids.labels(self.kind.name, outcome).inc(count)
         return Accepted(**total)
 
     def known(self, profile_id: int) -> Known:
         """What is stored of the id. The queue is read first: an id that leaves it meanwhile is seen where it went."""
-        name = self._shelf.name(profile_id)
-        entry = self._store.get(self._shelf.queue, [name]).get(name)
-        profile = self._store.get(self._shelf.profiles, [name]).get(name)
-        missing = None if profile else self._store.get(self._shelf.missing, [name]).get(name)
+        name = self._collections.name(profile_id)
+        entry = self._store.get(self._collections.queue, [name]).get(name)
+        profile = self._store.get(self._collections.profiles, [name]).get(name)
+        missing = None if profile else self._store.get(self._collections.missing, [name]).get(name)
         return Known(profile, entry, missing)
 
     def is_fresh(self, profile: Document) -> bool:
@@ -126,12 +125,12 @@ class Intake:
     def _entries(self, ids: Sequence[int], queued: Collection[int], counts: Counter[str]) -> list[Entry]:
         """Those ids that are to be queued; counts the others. The queue was read first, as by ``known``."""
         counts["already_queued"] = len(queued)
-        rest = {self._shelf.name(each): each for each in ids if each not in queued}
-        profiles = self._store.get(self._shelf.profiles, rest, only=["fetched_at"]) if rest else {}
+        rest = {self._collections.name(each): each for each in ids if each not in queued}
+        profiles = self._store.get(self._collections.profiles, rest, only=["fetched_at"]) if rest else {}
         fresh = {name for name, profile in profiles.items() if self.is_fresh(profile)}
         counts["fresh"] = len(fresh)
         open_names = [name for name in rest if name not in fresh]
-        missing = self._store.get(self._shelf.missing, open_names, only=["expires_at"]) if open_names else {}
+        missing = self._store.get(self._collections.missing, open_names, only=["expires_at"]) if open_names else {}
         remembered = {name for name, each in missing.items() if each.fields["expires_at"] > self._clock() * 1000}
         counts["missing"] = len(remembered)
         return [
@@ -142,7 +141,7 @@ class Intake:
 
 
 def accept_all(
-    intakes: Mapping[str, Intake], ids: Mapping[str, Sequence[int]], *, client: str = ""
+    acceptors: Mapping[str, Acceptor], ids: Mapping[str, Sequence[int]], *, client: str = ""
 ) -> dict[str, Accepted]:
     """Every kind of one request, by name."""
-    return {name: intakes[name].accept(some, client=client) for name, some in ids.items()}
+    return {name: acceptors[name].accept(some, client=client) for name, some in ids.items()}

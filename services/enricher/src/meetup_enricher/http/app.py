@@ -1,4 +1,4 @@
-"""The HTTP API. Each handler is thin: read, hand to the intake in a thread, answer."""
+"""The HTTP API. Each handler is thin: read, hand to the acceptor in a thread, answer."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Final
@@ -14,11 +14,9 @@ from meetupkit.ops_pages import OpsPages
 from starlette.concurrency import run_in_threadpool
 
 from meetup_enricher import __version__
-from meetup_enricher.body import BODY_SECONDS, BadRequest, read_asked, read_json_body
-from meetup_enricher.guarded import Guarded
-from meetup_enricher.intake import Intake, accept_all
-from meetup_enricher.kinds import MAX_ID, Kind
-from meetup_enricher.schemas import (
+from meetup_enricher.http.auth import RequireToken
+from meetup_enricher.http.body import BODY_SECONDS, BadRequest, read_json_body, read_request
+from meetup_enricher.http.schemas import (
     REQUEST_BODY,
     Backlog,
     Counts,
@@ -29,6 +27,8 @@ from meetup_enricher.schemas import (
     Queued,
     QueueState,
 )
+from meetup_enricher.kinds import MAX_ID, Kind
+from meetup_enricher.queueing.accept import Acceptor, accept_all
 
 RETRY_AFTER_SECONDS: Final = 1
 """What a sender is asked to wait at least while the document store does not answer. Streams wait longer by their own
@@ -59,9 +59,9 @@ _UNAVAILABLE: Final[dict[int | str, dict[str, Any]]] = {
 
 
 def create_app(
-    intakes: Mapping[str, Intake], pages: OpsPages, *, body_seconds: float = BODY_SECONDS, token: str | None = None
+    acceptors: Mapping[str, Acceptor], pages: OpsPages, *, body_seconds: float = BODY_SECONDS, token: str | None = None
 ) -> AsgiApp:
-    """The application; ``intakes`` by the name of their kind, ``pages`` on the same port.
+    """The application; ``acceptors`` by the name of their kind, ``pages`` on the same port.
 
     With a ``token`` the API is for those who bring it; probes and scrapers bring none.
     """
@@ -74,15 +74,15 @@ def create_app(
         redirect_slashes=False,  # it would send the sender, with its ids, wherever its Host header says
     )
     _add_errors(app)
-    _add_enrichments(app, intakes, body_seconds)
+    _add_enrichments(app, acceptors, body_seconds)
     reading = Slots(READING)
-    for intake in intakes.values():
-        _add_profiles(app, intake, reading)
-    _add_queue(app, intakes, reading)
-    return PageApp(pages, Guarded(app, token) if token else app)
+    for acceptor in acceptors.values():
+        _add_profiles(app, acceptor, reading)
+    _add_queue(app, acceptors, reading)
+    return PageApp(pages, RequireToken(app, token) if token else app)
 
 
-def _add_enrichments(app: FastAPI, intakes: Mapping[str, Intake], body_seconds: float) -> None:
+def _add_enrichments(app: FastAPI, acceptors: Mapping[str, Acceptor], body_seconds: float) -> None:
     statuses = {
         400: "Not JSON, or cut off.",
         408: "The body came too slowly.",
@@ -105,9 +105,9 @@ def _add_enrichments(app: FastAPI, intakes: Mapping[str, Intake], body_seconds: 
     )
     async def enrich(request: Request) -> Enrichment:
         """Have profiles looked up. The ids are durable when this is answered with 202."""
-        asked = read_asked(await read_json_body(request, body_seconds))
+        asked = read_request(await read_json_body(request, body_seconds))
         with accepting.one():
-            accepted = await run_in_threadpool(accept_all, intakes, asked.ids, client=asked.client)
+            accepted = await run_in_threadpool(accept_all, acceptors, asked.ids, client=asked.client)
         members, groups = (
             Counts(queued=each.queued, already_queued=each.already_queued, fresh=each.fresh, missing=each.missing)
             for each in (accepted["members"], accepted["groups"])
@@ -115,8 +115,8 @@ def _add_enrichments(app: FastAPI, intakes: Mapping[str, Intake], body_seconds: 
         return Enrichment(members=members, groups=groups)
 
 
-def _add_profiles(app: FastAPI, intake: Intake, reading: Slots) -> None:
-    kind: Kind = intake.kind
+def _add_profiles(app: FastAPI, acceptor: Acceptor, reading: Slots) -> None:
+    kind: Kind = acceptor.kind
 
     @app.get(
         f"/v1/{kind.name}/{{id}}",
@@ -132,14 +132,14 @@ def _add_profiles(app: FastAPI, intake: Intake, reading: Slots) -> None:
     async def profile(profile_id: ProfileId) -> Response:
         """The stored profile of one id."""
         with reading.one():
-            known = await run_in_threadpool(intake.known, profile_id)
+            known = await run_in_threadpool(acceptor.known, profile_id)
         if known.profile:
             return _json(
                 200,
                 Profile(
                     id=profile_id,
                     fetched_at=known.profile.fields["fetched_at"],
-                    fresh=intake.is_fresh(known.profile),
+                    fresh=acceptor.is_fresh(known.profile),
                     queued=known.entry is not None,
                     profile=known.profile.fields["profile"],
                 ),
@@ -162,17 +162,17 @@ def _add_profiles(app: FastAPI, intake: Intake, reading: Slots) -> None:
         return _json(404, NotFound(status="unknown", id=profile_id))
 
 
-def _add_queue(app: FastAPI, intakes: Mapping[str, Intake], reading: Slots) -> None:
+def _add_queue(app: FastAPI, acceptors: Mapping[str, Acceptor], reading: Slots) -> None:
     @app.get("/v1/queue", responses=_UNAVAILABLE)
     async def queue() -> QueueState:
         """What waits for its look-up."""
         with reading.one():
-            members, groups = [await run_in_threadpool(_backlog, intakes[name]) for name in ("members", "groups")]
+            members, groups = [await run_in_threadpool(_backlog, acceptors[name]) for name in ("members", "groups")]
         return QueueState(members=members, groups=groups)
 
 
-def _backlog(intake: Intake) -> Backlog:
-    waiting = intake.queue.waiting()
+def _backlog(acceptor: Acceptor) -> Backlog:
+    waiting = acceptor.queue.waiting()
     return Backlog(depth=waiting.depth, oldest_seconds=waiting.oldest_seconds)
 
 

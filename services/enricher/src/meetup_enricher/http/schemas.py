@@ -4,7 +4,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
-from meetup_enricher.body import CLIENT, CLIENT_PATTERN, MAX_IDS
+from meetup_enricher.http.body import CLIENT, CLIENT_PATTERN, MAX_IDS
 from meetup_enricher.kinds import KINDS, MAX_ID
 
 _IDS: Final = {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": MAX_ID}, "maxItems": MAX_IDS}
@@ -34,7 +34,7 @@ REQUEST_BODY: Final[dict[str, Any]] = {
 
 
 class Problem(BaseModel):
-    """Why the request was not accepted."""
+    """MissingReason the request was not accepted."""
 
     detail: list[str] = Field(description="One sentence for each mistake.")
 
@@ -80,7 +80,7 @@ class NotFound(BaseModel):
 
     status: Literal["unknown", "missing"]
     id: int
-    reason: str | None = Field(default=None, description="Why it is missing: absent, refused or unstorable.")
+    reason: str | None = Field(default=None, description="MissingReason it is missing: absent, refused or unstorable.")
     missing_at: int | None = Field(default=None, description="When it was looked up, in milliseconds since the epoch.")
     expires_at: int | None = Field(default=None, description="From when it is looked up again if asked for.")
 

@@ -27,7 +27,7 @@ class State(StrEnum):
 
 
 class Breaker:
-    """Not thread-safe: its gate holds a lock. Times are seconds of one monotonic clock."""
+    """Not thread-safe: its guard holds a lock. Times are seconds of one monotonic clock."""
 
     def __init__(self, *, failures: int, longest_seconds: float, refused_seconds: float) -> None:
         self._limit = failures

@@ -3,7 +3,7 @@
 import threading
 
 
-class Arrivals:
+class Wakeup:
     """A bell with a counter. Only a hint: what is in the queue is for the store to say."""
 
     def __init__(self) -> None:
@@ -17,7 +17,7 @@ class Arrivals:
         with self._changed:
             return self._count
 
-    def ring(self, ids: int) -> None:
+    def notify(self, ids: int) -> None:
         """So many ids have been queued."""
         with self._changed:
             self._count += ids

@@ -1,6 +1,6 @@
-"""The look-up of a batch: as few calls as the API allows, each through the gate.
+"""The look-up of a batch: as few calls as the API allows, each through the guard.
 
-A batch is one call. An id is called missing only if a whole and consistent answer, in one page, lacked it: what an
+A batch is one call. An id is called missing only if a whole and consistent result, in one page, lacked it: what an
 answer of several pages lacked, or one that contradicts itself, is asked for again. A batch that Meetup refuses is
 split in halves until the id at fault stands alone.
 """
@@ -12,12 +12,11 @@ from typing import Any, Final
 
 from meetupkit.errors import UpstreamRefused, UpstreamUnavailable
 
-from meetup_enricher.answers import AnswerTooLarge, IdsRefused, Page
-from meetup_enricher.gate import Gate
-from meetup_enricher.kinds import Kind, is_of_another_kind
+from meetup_enricher.kinds import Kind, MissingReason, is_of_another_kind
+from meetup_enricher.meetup.client import MeetupClient
+from meetup_enricher.meetup.guard import ApiGuard
+from meetup_enricher.meetup.responses import AnswerTooLarge, IdsRefused, Page
 from meetup_enricher.metrics import Metrics
-from meetup_enricher.profiles import Why
-from meetup_enricher.rest import RestApi
 
 _MAX_PAGES: Final = 20
 """For servers whose pages are smaller than asked for: 200 ids in pages of 10."""
@@ -29,17 +28,17 @@ them waits: another batch is more use than another call for this one."""
 
 
 @dataclass(slots=True)
-class Answer:
+class LookupResult:
     """What became of a batch: each of its ids is in exactly one of the three. Of ``unclear`` ones nothing is known."""
 
     found: dict[int, dict[str, Any]] = field(default_factory=dict)
-    missing: dict[int, Why] = field(default_factory=dict)
+    missing: dict[int, MissingReason] = field(default_factory=dict)
     unclear: set[int] = field(default_factory=set)
 
     @property
-    def tells_of_any(self) -> bool:
+    def answers_for_any(self) -> bool:
         """Whether Meetup has answered for at least one of the ids, and so is not refusing whatever it is asked."""
-        return bool(self.found) or Why.ABSENT in self.missing.values()
+        return bool(self.found) or MissingReason.ABSENT in self.missing.values()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,66 +60,66 @@ class Lookup:
         self,
         *,
         kind: Kind,
-        api: RestApi,
-        gate: Gate,
+        api: MeetupClient,
+        guard: ApiGuard,
         metrics: Metrics,
         call_seconds: float,
         waiting: Callable[[float], None],
     ) -> None:
         self._kind = kind
         self._api = api
-        self._gate = gate
+        self._guard = guard
         self._metrics = metrics
         self._call_seconds = call_seconds
         self._waiting = waiting
 
-    def look_up(self, ids: Sequence[int]) -> Answer:
+    def look_up(self, ids: Sequence[int]) -> LookupResult:
         """Ask for all of the ids.
 
         Raises ``UpstreamUnavailable`` (try again later), ``UpstreamRefused`` (the key, or everything that is asked
-        for) or ``GateClosed`` (the service stops); then nothing is known of any id.
+        for) or ``GuardClosed`` (the service stops); then nothing is known of any id.
         """
-        answer = Answer()
+        result = LookupResult()
         refusals = repeats = 0
         # Shuffled, so that bad ids that stand together do not look like a server that refuses everything.
         parts = [_Part(random.sample(ids, len(ids)))]
         while parts:
             part = parts.pop()
             if part.again and repeats >= _MAX_REPEATS:
-                answer.unclear |= set(part.ids)
+                result.unclear |= set(part.ids)
                 continue
             repeats += part.again
             try:
-                parts += self._ask(part, answer)
+                parts += self._ask(part, result)
             except IdsRefused as error:
                 refusals += 1
-                if refusals > _MAX_REFUSALS and not answer.tells_of_any:
+                if refusals > _MAX_REFUSALS and not result.answers_for_any:
                     why = f"every list of ids is refused ({error})"
-                    self._gate.refused(why)
+                    self._guard.refused(why)
                     raise UpstreamRefused(why) from None
                 if len(part.ids) > 1:
                     parts += part.halves()
                 else:
-                    answer.missing[part.ids[0]] = Why.UNSTORABLE if isinstance(error, AnswerTooLarge) else Why.REFUSED
-        if answer.unclear and not (answer.found or answer.missing):
+                    result.missing[part.ids[0]] = _reason(error)
+        if result.unclear and not (result.found or result.missing):
             raise UpstreamUnavailable("answered 200, but with nothing that is certain of any id")
-        return answer
+        return result
 
-    def _ask(self, part: _Part, answer: Answer) -> list[_Part]:
-        """Note what one request tells of the part's ids; returns what must be asked for again."""
+    def _ask(self, part: _Part, result: LookupResult) -> list[_Part]:
+        """Note what one request shows of the part's ids; returns what must be asked for again."""
         page = self._page(part.ids, 0)
-        answer.found |= (found := self._wanted(page, part.ids))
+        result.found |= (found := self._wanted(page, part.ids))
         lacking = [each for each in part.ids if each not in found]
         if _is_whole(page, part, len(found)):
-            answer.missing |= dict.fromkeys(lacking, Why.ABSENT)
+            result.missing |= dict.fromkeys(lacking, MissingReason.ABSENT)
             return []
         if page.more and lacking:
-            answer.found |= (found := self._further(part.ids, lacking))
+            result.found |= (found := self._further(part.ids, lacking))
             lacking = [each for each in lacking if each not in found]
         if not lacking:
             return []
         if len(part.ids) == 1 and part.again:
-            answer.unclear |= set(lacking)
+            result.unclear |= set(lacking)
             return []
         # A page of this server holds so many ids; the second time, half of them, to find the one at fault.
         most = page.results if page.more and page.results else len(lacking)
@@ -159,7 +158,11 @@ class Lookup:
             self._waiting(self._call_seconds)
             return self._api.page(self._kind, ids, offset)
 
-        return self._gate.call(request, self._waiting)
+        return self._guard.call(request, self._waiting)
+
+
+def _reason(error: IdsRefused) -> MissingReason:
+    return MissingReason.UNSTORABLE if isinstance(error, AnswerTooLarge) else MissingReason.REFUSED
 
 
 def _is_whole(page: Page, part: _Part, found: int) -> bool:

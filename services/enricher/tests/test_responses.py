@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meetup_enricher.answers import IdsRefused, ThrottledRepeatedly, read_answer
+from meetup_enricher.meetup.responses import IdsRefused, ThrottledRepeatedly, read_answer
 from meetupkit.errors import MeetupError, Throttled, UpstreamRefused, UpstreamUnavailable
 
 NOW = datetime(2018, 5, 20, 12, tzinfo=UTC).timestamp()

@@ -14,8 +14,8 @@ from meetupkit.errors import MeetupError, UpstreamUnavailable
 from meetupkit.http.client import ExchangeFailed, HttpClient, Redirected, TooLarge
 from pydantic import SecretStr
 
-from meetup_enricher.answers import AnswerTooLarge, CallRefused, Page, read_answer
 from meetup_enricher.kinds import Kind
+from meetup_enricher.meetup.responses import AnswerTooLarge, CallRefused, Page, read_answer
 from meetup_enricher.metrics import Metrics
 
 PAGE_SIZE: Final = 200
@@ -39,7 +39,7 @@ class _Redact(logging.Filter):
         return True
 
 
-class RestApi:
+class MeetupClient:
     """For one thread: a session of its own. ``observe`` gets the headers of every answer."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The one gate to the API: every call of every worker passes it, one breaker and one pacer decide when.
+"""The one guard of the API: every call of every worker waits for it; one breaker and one rate limiter decide when.
 
 Both kinds use the same key and the same servers, so what one worker learns holds for the other.
 """
@@ -12,37 +12,37 @@ from typing import Final, TypeVar
 from meetupkit.errors import Throttled, UpstreamRefused, UpstreamUnavailable
 from meetupkit.limited_log import LimitedLog
 
-from meetup_enricher.answers import IdsRefused, ThrottledRepeatedly
-from meetup_enricher.breaker import Breaker, State
+from meetup_enricher.meetup.breaker import Breaker, State
+from meetup_enricher.meetup.rate_limit import RateLimiter, read_budget
+from meetup_enricher.meetup.responses import IdsRefused, ThrottledRepeatedly
 from meetup_enricher.metrics import Metrics
-from meetup_enricher.pace import Pacer, read_budget
 
 log = logging.getLogger(__name__)
 limited = LimitedLog(log)
 T = TypeVar("T")
 
 _LONGEST_WAIT_SECONDS: Final = 5.0
-"""A waiting worker says at least this often that it is alive and for how long it still waits."""
+"""A waiting worker reports at least this often that it is alive and for how long it still waits."""
 
 
-class GateClosed(Exception):  # noqa: N818
+class GuardClosed(Exception):  # noqa: N818
     """The service stops; no further call is made."""
 
 
-class Gate:
+class ApiGuard:
     """Thread-safe. ``waiting`` is told the seconds of each wait before it."""
 
     def __init__(
         self,
         *,
         breaker: Breaker,
-        pacer: Pacer,
+        rate_limiter: RateLimiter,
         metrics: Metrics,
         stopping: threading.Event,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._breaker = breaker
-        self._pacer = pacer
+        self._rate_limiter = rate_limiter
         self._metrics = metrics
         self._stopping = stopping
         self._clock = clock
@@ -56,18 +56,18 @@ class Gate:
             return self._breaker.refusal
 
     def wait(self, waiting: Callable[[float], None], *, enter: bool = False) -> None:
-        """Return when a call may be made; with ``enter``, it has begun. ``GateClosed`` when the service stops."""
+        """Return when a call may be made; with ``enter``, it has begun. ``GuardClosed`` when the service stops."""
         while not self._stopping.is_set():
             with self._lock:
                 now = self._clock()
-                seconds = max(self._breaker.wait(now), self._pacer.wait(now))
+                seconds = max(self._breaker.wait(now), self._rate_limiter.wait(now))
                 if seconds <= 0:
                     if enter:
                         self._enter(now)
                     return
             waiting(seconds)
             self._stopping.wait(min(seconds, _LONGEST_WAIT_SECONDS))
-        raise GateClosed
+        raise GuardClosed
 
     def call(self, request: Callable[[], T], waiting: Callable[[float], None]) -> T:
         """Make the call when it may be made, and learn from how it ends; raises what it raises."""
@@ -87,11 +87,11 @@ class Gate:
             self._changed(lambda: self._breaker.failed(self._clock()))
             raise
         else:
-            self._changed(self._breaker.succeeded, self._pacer.succeeded)
+            self._changed(self._breaker.succeeded, self._rate_limiter.succeeded)
             return answer
         finally:
             with self._lock:
-                self._pacer.left()
+                self._rate_limiter.left()
                 self._breaker.abandoned()
 
     def observe(self, headers: Mapping[str, str]) -> None:
@@ -100,7 +100,7 @@ class Gate:
         if budget is None:
             return
         with self._lock:
-            self._pacer.observed(budget, self._clock())
+            self._rate_limiter.observed(budget, self._clock())
         self._metrics.rate_limit_remaining.set(budget.remaining)
 
     def refused(self, why: str, retry_after: float | None = None) -> None:
@@ -112,13 +112,13 @@ class Gate:
     def _enter(self, now: float) -> None:
         before, refusal = self._breaker.state, self._breaker.refusal
         self._breaker.entered()
-        self._pacer.entered(now)
-        self._tell(before, refusal)
+        self._rate_limiter.entered(now)
+        self._report(before, refusal)
 
     def _throttled(self, error: Throttled) -> None:
         """Throttling pauses everyone, but it is an answer: the breaker stays out of it."""
         with self._lock:
-            error.retry_after = self._pacer.throttled(
+            error.retry_after = self._rate_limiter.throttled(
                 self._clock(), retry_after=error.retry_after, repeatedly=isinstance(error, ThrottledRepeatedly)
             )
         self._changed(self._breaker.answered)
@@ -128,9 +128,9 @@ class Gate:
             before, refusal = self._breaker.state, self._breaker.refusal
             for change in changes:
                 change()
-            self._tell(before, refusal)
+            self._report(before, refusal)
 
-    def _tell(self, before: State, refusal: str | None) -> None:
+    def _report(self, before: State, refusal: str | None) -> None:
         state = self._breaker.state
         self._metrics.api_refused.set(1 if self._breaker.refusal else 0)
         if self._breaker.refusal and not refusal:

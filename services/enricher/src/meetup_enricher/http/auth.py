@@ -19,7 +19,7 @@ _HEADERS: Final = [
 ]
 
 
-class Guarded:
+class RequireToken:
     """The application, for requests that bring the token."""
 
     def __init__(self, app: AsgiApp, token: str) -> None:

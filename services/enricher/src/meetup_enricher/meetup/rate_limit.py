@@ -1,7 +1,7 @@
 """Keeps to the API's rate limit as its ``X-RateLimit-*`` headers tell it. Pure: the time is an argument.
 
-The limit belongs to the key, so every worker shares one pacer. What this process has under way is subtracted from what
-the server says remains, because the server may not have counted it yet.
+The limit belongs to the key, so every worker shares one rate limiter. What this process has under way is subtracted
+from what the server says remains, because the server may not have counted it yet.
 """
 
 import math
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 LONGEST_SECONDS: Final = 86_400.0
-"""Clients of the time tell of waits of "an hour, ... a day" after repeated throttling; more than a day is a mistake."""
+"""Clients of the time tell of waits of "an hour, ... a day" after repeated throttling; more than a day is an error."""
 LONGEST_WINDOW_SECONDS: Final = 3600.0
 """Meetup's windows were of seconds (30 calls in 10 s was seen) to an hour. A ``Reset`` beyond is no window: a date
 where the seconds until then belong, or a clock gone wrong. Believed, it would stop all calls for a day."""
@@ -23,7 +23,7 @@ _FIRST_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a server said: ``remaining`` calls of ``limit`` until so many seconds from then."""
+    """What a server's headers say: ``remaining`` calls of ``limit`` until so many seconds from then."""
 
     limit: int
     remaining: int
@@ -48,8 +48,8 @@ def _number(text: str | None) -> float | None:
     return number if math.isfinite(number) and number >= 0 else None
 
 
-class Pacer:
-    """Not thread-safe: its gate holds a lock. Times are seconds of one monotonic clock."""
+class RateLimiter:
+    """Not thread-safe: its guard holds a lock. Times are seconds of one monotonic clock."""
 
     def __init__(self) -> None:
         self._budget: Budget | None = None
@@ -82,7 +82,7 @@ class Pacer:
         if budget is None:
             return
         if now >= self._resets_at:
-            # A new window, of which nothing is known but that the server opens it: its answer will tell.
+            # A new window, of which nothing is known but that the server opens it: its answer will say.
             self._budget = Budget(budget.limit, budget.limit - self._in_flight, budget.reset_seconds)
             self._resets_at = now + budget.reset_seconds
             return
@@ -102,7 +102,7 @@ class Pacer:
         self._resets_at = now + budget.reset_seconds
 
     def throttled(self, now: float, *, retry_after: float | None, repeatedly: bool) -> float:
-        """The server said that this was too often; returns the seconds for which nobody calls.
+        """The server answered that this was too often; returns the seconds for which nobody calls.
 
         Without a ``Retry-After`` it is the end of the window that the headers told, and at least twice the wait of
         the throttling before this one.

@@ -12,7 +12,7 @@ from typing import Any, Final
 from meetupkit.errors import Throttled, UpstreamRefused, UpstreamUnavailable
 from meetupkit.http.retry_after import retry_after_seconds
 
-from meetup_enricher.pace import LONGEST_SECONDS
+from meetup_enricher.meetup.rate_limit import LONGEST_SECONDS
 
 _IDS_AT_FAULT: Final = frozenset({400, 413, 414, 422})
 """Statuses that can be due to one id of many: the request is split until the id is found."""

@@ -14,10 +14,10 @@ from typing import Any, Final
 from meetupkit.errors import Conflict
 from meetupkit.stores.documents import AtMost, Create, Delete, Document, DocumentStore, Put, Write
 
-from meetup_enricher.fair_shares import NEW, REFRESH, FairShares, place_of
-from meetup_enricher.profiles import Shelf
+from meetup_enricher.kinds import Collections
+from meetup_enricher.queueing.fair_shares import NEW, REFRESH, FairShares, place_of
 
-__all__ = ["NEW", "REFRESH", "Batch", "Entry", "Queue", "Waiting"]
+__all__ = ["NEW", "REFRESH", "Claim", "Entry", "Queue", "Waiting"]
 
 _FIRST_DEFERRAL_SECONDS: Final = 5.0
 """An id that failed alone waits this long, then twice as long each time: it may be what makes the API fail."""
@@ -34,7 +34,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class Claim:
     """Entries under one lease, by id, as they are stored."""
 
     lease: str
@@ -45,9 +45,9 @@ class Batch:
         """The ids to look up."""
         return list(self.entries)
 
-    def only(self, ids: Iterable[int]) -> "Batch":
+    def only(self, ids: Iterable[int]) -> "Claim":
         """The part of the batch with these ids."""
-        return Batch(self.lease, {each: self.entries[each] for each in ids})
+        return Claim(self.lease, {each: self.entries[each] for each in ids})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +62,28 @@ class Queue:
     """Thread-safe as its store is. Methods raise what the store raises and try once. ``clock``: epoch seconds."""
 
     def __init__(
-        self, store: DocumentStore, shelf: Shelf, *, lease_seconds: float, clock: Callable[[], float] = time.time
+        self,
+        store: DocumentStore,
+        collections: Collections,
+        *,
+        lease_seconds: float,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
-        self._shelf = shelf
+        self._collections = collections
         self._lease_ms = int(lease_seconds * 1000)
         self._clock = clock
         self._shares = FairShares()
 
     def queued(self, ids: Iterable[int]) -> set[int]:
         """Which of the ids are in the queue."""
-        names = {self._shelf.name(each): each for each in ids}
-        return {names[name] for name in self._store.get(self._shelf.queue, names, only=["priority"])}
+        names = {self._collections.name(each): each for each in ids}
+        return {names[name] for name in self._store.get(self._collections.queue, names, only=["priority"])}
 
     def waiting_entries(self, ids: Iterable[int]) -> Mapping[int, Document]:
         """The entries of those ids that are in the queue."""
-        names = {self._shelf.name(each): each for each in ids}
-        return {names[name]: entry for name, entry in self._store.get(self._shelf.queue, names).items()}
+        names = {self._collections.name(each): each for each in ids}
+        return {names[name]: entry for name, entry in self._store.get(self._collections.queue, names).items()}
 
     def enqueue(self, entries: Sequence[Entry], *, client: str = "", wanted_too: Sequence[Document] = ()) -> None:
         """Queue the client's ids in one commit, durable when this returns. ``Conflict`` if one is queued already.
@@ -99,7 +104,7 @@ class Queue:
     def due(self, limit: int) -> Sequence[Document]:
         """The entries to take next: new ids before refreshes; of each, one round of every client after the other."""
         found = self._store.query(
-            self._shelf.queue, where=AtMost("due_at", self._now()), order_by=("priority", "due_at"), limit=limit
+            self._collections.queue, where=AtMost("due_at", self._now()), order_by=("priority", "due_at"), limit=limit
         )
         self._shares.served(found[0].fields["priority"] if found else None)
         return found
@@ -114,14 +119,7 @@ class Queue:
             former = [each for each in entries if is_former(each) and each.fields["priority"] == priority]
             places = self._shares.places(priority, "", len(former))
             try:
-                self._store.commit(
-                    [
-                        Put(
-                            self._shelf.queue, each.name, {**each.fields, "priority": place, "client": ""}, each.version
-                        )
-                        for each, place in zip(former, places, strict=True)
-                    ]
-                )
+                self._store.commit([self._placed(*each, client="") for each in zip(former, places, strict=True)])
             except Conflict:
                 return
             self._shares.take(priority, "", len(former))
@@ -134,7 +132,7 @@ class Queue:
         """A name that no other lease has."""
         return uuid.uuid4().hex
 
-    def claim(self, entries: Sequence[Document], lease: str) -> Batch:
+    def claim(self, entries: Sequence[Document], lease: str) -> Claim:
         """Take the entries, or none of them if another worker has been faster with one.
 
         Called again with the same lease after ``StoreUnavailable`` it returns what the first call took, if it did.
@@ -145,28 +143,28 @@ class Queue:
             for entry in entries
         ]
         try:
-            self._store.commit([Put(self._shelf.queue, entry.name, new, entry.version) for entry, new in taken])
+            self._store.commit([Put(self._collections.queue, entry.name, new, entry.version) for entry, new in taken])
         except Conflict:
             return self._held(lease, [entry.name for entry in entries])
-        return Batch(lease, {new["id"]: new for _, new in taken})
+        return Claim(lease, {new["id"]: new for _, new in taken})
 
     def removal(self, profile_id: int) -> Write:
         """The write that ends an entry; belongs into the commit that stores what became of the id.
 
         Unconditional: should the lease have lapsed, then another worker stores the same, and either may be last.
         """
-        return Delete(self._shelf.queue, self._shelf.name(profile_id))
+        return Delete(self._collections.queue, self._collections.name(profile_id))
 
-    def give_back(self, batch: Batch, *, failed_alone: bool = False) -> None:
+    def give_back(self, batch: Claim, *, failed_alone: bool = False) -> None:
         """Make those entries due that are still held under the batch's lease; later if one failed all by itself."""
         now = self._now()
         writes: list[Write] = []
-        for entry in self._entries(batch.lease, [self._shelf.name(each) for each in batch.ids]):
+        for entry in self._entries(batch.lease, [self._collections.name(each) for each in batch.ids]):
             fields = {**entry.fields, "lease": "", "due_at": now}
             if failed_alone:
                 fields["failed_alone"] += 1
                 fields["due_at"] = now + _deferral_ms(fields["failed_alone"])
-            writes.append(Put(self._shelf.queue, entry.name, fields, entry.version))
+            writes.append(Put(self._collections.queue, entry.name, fields, entry.version))
         try:
             self._store.commit(writes)
         except Conflict:
@@ -174,8 +172,8 @@ class Queue:
 
     def waiting(self) -> Waiting:
         """Counts the queue and looks at its oldest entry."""
-        oldest = self._store.query(self._shelf.queue, order_by=("enqueued_at",), limit=1)
-        return Waiting(self._store.count(self._shelf.queue), max(0.0, self.age_seconds(oldest)))
+        oldest = self._store.query(self._collections.queue, order_by=("enqueued_at",), limit=1)
+        return Waiting(self._store.count(self._collections.queue), max(0.0, self.age_seconds(oldest)))
 
     def _create(self, entry: Entry, place: float, client: str, now: int) -> Create:
         # The fraction of due_at is a lot: ids of one request are looked up in random order, because documents written
@@ -191,7 +189,7 @@ class Queue:
             "failed_alone": 0,
             "lease": "",
         }
-        return Create(self._shelf.queue, self._shelf.name(entry.profile_id), fields)
+        return Create(self._collections.queue, self._collections.name(entry.profile_id), fields)
 
     def _places(self, client: str, entries: Sequence[Entry]) -> Mapping[int, float]:
         places: dict[int, float] = {}
@@ -209,16 +207,19 @@ class Queue:
             for entry in later:
                 (place,) = self._shares.places(priority, client, 1, after=used)
                 if place_of(place)[1] < place_of(entry.fields["priority"])[1]:
-                    fields = {**entry.fields, "priority": place, "client": client}
-                    moved.append(Put(self._shelf.queue, entry.name, fields, entry.version))
+                    moved.append(self._placed(entry, place, client=client))
                     used += 1
         return moved
 
-    def _held(self, lease: str, names: Sequence[str]) -> Batch:
-        return Batch(lease, {entry.fields["id"]: entry.fields for entry in self._entries(lease, names)})
+    def _placed(self, entry: Document, place: float, *, client: str) -> Put:
+        fields = {**entry.fields, "priority": place, "client": client}
+        return Put(self._collections.queue, entry.name, fields, entry.version)
+
+    def _held(self, lease: str, names: Sequence[str]) -> Claim:
+        return Claim(lease, {entry.fields["id"]: entry.fields for entry in self._entries(lease, names)})
 
     def _entries(self, lease: str, names: Sequence[str]) -> list[Document]:
-        found = self._store.get(self._shelf.queue, names)
+        found = self._store.get(self._collections.queue, names)
         return [entry for entry in found.values() if entry.fields["lease"] == lease]
 
     def _now(self) -> int:

@@ -24,7 +24,7 @@ CLIENT_PATTERN: Final = "^[a-z0-9_-]{0,63}$"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EnrichmentRequest:
     """What a request asks for: ids by kind, as they were sent, and who asks."""
 
     ids: dict[str, list[int]]
@@ -59,11 +59,11 @@ async def read_json_body(request: Request, seconds: float = BODY_SECONDS) -> byt
 
 
 def read_ids(body: bytes) -> dict[str, list[int]]:
-    """The ids of ``read_asked``."""
-    return read_asked(body).ids
+    """The ids of ``read_request``."""
+    return read_request(body).ids
 
 
-def read_asked(body: bytes) -> Asked:
+def read_request(body: bytes) -> EnrichmentRequest:
     """What the body asks for. Raises ``BadRequest``: 400 not JSON, 422 naming each wrong item."""
     try:
         value = from_json(body, allow_inf_nan=False)
@@ -77,7 +77,7 @@ def read_asked(body: bytes) -> Asked:
         mistakes.append(mistake)
     if mistakes:
         raise BadRequest(422, *mistakes)
-    return Asked({kind.name: value.get(kind.name, []) for kind in KINDS}, value.get(CLIENT, ""))
+    return EnrichmentRequest({kind.name: value.get(kind.name, []) for kind in KINDS}, value.get(CLIENT, ""))
 
 
 def _mistakes(value: Any) -> Iterator[str]:

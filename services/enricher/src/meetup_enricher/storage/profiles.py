@@ -1,61 +1,26 @@
-"""What is stored: the collections of a kind, the names of documents, and their fields. No I/O.
+"""The fields of the documents that are stored. No I/O.
 
 Times are whole milliseconds since the epoch, as Meetup's own.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 from meetupkit.stores.documents import Fields
 
-from meetup_enricher.kinds import Kind
+from meetup_enricher.kinds import Kind, MissingReason
 
 MAX_DEPTH: Final = 16
 """Stores hold 20 levels (``meetupkit.stores.documents.limits``); a profile begins two levels down. What lies deeper is
 kept as JSON text. Recorded profiles have 4 levels."""
 _INT64: Final = range(-(1 << 63), 1 << 63)
 _REDACTED: Final = "[redacted]"
+_TOO_DEEP: Final = "[nested too deep]"
 _KEY_LETTERS: Final = 8
 """A key shorter than this is a stand-in's, and replacing it would tear up ordinary words. Meetup's have 28 or more."""
 _FIELD_BYTES: Final = 1400
 """Firestore's limit of a field's name is 1,500 bytes."""
-
-
-class Why(StrEnum):
-    """Why an id is remembered as missing; a bounded set, because it is a metric's label."""
-
-    ABSENT = "absent"
-    """Meetup's answer did not hold it: deleted, private, or never there."""
-    REFUSED = "refused"
-    """Meetup refused the request that asked for this id alone."""
-    UNSTORABLE = "unstorable"
-    """The profile is larger than any document store takes, or larger than an answer may be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """Where the documents of one kind are. The three collections use the same names, so an id is found in each."""
-
-    kind: Kind
-    profiles: str
-    prefix: str
-
-    @property
-    def queue(self) -> str:
-        """The collection of ids that wait for their look-up."""
-        return f"{self.profiles}_queue"
-
-    @property
-    def missing(self) -> str:
-        """The collection of ids without a profile."""
-        return f"{self.profiles}_missing"
-
-    def name(self, profile_id: int) -> str:
-        """The document's name: ``m1234``."""
-        return f"{self.prefix}{profile_id}"
 
 
 def profile_fields(kind: Kind, profile_id: int, profile: Fields, *, fetched_at: int) -> Fields:
@@ -63,12 +28,12 @@ def profile_fields(kind: Kind, profile_id: int, profile: Fields, *, fetched_at: 
     return {"id": profile_id, "kind": kind.name, "fetched_at": fetched_at, "profile": profile}
 
 
-def missing_fields(kind: Kind, profile_id: int, why: Why, *, missing_at: int, expires_at: int) -> Fields:
+def missing_fields(kind: Kind, profile_id: int, reason: MissingReason, *, missing_at: int, expires_at: int) -> Fields:
     """The document of an id without a profile. After ``expires_at`` the id is looked up again when it is asked for."""
     return {
         "id": profile_id,
         "kind": kind.name,
-        "reason": why.value,
+        "reason": reason.value,
         "missing_at": missing_at,
         "expires_at": expires_at,
     }
@@ -78,7 +43,7 @@ def storable(profile: Mapping[str, Any], secret: str) -> dict[str, Any]:
     """The profile as every document store can hold it, without the API key wherever an answer may have echoed it.
 
     Recorded profiles come through unchanged. A list directly in a list becomes ``{"items": [...]}``, a number beyond
-    64 bits its digits, what is not finite ``None``, half a surrogate pair ``?``, and a field that stores reserve
+    64 bits its digits, what is not finite ``None``, a lone surrogate ``?``, and a field that stores reserve
     (empty, ``__x__``) gets a ``k`` before its name.
     """
     redact = secret if len(secret) >= _KEY_LETTERS else ""
@@ -96,13 +61,21 @@ def _value(value: Any, redact: str, depth: int, *, in_list: bool = False) -> Any
         case float():
             return value if value - value == 0 else None  # NaN and the infinities are the floats for which it is not
         case _ if depth >= MAX_DEPTH:
-            return _text(json.dumps(value), redact)
+            return _text(_as_text(value), redact)
         case list():
             # A list in a list takes a level more, for the object between the two.
             items = [_value(item, redact, depth + 1 + in_list, in_list=True) for item in value]
             return {"items": items} if in_list else items
         case _:
             return {_field(name, redact): _value(item, redact, depth + 1) for name, item in value.items()}
+
+
+def _as_text(value: Any) -> str:
+    """JSON, if Python's stack holds it: what was just read may be nested deeper than can be written from here."""
+    try:
+        return json.dumps(value)
+    except RecursionError:
+        return _TOO_DEEP
 
 
 def _text(text: str, redact: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from meetupkit.errors import StoreRefused, StoreUnavailable
 
 from meetup_enricher.metrics import Metrics
-from meetup_enricher.queue import Queue
+from meetup_enricher.queueing.queue import Queue
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ EVERY_SECONDS: Final = 5.0
 """A third of the usual scrape interval; costs a handful of reads a minute."""
 
 
-class BacklogWatch:
+class BacklogMonitor:
     """Measures the queues, by the name of their kind, until the service stops. Also notices that the store is back."""
 
     def __init__(self, queues: Mapping[str, Queue], *, metrics: Metrics, stopping: threading.Event) -> None:

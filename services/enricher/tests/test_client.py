@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from meetup_enricher.answers import AnswerTooLarge
 from meetup_enricher.kinds import GROUPS, MEMBERS
+from meetup_enricher.meetup.client import MAX_ANSWER_BYTES, MeetupClient
+from meetup_enricher.meetup.responses import AnswerTooLarge
 from meetup_enricher.metrics import Metrics
-from meetup_enricher.rest import MAX_ANSWER_BYTES, RestApi
 from meetupkit.errors import MeetupError, Throttled, UpstreamRefused, UpstreamUnavailable
 from prometheus_client import generate_latest
 from pydantic import SecretStr
@@ -31,7 +31,7 @@ class Bench:
     def __init__(self, url: str, seconds: float = 10) -> None:
         self.metrics = Metrics()
         self.remaining: list[str | None] = []
-        self.api = RestApi(
+        self.api = MeetupClient(
             url=url,
             key=SecretStr(KEY),
             call_seconds=seconds,
