@@ -11,6 +11,7 @@ import yaml
 from meetup_alert_webhook.settings import AlertWebhookSettings
 from meetup_enricher.settings import EnricherSettings
 from meetup_feed_operator.settings import OperatorSettings
+from meetup_gateway.settings import GatewaySettings
 from meetupkit.feeds import FEEDS
 from meetupkit.settings import Settings, documented
 
@@ -25,6 +26,7 @@ _SERVICES: Final[dict[str, type[Settings]]] = {
     "operator": OperatorSettings,
     "enricher": EnricherSettings,
     "alertWebhook": AlertWebhookSettings,
+    "gateway": GatewaySettings,
 }
 
 

@@ -60,5 +60,15 @@ VARIANTS: Final[dict[str, Values]] = {
     "all-namespaces": {"operator": {"allNamespaces": True}, "monitoring": {"prometheus": "managed"}},
     "streams-only": {"enricher": {"enabled": False}, "alertWebhook": {"enabled": False}},
     "one-of-each": {"alertWebhook": {"replicas": 1}, "networkPolicy": {"enabled": False}},
+    "todays-meetup": {
+        "gateway": {
+            "enabled": True,
+            "client": {"existingSecret": "meetup-client", "key": "abc", "memberId": "1", "signingKeyId": "kid"},
+            "contact": "mailto:me@example.org",
+            "follow": {"networks": ["pydata"], "groups": ["hikers", {"urlname": "readers", "private": True}]},
+            "members": "pseudonymous",
+            "settings": {"floorSeconds": 120, "photos": True},
+        }
+    },
     "operator-elsewhere": {"operator": {"enabled": False}},
 }

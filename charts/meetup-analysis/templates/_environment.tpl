@@ -3,9 +3,23 @@
 {{- define "meetup.environment.enricher" -}}
 ENRICHER_HOST: "0.0.0.0"
 ENRICHER_PORT: "8080"
-ENRICHER_API_URL: {{ .Values.enricher.apiUrl | quote }}
+ENRICHER_API_URL: {{ default (ternary (include "meetup.gatewayUrl" (list .)) "" .Values.gateway.enabled) .Values.enricher.apiUrl | quote }}
 ENRICHER_API_KEY_FILE: /etc/meetup/api-key/{{ .Values.enricher.apiKey.key }}
 ENRICHER_DOCUMENTS: {{ default (include "meetup.firestore" (list .)) .Values.enricher.documents | quote }}
+{{- end }}
+
+{{- define "meetup.environment.gateway" -}}
+GATEWAY_HOST: "0.0.0.0"
+GATEWAY_PORT: "8080"
+GATEWAY_FOLLOW: /etc/meetup/follow/follow.yaml
+GATEWAY_STORE: /data/gateway.sqlite
+GATEWAY_KEY_FILE: /etc/meetup/key/key
+GATEWAY_CONTACT: {{ .Values.gateway.contact | quote }}
+GATEWAY_CLIENT_KEY: {{ .Values.gateway.client.key | quote }}
+GATEWAY_MEMBER_ID: {{ .Values.gateway.client.memberId | quote }}
+GATEWAY_SIGNING_KEY_ID: {{ .Values.gateway.client.signingKeyId | quote }}
+GATEWAY_SIGNING_KEY_FILE: /etc/meetup/client/signing-key
+GATEWAY_MEMBERS: {{ .Values.gateway.members }}
 {{- end }}
 
 {{- define "meetup.environment.alert-webhook" -}}

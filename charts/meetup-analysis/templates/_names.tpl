@@ -42,6 +42,11 @@ app.kubernetes.io/instance: {{ (first .).Release.Name | quote }}
 {{- default (include "meetup.name" .) $values.serviceAccount.name }}
 {{- end }}
 
+{{/* Where the gateway answers. */}}
+{{- define "meetup.gatewayUrl" -}}
+http://{{ include "meetup.name" (list (first .) "gateway") }}.{{ (first .).Release.Namespace }}.svc:8080
+{{- end }}
+
 {{/* The project's Firestore. */}}
 {{- define "meetup.firestore" -}}
 {{- with (first .).Values.google }}
