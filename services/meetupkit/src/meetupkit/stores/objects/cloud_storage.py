@@ -17,18 +17,18 @@ from time import time
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-import requests
 from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed
+from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
 from google.cloud.storage import Client  # type: ignore[import-untyped]
 from google.cloud.storage.exceptions import DataCorruption  # type: ignore[import-untyped]
-from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
+from urllib3.exceptions import HTTPError
 
 from meetupkit.errors import Conflict, ObjectRefused, StoreRefused, StoreUnavailable
 from meetupkit.foreign_text import printable
 from meetupkit.stores.google_credentials import KEY_FILE, CredentialsFinder
 from meetupkit.stores.objects import Created, Exists, NewObject, StoredObject, check_name, is_name
+from meetupkit.stores.objects.google_transport import GoogleTransport
 from meetupkit.urls import shown
 
 CONCURRENCY: Final = 32
@@ -170,12 +170,16 @@ class GcsObjects:
         if self._client is None:
             with self._connecting:
                 if self._client is None:
-                    client = Client(  # of all that is here, only new buckets belong to a project
-                        project=None, credentials=self._credentials.find() if self._credentials else None
-                    )
-                    _size_pool(client)
+                    client = self._connect()
                     self._bucket, self._client = client.bucket(self._bucket_name), client
         return self._client
+
+    def _connect(self) -> Any:
+        credentials = self._credentials.find() if self._credentials else AnonymousCredentials()  # type: ignore[no-untyped-call]
+        transport = GoogleTransport(credentials, connections=CONCURRENCY)
+        client = Client(project=None, credentials=credentials, _http=transport)  # only new buckets belong to a project
+        transport.open(client.api_endpoint)
+        return client
 
     def _blob(self, name: str) -> Any:
         self._connected()
@@ -242,42 +246,16 @@ def _whole(generation: int | None) -> int:
     return generation
 
 
-def _size_pool(client: Any) -> None:
-    """Give the client's session a connection for each writer, and no retries of its own.
-
-    requests looks through the environment for proxies and passwords at each request, which costs a fifth of an
-    upload's processor time; here it is read once.
-    """
-    session: requests.Session = client._http  # the one way the client offers to size its pool
-    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=CONCURRENCY, max_retries=0, pool_block=True)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    session.proxies.update(get_environ_proxies(client.api_endpoint))
-    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-    session.trust_env = False
-    session.hooks["response"].append(_refuse_half_a_head)
-
-
-def _refuse_half_a_head(answer: requests.Response, *_: object, **__: object) -> None:
-    """Python's HTTP client takes a head that breaks off for a whole one, and its body for empty or ended in time.
-
-    Cloud Storage says how long each body is, so an answer that does not lost the end of its head.
-    """
-    length_said = {"Content-Length", "Transfer-Encoding"} & {name.title() for name in answer.headers}
-    if not length_said and answer.status_code != requests.codes.no_content:
-        raise requests.ConnectionError("the answer broke off in its head")
-
-
 @contextmanager
 def _door(bucket: str) -> Iterator[None]:
-    """No error of Google's clients or of requests gets past this; no message holds a header or a token."""
+    """No error of Google's clients or of urllib3 gets past this; no message holds a header or a token."""
     try:
         yield
     except GoogleAPICallError as error:
         raise _answered(error, bucket) from None
     except GoogleAuthError as error:
         raise _unauthenticated(error, bucket) from None
-    except (requests.RequestException, DataCorruption) as error:
+    except (HTTPError, DataCorruption) as error:
         raise StoreUnavailable(f"gs://{bucket} cannot be reached: {_cause(error)}") from None
 
 
