@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from meetup_alert_webhook.redaction.names import is_no_value, is_password, is_secret_name, looks_made
-from meetup_alert_webhook.redaction.values import value_end
+from meetup_alert_webhook.redaction.values import Runs, value_end
 
 _REMOVED: Final = "[removed]"
 _QUOTE: Final = r"(?:\\{0,16}+[\"'`]|%22|%27)"
@@ -32,9 +32,11 @@ _ELSEWHERE: Final = 16
 _CODE: Final = 20
 """Characters of a value that is taken for a secret: of ``key`` in an address, elsewhere, of ``code`` and its like."""
 _HEXADECIMAL: Final = re.compile(r"[0-9a-f]{12,}")
+_JUDGED: Final = 256
+"""Characters of a value by which it is judged; longer ones are no words about secrets anyway."""
 _NEAR: Final = 300
 """Characters after a header's name in which its first word is looked for."""
-_MADE_VALUE: Final = re.compile(r"[\w.~%+=-]{8,512}+")
+_MADE_VALUE: Final = re.compile(r"[\w.~%+=-]{8,64}+")
 """What the value of a doubtful name looks like, if it is a secret."""
 _LINE_END: Final = re.compile(r"\\{1,8}[rn]|[\r\n]")
 _PHRASE: Final = re.compile(r"([A-Za-z]{1,20})[ ]\Z")
@@ -45,9 +47,9 @@ _DOUBTFUL: Final = frozenset({"key", "code", "auth", "sign", "pass", "hash", "si
 
 def without_named(text: str) -> str:
     """The text without the values of names that say secret."""
-    kept, at, start = [], 0, 0
+    kept, at, start, runs = [], 0, 0, Runs()
     while match := _NAMED.search(text, at):
-        span = _secret_at(text, match)
+        span = _secret_at(text, match, runs)
         if span is None:
             at = match.end("name") if match.end("name") > at else match.end()
             continue
@@ -56,7 +58,7 @@ def without_named(text: str) -> str:
     return "".join([*kept, text[start:]])
 
 
-def _secret_at(text: str, match: re.Match[str]) -> tuple[int, int] | None:
+def _secret_at(text: str, match: re.Match[str], runs: Runs) -> tuple[int, int] | None:
     """Where the secret stands that the name announces."""
     name, begin = match["name"].strip(".-_"), match.end()
     quoted_by = text[match.start("name") - 1 : match.start("name")]
@@ -67,8 +69,8 @@ def _secret_at(text: str, match: re.Match[str]) -> tuple[int, int] | None:
     is_doubtful = name.lower() in _DOUBTFUL and match["sep"].strip().lower() in ("=", "%3d")
     if is_doubtful and not _MADE_VALUE.match(text, begin):
         return None
-    first, end = value_end(text, begin, xml=match["sep"] == ">", parameter=quoted_by in ("?", "&", "#"))
-    value = text[first:end]
+    first, end = value_end(text, begin, xml=match["sep"] == ">", parameter=quoted_by in ("?", "&", "#"), runs=runs)
+    value = text[first : min(end, first + _JUDGED)]
     if is_no_value(name, value) or _is_name_of_secret(name, match["sep"], value, quoted=first != begin):
         return None
     if match["sep"].isspace() and not _follows(text, match, value, begin):

@@ -82,6 +82,10 @@ _PLACEHOLDER: Final = re.compile(
 """``***``, ``${VAR}``, ``<token>``, ``[REDACTED]``, a path, an address."""
 
 
+_LETTER: Final = re.compile(r"[^\W\d_]")
+_DIGIT: Final = re.compile(r"\d")
+
+
 def words_of(name: str) -> list[str]:
     """``dbPassword``, ``DB_PASSWORD`` and ``db.password`` are all ``db`` and ``password``."""
     return [word.lower() for word in _WORD.findall(name)]
@@ -122,5 +126,4 @@ def is_password(name: str) -> bool:
 
 def looks_made(text: str, least: int) -> bool:
     """Whether no person would have written it: letters and digits mixed, at least so many characters."""
-    letters, digits = sum(c.isalpha() for c in text), sum(c.isdigit() for c in text)
-    return len(text) >= least and letters > 0 and digits > 0
+    return len(text) >= least and _LETTER.search(text) is not None and _DIGIT.search(text) is not None

@@ -17,7 +17,27 @@ _MOST_OF_LIST: Final = 4096
 """Characters a list in brackets may take; a longer one is taken to the end of its line."""
 
 
-def value_end(text: str, begin: int, *, xml: bool = False, parameter: bool = False) -> tuple[int, int]:
+class Runs:
+    """Where bare values of one text end. A value that begins within another ends with it, and is not read again:
+
+    ``key=key=key=...`` is as many values, each to the end of the text, and would cost the square of its length.
+    """
+
+    def __init__(self) -> None:
+        self._begin = self._end = 0
+        self._parameter = False
+
+    def end(self, text: str, begin: int, *, parameter: bool) -> int:
+        """The end of what has no blank in it, from there."""
+        if not (self._parameter is parameter and self._begin <= begin < self._end):
+            run = (_PARAMETER if parameter else _BARE).match(text, begin)
+            self._begin, self._end, self._parameter = begin, run.end() if run else begin, parameter
+        return self._end
+
+
+def value_end(
+    text: str, begin: int, *, xml: bool = False, parameter: bool = False, runs: Runs | None = None
+) -> tuple[int, int]:
     """Where the value that begins there begins within its quotes, and where it ends."""
     if xml and (markup := _IN_MARKUP.match(text, begin)):
         return begin, markup.end()
@@ -25,7 +45,7 @@ def value_end(text: str, begin: int, *, xml: bool = False, parameter: bool = Fal
         return opening.end(), _closing(text, opening)
     if text[begin : begin + 1] in _CLOSERS and not text.startswith("[removed", begin):
         return _in_brackets(text, begin)
-    return begin, _bare_end(text, begin, parameter=parameter)
+    return begin, _bare_end(text, begin, parameter=parameter, runs=runs)
 
 
 def _closing(text: str, opening: re.Match[str]) -> int:
@@ -64,9 +84,8 @@ def _in_brackets(text: str, begin: int) -> tuple[int, int]:
     return (begin, begin) if is_object else (begin + 1, end)
 
 
-def _bare_end(text: str, begin: int, *, parameter: bool) -> int:
-    run = (_PARAMETER if parameter else _BARE).match(text, begin)
-    end = run.end() if run else begin
+def _bare_end(text: str, begin: int, *, parameter: bool, runs: Runs | None = None) -> int:
+    end = (runs or Runs()).end(text, begin, parameter=parameter)
     while end > begin and text[end - 1] in ",;)]}…." and not _pairs(text, begin, end):
         end -= 1
     return end
