@@ -15,6 +15,7 @@ from bench.measurements.images import images
 from bench.measurements.lag import lag
 from bench.measurements.memory import memory
 from bench.measurements.operator import operator
+from bench.measurements.reading_back import reading_back
 from bench.measurements.slow_clients import slow_clients
 from bench.measurements.start import start
 
@@ -28,6 +29,7 @@ MEASUREMENTS: Final[Mapping[str, Measurement]] = MappingProxyType(
         "enricher": enricher,
         "cloud_storage": cloud_storage,
         "batch": batch,
+        "reading_back": reading_back,
         "alerts": alerts,
         "claims": claims,
         "slow_clients": slow_clients,

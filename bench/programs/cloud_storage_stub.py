@@ -1,7 +1,9 @@
-"""Just enough of Cloud Storage's JSON API to be written to, and faster than any client: ``cloud_storage_stub.py [MS]``
+"""Just enough of Cloud Storage's JSON API to be written to and read, and faster than any client.
 
-Uploads (multipart, resumable in one piece) honour ``ifGenerationMatch``; reads and lists answer from memory; bodies are
-kept of cursors only. ``MS`` is how long each upload takes, as a network would. Prints ``{"port": N}``.
+``cloud_storage_stub.py [UPLOAD_MS [ANSWER_MS [whole]]]``. Uploads (multipart, resumable in one piece) honour
+``ifGenerationMatch``; reads and lists answer from memory; bodies are kept of cursors only, or of all (``whole``).
+The two times are how long an upload and any other answer take, as over a network; ``GET /delay?upload=MS&answer=MS``
+changes them. Prints ``{"port": N}``.
 """
 
 import asyncio
@@ -15,6 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 _LENGTH: Final = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _NAME: Final = re.compile(rb'"name": *"((?:[^"\\]|\\.)*)"')
+_PAGE: Final = 1000
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _generations: Final = itertools.count(1)
 
@@ -25,6 +28,8 @@ class Bucket:
     def __init__(self) -> None:
         self.objects: dict[str, tuple[int, bytes]] = {}
         self.sessions: dict[str, str] = {}
+        self.upload_delay = self.answer_delay = 0.0
+        self.whole = False
         self.records = 0
         """Lines of the gzip segments."""
 
@@ -32,9 +37,8 @@ class Bucket:
 class Connection(asyncio.Protocol):
     """One request after the other; answers in order."""
 
-    def __init__(self, bucket: Bucket, delay: float) -> None:
+    def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-        self._delay = delay
         self._held = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -81,10 +85,20 @@ class Connection(asyncio.Protocol):
         elif parts.path.startswith("/stats"):
             self._send(200, {"objects": len(self._bucket.objects), "records": self._bucket.records})
         elif parts.path.endswith("/o"):
-            names = sorted(name for name in self._bucket.objects if name.startswith(query.get("prefix", "")))
-            self._send(200, {"items": [{"name": name} for name in names[:1000]]})
+            self._list(query)
+        elif parts.path == "/delay":
+            self._bucket.upload_delay = float(query["upload"]) / 1000
+            self._bucket.answer_delay = float(query["answer"]) / 1000
+            self._send(200, {})
         else:
             self._object(method, unquote(parts.path.rpartition("/o/")[2]), query)
+
+    def _list(self, query: dict[str, str]) -> None:
+        prefix, after = query.get("prefix", ""), query.get("pageToken", "")
+        names = sorted(name for name in self._bucket.objects if name.startswith(prefix) and name > after)
+        page = names[: int(query.get("maxResults", _PAGE))]
+        more = {"nextPageToken": page[-1]} if len(names) > len(page) else {}
+        self._later(self._bucket.answer_delay, 200, {"items": [{"name": name} for name in page], **more})
 
     def _upload(self, query: dict[str, str], head: bytes, body: bytes) -> None:
         if session := query.get("upload_id"):
@@ -107,25 +121,35 @@ class Connection(asyncio.Protocol):
             self._send(412, {"error": {"code": 412, "message": "conditionNotMet", "errors": []}})
             return
         generation = next(_generations)
-        kept = body.rsplit(b"\r\n\r\n", 1)[1].rsplit(b"\r\n--", 1)[0] if name.endswith("_cursor") else b""
+        keep = self._bucket.whole or name.endswith("_cursor")
+        kept = body.split(b"\r\n\r\n", 2)[2].rsplit(b"\r\n--", 1)[0] if keep else b""
         self._bucket.objects[name] = generation, kept
         if name.endswith(".ndjson.gz"):
             lines = zlib.decompressobj(wbits=31).decompress(body[body.index(_GZIP_MAGIC) :])
             self._bucket.records += lines.rstrip(b"\n").count(b"\n") + 1
         answer = {"kind": "storage#object", "name": name, "bucket": "bench", "generation": str(generation)}
-        if self._delay:
-            asyncio.get_running_loop().call_later(self._delay, self._send, 200, answer)
+        self._later(self._bucket.upload_delay, 200, answer)
+
+    def _later(self, delay: float, status: int, value: object) -> None:
+        if delay:
+            asyncio.get_running_loop().call_later(delay, self._send, status, value)
         else:
-            self._send(200, answer)
+            self._send(status, value)
 
     def _object(self, method: str, name: str, query: dict[str, str]) -> None:
         generation, body = self._bucket.objects.get(name, (0, b""))
         if not generation:
             self._send(404, {"error": {"code": 404, "message": "no such object", "errors": []}})
         elif method == "GET" and query.get("alt") == "media":
-            self._write(200, "application/octet-stream", body, f"x-goog-generation: {generation}\r\n")
+            self._media(body, f"x-goog-generation: {generation}\r\n")
         else:
             self._send(200, {"name": name, "bucket": "bench", "generation": str(generation)})
+
+    def _media(self, body: bytes, more: str) -> None:
+        if delay := self._bucket.answer_delay:
+            asyncio.get_running_loop().call_later(delay, self._write, 200, "application/octet-stream", body, more)
+        else:
+            self._write(200, "application/octet-stream", body, more)
 
     def _send(self, status: int, value: object, more: str = "") -> None:
         self._write(status, "application/json", json.dumps(value).encode(), more)
@@ -135,13 +159,15 @@ class Connection(asyncio.Protocol):
         self._transport.write(head.encode() + body)
 
 
-async def serve(delay: float) -> None:
+async def serve(upload_ms: float = 0, answer_ms: float = 0, whole: str = "") -> None:
     """Until it is killed."""
     bucket = Bucket()
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(bucket, delay), "127.0.0.1", 0)
+    bucket.upload_delay, bucket.answer_delay, bucket.whole = upload_ms / 1000, answer_ms / 1000, bool(whole)
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(bucket), "127.0.0.1", 0)
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)  # noqa: T201
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(float(sys.argv[1]) / 1000 if len(sys.argv) > 1 else 0.0))
+    upload, answer, whole, *_ = [*sys.argv[1:], *("0", "0", "")[len(sys.argv) - 1 :]]
+    asyncio.run(serve(float(upload), float(answer), whole))

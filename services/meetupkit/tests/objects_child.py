@@ -134,6 +134,18 @@ def writes_under_umask(directory: str, umask: str) -> None:
     assert store.create(new("rsvps/2017-03-19/2.json")) == Created()
 
 
+def lists_beside_a_closed_folder(directory: str) -> None:
+    objects = Path(directory) / "objects"
+    objects.mkdir()
+    drop_root(objects)
+    store = opened(str(objects))
+    for name in ("rsvps/_ledger/1", "rsvps/beside/1"):
+        assert store.create(new(name)) == Created()
+    (objects / "rsvps" / "beside").chmod(0)
+    assert list(store.names("rsvps/_ledger/")) == ["rsvps/_ledger/1"]
+    (objects / "rsvps" / "beside").chmod(0o700)
+
+
 def created_until_unavailable(store: ObjectStore, message: str) -> Iterator[str]:
     for number in range(100):
         name = f"rsvps/{number}.json"

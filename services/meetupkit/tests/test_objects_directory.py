@@ -258,6 +258,19 @@ def test_links_that_lead_in_circles_or_nowhere_neither_hang_nor_double_a_listing
         assert store.create(NewObject(f"a/{name}", b"1", google_crc32c.value(b"1"))) == Exists(same=False)
 
 
+def test_a_listing_reads_no_folder_beside_the_one_that_its_prefix_names(open_directory: Path) -> None:
+    """A year of records beside a day's ledger: shown by a folder that nobody may read, and that nobody asks for."""
+    run("lists_beside_a_closed_folder", open_directory)
+
+
+def test_a_prefix_that_leads_round_a_circle_lists_what_the_whole_listing_lists(tmp_path: Path) -> None:
+    store = open_objects(f"file://{tmp_path}")
+    store.create(NewObject("a/b/1", b"1", google_crc32c.value(b"1")))
+    (tmp_path / "a" / "b" / "up").symlink_to("..")
+    for prefix in ("a/b/", "a/b", "a/", "a/b/u", "a/b/up/", "lost+found/", ".incoming/", "a/../a/", "//"):
+        assert list(store.names(prefix)) == [name for name in store.names("") if name.startswith(prefix)], prefix
+
+
 def test_a_link_in_place_of_the_hidden_folder_is_refused_and_nothing_is_removed_behind_it(tmp_path: Path) -> None:
     others = tmp_path / "others"
     others.mkdir()

@@ -151,9 +151,16 @@ class DirectoryObjects:
             raise _while_running(error, self._directory) from None
 
     def names(self, prefix: str) -> Iterator[str]:
-        """In the order of Cloud Storage: by code point of the whole name. Holds the names of one folder in memory."""
+        """In the order of Cloud Storage: by code point of the whole name.
+
+        Reads the folder that the prefix names and those below it, however much lies beside it; holds the names of one
+        folder in memory.
+        """
         self._require_directory()
-        yield from self._names_below("", prefix, ())
+        folder = prefix[: prefix.rfind("/") + 1]
+        if folder and (is_name(folder[:-1]) is None or not _NOT_OBJECTS.isdisjoint(folder.split("/"))):
+            return  # hidden, or nothing that could be made
+        yield from self._names_below(folder, prefix, self._above(folder))
 
     def sync(self) -> None:
         """One syncfs(2) for all files of the file system, however many there are."""
@@ -243,6 +250,17 @@ class DirectoryObjects:
             yield
         finally:
             os.close(fd)
+
+    def _above(self, folder: str) -> tuple[tuple[int, int], ...]:
+        """The folders on the way to that one, from the directory on."""
+        ends = [at for at, character in enumerate(folder) if character == "/"][:-1]
+        paths = [self._directory, *(f"{self._directory}/{folder[:end]}" for end in ends)] if folder else []
+        above = []
+        for path in paths:
+            with suppress(OSError):  # then there is nothing below it either
+                there = os.stat(path)  # noqa: PTH116
+                above.append((there.st_dev, there.st_ino))
+        return tuple(above)
 
     def _names_below(self, folder: str, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
         """``above``: the folders on the way here, as device and inode, so that no link leads round in a circle."""

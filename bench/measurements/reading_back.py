@@ -1,0 +1,203 @@
+"""What grows with what lies in a bucket already: late records, a restart, reading a feed back, a year of names.
+
+Records are generated rsvps. The stub's answers take 0 or 30 ms, as over a network.
+"""
+
+import resource
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from unittest import mock
+
+import google_crc32c
+from meetup_stream.account import Account
+from meetup_stream.creation import Creator
+from meetup_stream.metrics import Metrics
+from meetup_stream.packing import Packer
+from meetup_stream.segments import SegmentsWriter
+from meetup_stream.set_aside import DamagedObjects
+from meetupkit.archive import SEGMENT_ENDING, folder_of, hour_of, read_feed
+from meetupkit.feeds import FEEDS
+from meetupkit.progress import Progress
+from meetupkit.records import Record, read_line
+from meetupkit.stores import open_objects
+from meetupkit.stores.objects import NewObject, ObjectStore
+
+from bench.measurement import Row
+from bench.program import server
+from bench.workbench import Workbench
+
+_HOUR_MS = 3_600_000
+_LATE_HOURS = 20
+_SEGMENTS = 60
+_RESTART_SEGMENTS = 100
+_RECORDS_EACH = 20
+_DELAYS_MS = (0, 30)
+
+
+def reading_back(bench: Workbench) -> Iterable[Row]:
+    """Each figure once; the bucket is filled without delays first."""
+    lines = bench.rsvps(bench.scaled(20_000)).read_bytes().splitlines()
+    for delay in _DELAYS_MS:
+        with _bucket(delay) as (store, fill):
+            yield _read_records(bench, store, fill, lines, delay)
+        with _bucket(delay) as (store, fill):
+            yield _late(bench, store, fill, lines, delay)
+        with _bucket(delay) as (store, fill):
+            yield _restart(bench, store, fill, lines, delay)
+    yield from _names(bench)
+
+
+def _read_records(bench: Workbench, store: ObjectStore, fill: "Fill", lines: Sequence[bytes], delay: int) -> Row:
+    count = bench.scaled(3000)
+    fill([_object(f"rsvps/{number}_1.json", line) for number, line in enumerate(lines[:count])])
+    began, cpu = time.monotonic(), _cpu()
+    read = sum(1 for _ in read_feed(store, "rsvps"))
+    seconds, cpu = time.monotonic() - began, _cpu() - cpu
+    return Row(
+        f"`read_feed`, `gs://`, layout `records`, {count:,} objects, an answer taking {delay} ms: records/s",
+        "500" if delay else "",
+        f"{read / seconds:,.0f}/s; {1e6 * cpu / max(1, read):,.0f} µs of processor time each",
+        "32 reads under way, in order; the interpreter, then the network's time.",
+    )
+
+
+def _late(bench: Workbench, store: ObjectStore, fill: "Fill", lines: Sequence[bytes], delay: int) -> Row:
+    hours = max(1, bench.scaled(_LATE_HOURS))
+    number = iter(range(10**9))
+    now = _at(lines[0], 0)
+    for hour in range(1, hours + 1):
+        fill(
+            [
+                _segment([_at(lines[next(number) % len(lines)], -hour) for _ in range(_RECORDS_EACH)])
+                for _ in range(_SEGMENTS)
+            ]
+        )
+    fresh = [_with_id(lines[index % len(lines)], 10**9 + index, 0) for index in range(bench.scaled(2000) - hours)]
+    late = [_with_id(now, 2 * 10**9 + hour, -hour) for hour in range(1, hours + 1)]
+    seconds = _written(store, [*fresh, *late])
+    return Row(
+        f"layout `batch`, `gs://`, {len(fresh) + hours:,} records of which {hours} are late into hours of "
+        f"{_SEGMENTS} segments, an answer taking {delay} ms",
+        "under 5 s" if delay else "",
+        f"{seconds:.2f} s",
+        "An hour's names, then its segments, 32 under way, in the writer's thread.",
+    )
+
+
+def _restart(bench: Workbench, store: ObjectStore, fill: "Fill", lines: Sequence[bytes], delay: int) -> Row:
+    segments = max(1, bench.scaled(_RESTART_SEGMENTS))
+    rows = [_with_id(lines[index % len(lines)], index, 0) for index in range(segments * _RECORDS_EACH)]
+    fill([_segment(rows[start : start + _RECORDS_EACH]) for start in range(0, len(rows), _RECORDS_EACH)])
+    seconds = _written(store, rows[:1])
+    return Row(
+        f"layout `batch`, `gs://`, first record after a restart into an hour of {segments} segments, "
+        f"an answer taking {delay} ms",
+        "under 0.5 s" if delay else "",
+        f"{seconds:.2f} s",
+        "The same.",
+    )
+
+
+def _names(bench: Workbench) -> Iterator[Row]:
+    """A label's days of segments: what the report on the ledger lists among them."""
+    folder = bench.new_folder()
+    store = open_objects(f"file://{folder}")
+    store.check()
+    for label in ("rsvps",):
+        for objects in (bench.scaled(1_000), bench.scaled(50_000)):
+            here = folder / label
+            here.mkdir(exist_ok=True)
+            for number in range(objects):
+                (here / f"{number}_1.json").touch()
+            (here / "_ledger").mkdir(exist_ok=True)
+            (here / "_ledger" / "2026-11-17").touch()
+            began, before = time.perf_counter(), _resident()
+            found = len(list(store.names(f"{label}/_ledger/")))
+            seconds = time.perf_counter() - began
+            yield Row(
+                f"`file://` names of a day's ledger beside {objects:,} records",
+                "flat",
+                f"{1000 * seconds:.1f} ms for {found}; {(_resident() - before) / 1024:.0f} MiB more",
+                "Only the folder that the prefix names is read.",
+            )
+
+
+Fill = Callable[[Sequence[NewObject]], None]
+
+
+@contextmanager
+def _bucket(delay: int) -> Iterator[tuple[ObjectStore, Fill]]:
+    with server("cloud_storage_stub.py", 0, 0, "whole") as storage:
+        with mock.patch.dict("os.environ", {"STORAGE_EMULATOR_HOST": storage}):
+            store = open_objects("gs://bench")
+
+        def fill(objects: Sequence[NewObject]) -> None:
+            _delays(storage, 0)
+            with ThreadPoolExecutor(store.concurrency) as pool:
+                list(pool.map(store.create, objects))
+            _delays(storage, delay)
+
+        yield store, fill
+        store.close()
+
+
+def _delays(storage: str, milliseconds: int) -> None:
+    urllib.request.urlopen(f"{storage}/delay?upload={milliseconds}&answer={milliseconds}", timeout=10).close()  # noqa: S310
+
+
+def _written(store: ObjectStore, lines: Sequence[bytes]) -> float:
+    """Seconds for a new writer to store them."""
+    metrics = Metrics("rsvps")
+    creator = Creator(store, metrics=metrics, progress=Progress(), giving_up=threading.Event())
+    damaged = DamagedObjects("rsvps", store, creator, metrics)
+    writer = SegmentsWriter(FEEDS["rsvps"], "rsvps", damaged, creator, Account(metrics), max_age=60)
+    began = time.monotonic()
+    for start in range(0, len(lines), 256):
+        writer.write([(line, began) for line in lines[start : start + 256]])
+    writer.finish()
+    seconds = time.monotonic() - began
+    creator.close()
+    return seconds
+
+
+def _object(name: str, body: bytes) -> NewObject:
+    return NewObject(name, body, google_crc32c.value(body))
+
+
+def _segment(lines: Sequence[bytes]) -> NewObject:
+    packer = Packer()
+    for line in lines:
+        packer.add(line)
+    digest, body = packer.finish()
+    return _object(f"{folder_of('rsvps', hour_of(_record(lines[0]).mtime))}{digest}{SEGMENT_ENDING}", body)
+
+
+def _record(line: bytes) -> Record:
+    record = read_line(FEEDS["rsvps"], line)
+    assert isinstance(record, Record)  # noqa: S101
+    return record
+
+
+def _at(line: bytes, hours: int) -> bytes:
+    return _with_id(line, int(_record(line).data_id), hours)
+
+
+def _with_id(line: bytes, rsvp_id: int, hours: int) -> bytes:
+    """The line with this id and an mtime of the first hour, or so many hours from it."""
+    record = _record(line)
+    mtime = 1_760_000_400_000 + hours * _HOUR_MS
+    renamed = line.replace(str(record.mtime).encode(), str(mtime).encode(), 1)
+    return renamed.replace(record.data_id.encode(), str(rsvp_id).encode(), 1)
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _resident() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
