@@ -1,0 +1,1 @@
+"""Turns what was collected into tables, patterns and predicted interests, on a page."""

@@ -1,0 +1,1 @@
+"""A build: raw records and profiles in, published tables out."""

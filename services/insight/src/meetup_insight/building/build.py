@@ -1,0 +1,115 @@
+"""One build, from the first object to the published folder; killed anywhere and repeated, it gives the same tables."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+import pyarrow as pa
+from meetupkit.stores import open_documents, open_objects
+
+from meetup_insight.building import forgetting
+from meetup_insight.errors import WarehouseRefused
+from meetup_insight.loading.hashing import MemberHash
+from meetup_insight.loading.ledger import load_ledgers
+from meetup_insight.loading.objects import Reader
+from meetup_insight.loading.profiles import ProfileLoader
+from meetup_insight.loading.records import Loaded, load_records
+from meetup_insight.loading.zones import load_zones
+from meetup_insight.marts.catalogue import MARTS
+from meetup_insight.marts.making import make_marts
+from meetup_insight.predicting import inputs
+from meetup_insight.predicting.making import make_predictions
+from meetup_insight.predicting.tables import PREDICTED
+from meetup_insight.publishing.bundle import Manifest, publish
+from meetup_insight.publishing.rules import publishable
+from meetup_insight.schema import Seen, Table
+from meetup_insight.settings import InsightSettings
+from meetup_insight.warehouse.duckdb_file import SCHEMA_VERSION, DuckDbWarehouse, quoted
+
+log = logging.getLogger(__name__)
+
+PUBLISHED: Final[tuple[Table, ...]] = tuple(
+    table for table in (*(mart.table for mart in MARTS), *PREDICTED) if table.seen is Seen.PUBLISHED
+)
+ALL_TABLES: Final[tuple[Table, ...]] = (*(mart.table for mart in MARTS), *PREDICTED)
+"""What a build makes anew."""
+
+
+def build(
+    settings: InsightSettings, *, stopping: threading.Event | None = None, moving: Callable[[], None] = lambda: None
+) -> Manifest:
+    """Raises what the stores and the warehouse raise; what was loaded until then is kept."""
+    stopping = stopping or threading.Event()
+    started = time.time()
+    member_hash = MemberHash(settings.hash_key.get_secret_value())
+    warehouse = DuckDbWarehouse.from_url(settings.warehouse, memory=settings.memory, threads=settings.threads)
+    try:
+        warehouse.prepare()
+        _check_made_with(warehouse, member_hash)
+        gone = forgetting.forgotten(settings.forgotten_file)
+        changed = forgetting.apply(warehouse, gone)
+        loaded = _load(settings, warehouse, member_hash, gone, stopping, moving)
+        changed |= loaded.objects > 0 or not {table.name for table in PREDICTED} <= warehouse.tables()
+        make_marts(warehouse, moving)
+        if changed:
+            make_predictions(warehouse, moving)
+        return _publish(settings, warehouse, started, loaded)
+    finally:
+        warehouse.close()
+
+
+def _check_made_with(warehouse: DuckDbWarehouse, member_hash: MemberHash) -> None:
+    for name, value, what in (
+        ("schema", SCHEMA_VERSION, "by another version"),
+        ("key", member_hash.fingerprint, "with another hash key"),
+    ):
+        if warehouse.setting(name, value) != value:
+            raise WarehouseRefused(
+                f"{warehouse.path} was made {what}: remove the file, the next build makes it anew from the raw records"
+            )
+
+
+def _load(
+    settings: InsightSettings,
+    warehouse: DuckDbWarehouse,
+    member_hash: MemberHash,
+    gone: frozenset[str],
+    stopping: threading.Event,
+    moving: Callable[[], None],
+) -> Loaded:
+    store = open_objects(settings.objects)
+    try:
+        reader = Reader(store, stopping)
+        loaded = load_records(warehouse, reader, settings.label_of, member_hash, gone, moving)
+        load_ledgers(warehouse, reader, settings.label_of)
+    finally:
+        store.close()
+    if settings.documents:
+        documents = open_documents(settings.documents)
+        try:
+            loaded.objects += ProfileLoader(warehouse, documents, member_hash, gone, stopping).load(moving)
+        finally:
+            documents.close()
+    load_zones(warehouse)
+    moving()
+    return loaded
+
+
+def _publish(settings: InsightSettings, warehouse: DuckDbWarehouse, started: float, loaded: Loaded) -> Manifest:
+    without = inputs.denied(warehouse)
+    tables: dict[str, pa.Table] = {}
+    for table in PUBLISHED:
+        order = ", ".join(map(quoted, table.key))
+        rows = warehouse.connection.sql(f"SELECT * FROM {quoted(table.name)} ORDER BY {order}").to_arrow_table()  # noqa: S608
+        tables[table.name] = publishable(table, rows.cast(table.arrow), without)
+    ((newest,),) = warehouse.rows("SELECT epoch(max(mtime)) FROM rsvps")
+    counts = {table.name: warehouse.count(table.name) for table in ALL_TABLES}
+    manifest = Manifest(started, time.time(), loaded.objects, loaded.versions, counts, newest)
+    publish(settings.published_folder, tables, manifest)
+    warehouse.connection.execute(
+        "INSERT INTO builds SELECT make_timestamp(?), make_timestamp(?), ?, ?",
+        [int(manifest.started_at * 1e6), int(manifest.finished_at * 1e6), loaded.objects, loaded.versions],
+    )
+    return manifest

@@ -1,0 +1,1 @@
+"""Tables and plain records as files for other programs."""

@@ -1,0 +1,135 @@
+"""Which zone a group lives in, and how far zones are from UTC: so that an evening event is one in the evening.
+
+The profile says it; where there is none, the nearest of the cities that name the zones of the group's country does
+(``zone1970.tab`` of the tz database). Near a border between zones of one country that may be an hour off.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib import resources
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+
+from meetup_insight.loading.staging import append
+from meetup_insight.schema.tables import GROUP_ZONES, ZONES
+from meetup_insight.warehouse.duckdb_file import DuckDbWarehouse
+
+_FROM, _UNTIL = datetime(2000, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
+"""Meetup was founded in 2002; events are announced a year or two ahead."""
+_STEP: Final = timedelta(days=7)
+"""No zone has changed twice within a week since 2000; Morocco does within a month."""
+
+
+class _City(NamedTuple):
+    zone: str
+    latitude: float
+    longitude: float
+
+
+def load_zones(warehouse: DuckDbWarehouse) -> None:
+    """Make both tables anew from the groups that are known: they hold nothing else."""
+    groups = [(int(group), zone) for group, *place in warehouse.rows(_PLACES) if (zone := zone_of(*place))]
+    with warehouse.transaction() as connection:
+        for table in (GROUP_ZONES, ZONES):
+            connection.execute(f"DELETE FROM {table.name}")  # noqa: S608
+        append(warehouse, GROUP_ZONES, groups)
+        append(warehouse, ZONES, [row for zone in sorted({zone for _, zone in groups}) for row in offsets(zone)])
+
+
+_PLACES: Final = """
+SELECT group_id, any_value(timezone), any_value(country), any_value(latitude), any_value(longitude) FROM (
+    SELECT group_id, timezone, lower(country) AS country, latitude, longitude FROM group_profiles
+    UNION ALL
+    SELECT group_id, NULL, country, latitude, longitude FROM groups_seen ANTI JOIN group_profiles USING (group_id)
+    QUALIFY row_number() OVER (PARTITION BY group_id ORDER BY last_seen DESC, country, latitude, longitude) = 1
+) GROUP BY group_id ORDER BY group_id
+"""
+
+
+def zone_of(named: Any, country: Any, latitude: Any, longitude: Any) -> str | None:
+    """The zone's name; nothing where nothing is known."""
+    if isinstance(named, str) and _zone(named):
+        return named
+    cities = _cities().get(str(country or "").upper(), [])
+    if not cities:
+        return None
+    if len(cities) == 1 or latitude is None or longitude is None:
+        return cities[0].zone if len(cities) == 1 else None
+    return min(cities, key=lambda city: (_distance(city, latitude, longitude), city.zone)).zone
+
+
+def offsets(zone: str) -> Iterator[tuple[str, int, int, int]]:
+    """From when to when (milliseconds) the zone is how many minutes from UTC."""
+    info = ZoneInfo(zone)
+    start, found = _FROM, _minutes(info, _FROM)
+    day = _FROM
+    while day < _UNTIL:
+        later = day + _STEP
+        if (minutes := _minutes(info, later)) != found:
+            change = _change(info, day, later)
+            yield zone, _ms(start), _ms(change), found
+            start, found = change, minutes
+        day = later
+    yield zone, _ms(start), _ms(_UNTIL), found
+
+
+def _change(info: ZoneInfo, before: datetime, after: datetime) -> datetime:
+    """The minute of the change, by halving."""
+    minutes = _minutes(info, before)
+    while after - before > timedelta(minutes=1):
+        middle = before + (after - before) // 2
+        middle = middle.replace(second=0, microsecond=0)
+        if middle == before:
+            break
+        before, after = (middle, after) if _minutes(info, middle) == minutes else (before, middle)
+    return after
+
+
+def _minutes(info: ZoneInfo, at: datetime) -> int:
+    offset = at.astimezone(info).utcoffset()
+    return int(offset.total_seconds() // 60) if offset is not None else 0
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp()) * 1000
+
+
+@cache
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+@cache
+def _cities() -> dict[str, list[_City]]:
+    """By country, from the tz database's own table."""
+    cities: dict[str, list[_City]] = {}
+    table = resources.files("tzdata").joinpath("zoneinfo", "zone1970.tab").read_text(encoding="utf-8")
+    for line in table.splitlines():
+        if line and not line.startswith("#"):
+            countries, place, zone, *_ = line.split("\t")
+            split = max(place.rfind("+"), place.rfind("-"))
+            city = _City(zone, _degrees(place[:split]), _degrees(place[split:]))
+            for country in countries.split(","):
+                cities.setdefault(country, []).append(city)
+    return cities
+
+
+def _degrees(text: str) -> float:
+    """``+DDMM``, ``+DDDMM``, and both with seconds."""
+    sign, digits = (-1.0 if text[0] == "-" else 1.0), text[1:]
+    whole = len(digits) - (2 if len(digits) <= 5 else 4)
+    minutes = float(digits[whole : whole + 2]) + (float(digits[whole + 2 :]) / 60 if digits[whole + 2 :] else 0.0)
+    return sign * (float(digits[:whole]) + minutes / 60)
+
+
+def _distance(city: _City, latitude: float, longitude: float) -> float:
+    """Along a great circle, in radians."""
+    a, b = np.radians([city.latitude, city.longitude]), np.radians([latitude, longitude])
+    cosine = np.sin(a[0]) * np.sin(b[0]) + np.cos(a[0]) * np.cos(b[0]) * np.cos(a[1] - b[1])
+    return float(np.arccos(np.clip(cosine, -1.0, 1.0)))

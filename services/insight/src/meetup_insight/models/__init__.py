@@ -1,0 +1,1 @@
+"""Predictors of interests: members, items and numbers, no table and no file."""

@@ -1,0 +1,145 @@
+"""The predictor: three item-to-item models, added up, times how many members an item has won lately. Pure.
+
+Measured on groups of a city, split by time: what an item has *won* lately (members who were not there before) says
+more of the next weeks than how busy it is, and more than the choice of the model.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from scipy import sparse
+
+from meetup_insight.models.interactions import Floats, Indices, Interactions
+from meetup_insight.models.scorers import Scorer, ease, walk
+
+EASE, WALK, COSINE = "ease", "walk", "cosine"
+_DECIMALS: Final = 9
+"""Scores are of the order of one; what lies beyond differs by the machine's arithmetic, and must not break ties."""
+_SMOOTH: Final = 0.5
+"""Members that every item is taken to have won, so that a new one is not out of the question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a model is fitted with; the defaults are for data without time and too few to choose by.
+
+    ``fade`` and ``surge`` are half-lives as shares of the data's own span of time, so that years and weeks are treated
+    alike: of what a member did, and of the members an item has won. ``lift`` is the exponent of the latter; 0: none.
+    """
+
+    weights: Mapping[str, float]
+    penalty: float = 100.0
+    step: tuple[float, float, float] = (0.8, 0.8, 0.4)
+    fade: float | None = None
+    surge: float = 0.05
+    lift: float = 0.0
+
+
+UNTIMED: Final = Parameters({EASE: 1.0, WALK: 0.5})
+TIMED: Final = Parameters({EASE: 0.25, WALK: 1.0}, fade=0.3, lift=0.4)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Fitted to interactions; ranks items for any row of them."""
+
+    scorers: Mapping[str, tuple[float, Scorer]]
+    profiles: sparse.csr_array
+    """What each member has, the faded weighing less."""
+    lift: Floats
+    parameters: Parameters
+
+    @classmethod
+    def fit(cls, interactions: Interactions, parameters: Parameters) -> Self:
+        """Deterministic: the same interactions give the same model."""
+        scorers = {
+            name: (weight, fit_scorer(interactions, name, parameters))
+            for name, weight in parameters.weights.items()
+            if weight
+        }
+        return cls(scorers, faded(interactions, parameters.fade), lifted(interactions, parameters), parameters)
+
+    def scores(self, rows: sparse.csr_array) -> Floats:
+        """Of every item, for each row; known items come out as minus infinity."""
+        total: Floats = np.zeros(rows.shape)
+        for weight, scorer in self.scorers.values():
+            total += weight * normalised(scorer.scores(rows), rows)
+        total *= self.lift
+        total = np.asarray(np.round(total, _DECIMALS))
+        total[rows.nonzero()] = -np.inf
+        return np.asarray(total)
+
+    def because(self, row: sparse.csr_array, items: Indices, most: int = 3) -> list[list[int]]:
+        """For each item, the known ones that add most to its score, the greatest first."""
+        known = np.asarray(row.indices, dtype=np.int64)
+        parts = np.zeros((len(known), len(items)))
+        for weight, scorer in self.scorers.values():
+            found = scorer.parts(known, items) * row.data[:, None]
+            size = np.abs(found).sum(axis=0)
+            parts += weight * found / np.where(size > 0, size, 1.0)
+        order = np.argsort(-np.round(parts, _DECIMALS), axis=0, kind="stable")[:most]
+        return [
+            [int(known[at]) for at in column if parts[at, item] > 0] for item, column in enumerate(order.T.tolist())
+        ]
+
+
+def fit_scorer(interactions: Interactions, name: str, parameters: Parameters) -> Scorer:
+    """One of the three."""
+    match name:
+        case "ease":
+            return ease(interactions.matrix, parameters.penalty)
+        case "walk":
+            return walk(interactions.matrix, *parameters.step)
+        case _:
+            return walk(interactions.matrix, 0.5, 0.0, 0.5)
+
+
+def normalised(scores: Floats, rows: sparse.csr_array) -> Floats:
+    """Each row's best unknown item is worth 1, and nothing less than 0: models of different scales can be added."""
+    found = np.maximum(scores, 0.0)
+    found[rows.nonzero()] = 0.0
+    best = found.max(axis=1, keepdims=True, initial=0.0)
+    return np.asarray(found / np.where(best > 0, best, 1.0))
+
+
+def faded(interactions: Interactions, fade: float | None) -> sparse.csr_array:
+    """The matrix with what lies back weighing less."""
+    if fade is None or interactions.last is None:
+        return interactions.matrix
+    matrix = interactions.matrix.copy()
+    matrix.data = np.maximum(_halved(interactions, interactions.last, fade), 1e-6)
+    return matrix
+
+
+def lifted(interactions: Interactions, parameters: Parameters) -> Floats:
+    """The factor of each item: how many members it has won, the latest counting most."""
+    if not parameters.lift or interactions.first is None:
+        return np.ones(len(interactions.items))
+    won = np.bincount(
+        interactions.matrix.indices,
+        weights=_halved(interactions, interactions.first, parameters.surge),
+        minlength=len(interactions.items),
+    )
+    return np.asarray((won + _SMOOTH) ** parameters.lift)
+
+
+def _halved(interactions: Interactions, times: Floats, share: float) -> Floats:
+    """One for what is of the last moment, a half for what lies a half-life back, 0 for what has no time."""
+    if interactions.first is None or interactions.last is None or not len(interactions.last):
+        return np.ones(len(times))
+    end = interactions.last.max()
+    starts = interactions.first[np.isfinite(interactions.first)]
+    span = max(end - starts.min(), 1.0) if len(starts) else 1.0
+    return np.asarray(0.5 ** ((end - times) / (span * share)), dtype=float)
+
+
+def top(scores: Floats, depth: int) -> Indices:
+    """The best items of one row, ties in the order of the items; those never to be shown are left out."""
+    items = np.arange(len(scores))
+    if depth < len(scores):
+        least = np.partition(scores, len(scores) - depth)[len(scores) - depth]
+        items = np.flatnonzero(scores >= least)
+    order = items[np.argsort(-scores[items], kind="stable")[:depth]]
+    return np.asarray(order[np.isfinite(scores[order])])

@@ -1,0 +1,1 @@
+"""Where tables lie: a DuckDB file, or a BigQuery dataset."""
