@@ -79,7 +79,7 @@ def test_every_rendered_feed_becomes_a_stream_that_accepts_its_environment(
             if manifest["kind"] == "Deployment":
                 spec = manifest["spec"]["template"]["spec"]
                 (container,) = spec["containers"]
-                stream = StreamSettings.from_environ(environment(container))
+                stream = StreamSettings.from_environ(with_secrets(environment(container), container, tmp_path))
                 assert stream.feed == feed["spec"]["feed"]
                 assert not list(violations(spec))
 
@@ -91,6 +91,58 @@ def operator_settings(manifests: list[Manifest], folder: Path) -> OperatorSettin
             assert isinstance(settings, OperatorSettings)
             return settings
     pytest.fail("no operator")
+
+
+def test_the_streams_bring_the_token_that_the_enricher_asks_for(helm: Helm, tmp_path: Path) -> None:
+    """From one entry of one Secret, as a file, into the enricher's pod and into every stream's that speaks to it."""
+    manifests = helm.template(EVERYTHING)
+    enricher = named(manifests, "Deployment", "collector-enricher")["spec"]["template"]["spec"]
+    mounted = [_entry_at(enricher, environment(enricher["containers"][0])["ENRICHER_TOKEN_FILE"])]
+    for feed in of_kind(manifests, "MeetupFeed"):
+        rendered = desired(read_feed(merged(feed, {"metadata": {"uid": "u"}})), operator_settings(manifests, tmp_path))
+        (spec,) = (m["spec"]["template"]["spec"] for m in rendered if m["kind"] == "Deployment")
+        told = environment(spec["containers"][0])
+        assert ("STREAM_ENRICHER_TOKEN_FILE" in told) is ("STREAM_ENRICHER_URL" in told)
+        if "STREAM_ENRICHER_TOKEN_FILE" in told:
+            mounted.append(_entry_at(spec, told["STREAM_ENRICHER_TOKEN_FILE"]))
+    assert len(mounted) > 1
+    assert set(mounted) == {("enricher-token", "bearer")}
+
+
+def test_without_a_token_nothing_is_mounted_and_nothing_asked_for(helm: Helm, tmp_path: Path) -> None:
+    manifests = helm.template()
+    (container,) = named(manifests, "Deployment", "meetup-enricher")["spec"]["template"]["spec"]["containers"]
+    assert "ENRICHER_TOKEN_FILE" not in environment(container)
+    feed = merged(of_kind(manifests, "MeetupFeed")[0], {"metadata": {"uid": "u"}})
+    for manifest in desired(read_feed(feed), operator_settings(manifests, tmp_path)):
+        if manifest["kind"] == "Deployment":
+            assert "volumes" not in manifest["spec"]["template"]["spec"]
+
+
+def _entry_at(spec: Mapping[str, Any], path: str) -> tuple[str, str]:
+    """The Secret and the entry that a container finds at a path."""
+    (mount,) = (m for m in spec["containers"][0]["volumeMounts"] if path.startswith(m["mountPath"] + "/"))
+    assert mount["readOnly"]
+    (volume,) = (v["secret"] for v in spec["volumes"] if v["name"] == mount["name"])
+    assert volume["defaultMode"] == 0o440
+    (item,) = (item for item in volume["items"] if item["path"] == path.removeprefix(mount["mountPath"] + "/"))
+    return volume["secretName"], item["key"]
+
+
+def test_common_labels_are_on_every_object_and_pod_of_the_chart_and_of_the_operator(helm: Helm, tmp_path: Path) -> None:
+    manifests = helm.template(EVERYTHING)
+    made = [
+        each
+        for feed in of_kind(manifests, "MeetupFeed")
+        for each in desired(read_feed(merged(feed, {"metadata": {"uid": "u"}})), operator_settings(manifests, tmp_path))
+    ]
+    assert made
+    for manifest in [*manifests, *made]:
+        labels = manifest["metadata"]["labels"]
+        assert labels["team"] == "data", manifest["kind"]
+        assert labels["app.kubernetes.io/name"] != "not-ours-to-change"
+    for _, pod in pods([*manifests, *made]):
+        assert pod["metadata"]["labels"]["team"] == "data"
 
 
 def test_the_streams_are_told_the_address_that_the_enrichers_service_has(

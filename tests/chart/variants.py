@@ -36,6 +36,7 @@ EVERYTHING: Final[Values] = {
     "enricher": {
         "autoscaling": {"enabled": True},
         "apiUrl": "https://meetup.example:8443",
+        "token": {"existingSecret": "enricher-token", "key": "bearer"},
         "settings": {"freshSeconds": 2_592_000, "lingerSeconds": 0.5, "membersCollection": "people"},
         "extraEnv": {
             "ENRICHER_LOG_LEVEL": "WARNING",

@@ -14,11 +14,15 @@ GOLDEN = sorted((Path(__file__).parents[2] / "services/feed-operator/tests/golde
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.name)
-def test_every_rendered_environment_is_accepted_by_the_stream_service(path: Path) -> None:
+def test_every_rendered_environment_is_accepted_by_the_stream_service(path: Path, tmp_path: Path) -> None:
+    """The files that are mounted there lie elsewhere here."""
+    mounted = tmp_path / "token"
+    mounted.write_text("a-token")
     for manifest in yaml.safe_load_all(path.read_text()):
         if manifest["kind"] == "Deployment":
             container = manifest["spec"]["template"]["spec"]["containers"][0]
             environment = {variable["name"]: variable["value"] for variable in container["env"]}
+            environment |= {name: str(mounted) for name in environment if name.endswith("_FILE")}
             settings = StreamSettings.from_environ(environment)
             assert settings.row().name == environment["STREAM_FEED"]
 

@@ -5,6 +5,7 @@ ENRICHER_HOST: "0.0.0.0"
 ENRICHER_PORT: "8080"
 ENRICHER_API_URL: {{ default (ternary (include "meetup.gatewayUrl" (list .)) "" .Values.gateway.enabled) .Values.enricher.apiUrl | quote }}
 ENRICHER_API_KEY_FILE: /etc/meetup/api-key/{{ .Values.enricher.apiKey.key }}
+ENRICHER_TOKEN_FILE: {{ with .Values.enricher.token }}{{ if .existingSecret }}/etc/meetup/token/{{ .key }}{{ end }}{{ end }}
 ENRICHER_DOCUMENTS: {{ default (include "meetup.firestore" (list .)) .Values.enricher.documents | quote }}
 {{- end }}
 
@@ -50,6 +51,8 @@ FEED_OPERATOR_BUCKET: {{ .Values.bucket | quote }}
 FEED_OPERATOR_ALLOWED_URLS: {{ include "meetup.allowed" (list . "url" $streams.allowedUrls) }}
 FEED_OPERATOR_ALLOWED_BUCKETS: {{ include "meetup.allowed" (list . "bucket" $streams.allowedBuckets) }}
 FEED_OPERATOR_ENRICHER_URL: {{ default (ternary $own "" .Values.enricher.enabled) $streams.enricherUrl | quote }}
+FEED_OPERATOR_ENRICHER_TOKEN_SECRET: {{ .Values.enricher.token.existingSecret | quote }}
+FEED_OPERATOR_ENRICHER_TOKEN_KEY: {{ .Values.enricher.token.key | quote }}
 FEED_OPERATOR_SERVICE_ACCOUNT: {{ ternary "" (include "meetup.serviceAccount" (list . "stream")) .Values.operator.allNamespaces | quote }}
 FEED_OPERATOR_SERVICE_ACCOUNT_ANNOTATIONS: {{ toJson $streams.serviceAccount.annotations | quote }}
 FEED_OPERATOR_NETWORK_POLICY: {{ .Values.networkPolicy.enabled | quote }}
@@ -63,6 +66,7 @@ FEED_OPERATOR_GRACE_SECONDS: {{ $streams.terminationGracePeriodSeconds | quote }
 FEED_OPERATOR_PRIORITY_CLASS: {{ .Values.pods.priorityClassName | quote }}
 FEED_OPERATOR_NODE_SELECTOR: {{ toJson .Values.pods.nodeSelector | quote }}
 FEED_OPERATOR_TOLERATIONS: {{ toJson .Values.pods.tolerations | quote }}
+FEED_OPERATOR_OBJECT_LABELS: {{ toJson .Values.commonLabels | quote }}
 FEED_OPERATOR_POD_LABELS: {{ toJson (merge dict .Values.pods.labels .Values.commonLabels) | quote }}
 FEED_OPERATOR_POD_ANNOTATIONS: {{ toJson .Values.pods.annotations | quote }}
 FEED_OPERATOR_EXTRA_ENV: {{ toJson $streams.extraEnv | quote }}

@@ -14,6 +14,7 @@ from meetup_feed_operator.resources.quantities import QUANTITY_PATTERN
 
 EVERY_NAMESPACE: Final = "*"
 _DNS_LABEL: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+_DNS_SUBDOMAIN: Final = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 
 Texts = Json[dict[str, str]]
 """A JSON object of texts, as Helm's ``toJson`` writes annotations, node selectors and variables."""
@@ -90,6 +91,14 @@ class OperatorSettings(Settings, prefix="FEED_OPERATOR_"):
     enricher_url: OptionalHttpUrl = Field(
         default="", description="Where streams send member and group ids; empty for no enrichment."
     )
+    enricher_token_secret: str = Field(
+        default="",
+        pattern=f"^$|{_DNS_SUBDOMAIN}",
+        description="Name of the Secret, in the feed's namespace, with the token that the enricher asks for; or empty.",
+    )
+    enricher_token_key: str = Field(
+        default="token", pattern=r"^[-._a-zA-Z0-9]{1,253}$", description="The entry of that Secret."
+    )
     service_account: str = Field(
         default="",
         pattern=f"^$|{_DNS_LABEL}",
@@ -137,6 +146,7 @@ class OperatorSettings(Settings, prefix="FEED_OPERATOR_"):
     tolerations: Json[list[dict[str, str | int]]] = Field(
         default=[], description="JSON array: the tolerations of the stream pods."
     )
+    object_labels: Texts = Field(default={}, description="JSON object: more labels for every object of a feed.")
     pod_labels: Texts = Field(default={}, description="JSON object: more labels for the stream pods.")
     pod_annotations: Texts = Field(default={}, description="JSON object: annotations for the stream pods.")
     extra_env: Texts = Field(

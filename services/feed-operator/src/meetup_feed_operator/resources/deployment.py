@@ -14,6 +14,9 @@ OPS_PORT: Final = 8080
 CONTAINER: Final = "stream"
 _USER: Final = 65532
 """Any id but 0 will do, since the container writes nothing; this is the customary "nonroot"."""
+_TOKEN_VOLUME: Final = "enricher-token"  # noqa: S105  (a volume's name)
+_TOKEN_FOLDER: Final = "/etc/meetup/enricher-token"  # noqa: S105  (a path)
+_TOKEN_FILE: Final = "token"  # noqa: S105  (a file's name)
 _PROGRESS_SECONDS: Final = 300
 """When a roll-out counts as failed: a large node pool takes minutes to add a node."""
 _STARTUP_TRIES: Final = 60
@@ -68,6 +71,8 @@ def environment(feed: MeetupFeed, settings: OperatorSettings) -> dict[str, str]:
         }
     if feed.spec.enrichment and settings.enricher_url and (row.member_paths or row.group_paths):
         env["STREAM_ENRICHER_URL"] = settings.enricher_url
+        if settings.enricher_token_secret:
+            env["STREAM_ENRICHER_TOKEN_FILE"] = f"{_TOKEN_FOLDER}/{_TOKEN_FILE}"
     return {**env, **settings.extra_env}
 
 
@@ -97,6 +102,8 @@ def _pod(feed: MeetupFeed, settings: OperatorSettings) -> dict[str, Any]:
         },
         "containers": [_container(feed, settings)],
     }
+    if _has_token(feed, settings):
+        pod["volumes"] = [{"name": _TOKEN_VOLUME, "secret": _token(settings)}]
     if settings.image_pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in split(settings.image_pull_secrets)]
     if settings.priority_class:
@@ -108,8 +115,22 @@ def _pod(feed: MeetupFeed, settings: OperatorSettings) -> dict[str, Any]:
     return pod
 
 
-def _container(feed: MeetupFeed, settings: OperatorSettings) -> dict[str, Any]:
+def _has_token(feed: MeetupFeed, settings: OperatorSettings) -> bool:
+    return "STREAM_ENRICHER_TOKEN_FILE" in environment(feed, settings) and bool(settings.enricher_token_secret)
+
+
+def _token(settings: OperatorSettings) -> dict[str, Any]:
     return {
+        "secretName": settings.enricher_token_secret,
+        "defaultMode": 0o440,
+        "items": [{"key": settings.enricher_token_key, "path": _TOKEN_FILE}],
+    }
+
+
+def _container(feed: MeetupFeed, settings: OperatorSettings) -> dict[str, Any]:
+    mounts = [{"name": _TOKEN_VOLUME, "mountPath": _TOKEN_FOLDER, "readOnly": True}]
+    return {
+        **({"volumeMounts": mounts} if _has_token(feed, settings) else {}),
         "name": CONTAINER,
         "image": settings.image,
         "imagePullPolicy": settings.image_pull_policy,

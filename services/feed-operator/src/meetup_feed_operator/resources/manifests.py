@@ -25,7 +25,7 @@ def desired(feed: MeetupFeed, settings: OperatorSettings) -> list[Manifest]:
     manifests.append(deployment(feed, settings))  # after what its pods need
     if settings.monitor is not Monitor.NONE:
         manifests.append(_monitor(feed, settings))  # last: a cluster without its CRD refuses it
-    return [{**manifest, "metadata": _metadata(feed, manifest.get("metadata", {}))} for manifest in manifests]
+    return [{**manifest, "metadata": _metadata(feed, manifest.get("metadata", {}), settings)} for manifest in manifests]
 
 
 def check_allowed(feed: MeetupFeed, settings: OperatorSettings) -> None:
@@ -48,11 +48,11 @@ def owner_reference(feed: MeetupFeed) -> dict[str, Any]:
     }
 
 
-def _metadata(feed: MeetupFeed, more: dict[str, Any]) -> dict[str, Any]:
+def _metadata(feed: MeetupFeed, more: dict[str, Any], settings: OperatorSettings) -> dict[str, Any]:
     return {
         "name": stream_name(feed.name),
         "namespace": feed.namespace,
-        "labels": labels_of(feed.name),
+        "labels": {**settings.object_labels, **labels_of(feed.name)},
         "ownerReferences": [owner_reference(feed)],
         **more,
     }
