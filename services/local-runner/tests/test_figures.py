@@ -101,9 +101,11 @@ def test_the_enricher_is_summed_over_kinds_and_lives() -> None:
     )
     history = EnricherHistory()
 
-    history.observe(page)
+    history.observe(1.0, page)
     history.life_ended({"profiles_stored": 36, "api_calls": 2})
-    history.observe(page)
+    assert history.silent_seconds(2.0) == float("inf")
+    history.observe(2.0, page)
+    assert history.silent_seconds(5.0) == 3.0
 
     assert history.queue == 11
     assert history.counts == EnricherCounts(profiles=70, fresh=16, api_calls=2)

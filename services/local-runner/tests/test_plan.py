@@ -114,7 +114,8 @@ def test_the_simulator_gets_its_own_flags_as_they_were_given(tmp_path: Path) -> 
 
     simulator = processes(*asked, "--rate", "2.5", "--seed", "7")["simulator"]
 
-    assert arguments_of(simulator, {}, 0) == ["--port", "0", "--rate", "2.5", "--seed", "7", *asked]
+    world = "/data/world"
+    assert arguments_of(simulator, {}, 0) == ["--port", "0", "--rate", "2.5", "--seed", "7", "--world", world, *asked]
 
 
 def test_a_restarted_process_takes_its_former_port() -> None:

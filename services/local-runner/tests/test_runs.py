@@ -151,6 +151,8 @@ def test_a_run_stores_every_feed_and_its_table_says_what_is_on_the_disk_and_the_
 
     assert all(kept[feed].items() <= second.stored(feed).items() for feed in FEEDS)
     assert (second.data / "logs" / "enricher.log.1").exists()
+    for log in (second.data / "logs").glob("stream-*.log*"):
+        assert "possible gap" not in log.read_text(), "the stand-in had forgotten what it had sent"
 
 
 def test_a_killed_stream_is_a_message_and_comes_back_and_loses_nothing_and_ctrl_c_stops_everything_in_time(
@@ -170,6 +172,17 @@ def test_a_killed_stream_is_a_message_and_comes_back_and_loses_nothing_and_ctrl_
     assert runner.end(signal.SIGINT, within=STOP_SECONDS) == 0
     assert not [process for process in family if process.is_running()]
     assert runner.summary()["rsvps"][3] == 1
+
+
+def test_a_stream_that_stands_still_shows_no_rate_until_it_goes_on(start: Start) -> None:
+    runner = start("--rate", "20")
+    runner.wait_until_running()
+    stream = runner.children()["stream-rsvps"]
+    stream.suspend()
+    runner.wait_for(r"rsvps \d+ \(no rate,[^)]* it does not answer\)")
+    stream.resume()
+    until(lambda: re.search(r"rsvps \d+ \([\d.]+/s[^)]*\)", runner.out.splitlines()[-1]) is not None)
+    assert runner.end(signal.SIGTERM) == 0
 
 
 def test_monitoring_runs_beside_the_pipeline_and_its_heartbeat_reaches_slack(start: Start) -> None:

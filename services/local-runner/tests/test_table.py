@@ -1,10 +1,12 @@
 """Numbers become what a person sees."""
 
 import io
+from dataclasses import replace
 
 import pytest
+from boards import board
 from meetup_local import table
-from meetup_local.board import Board, FeedLine, Status, missing
+from meetup_local.board import Board, FeedLine, missing
 from meetup_local.figures import EnricherCounts, StreamCounts
 from meetupkit.feeds import FEEDS
 from rich.console import Console, RenderableType
@@ -15,18 +17,6 @@ def drawn(what: RenderableType, width: int = 100) -> str:
     console.print(what)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
-
-
-def board(counts: StreamCounts, *, trouble: str | None = None, restarts: int = 0, fresh: int = 0) -> Board:
-    rsvps = Status("stream-rsvps", "http://127.0.0.1:40004/metrics", trouble, restarts)
-    return Board(
-        phase=None,
-        seconds=3723,
-        feeds=(FeedLine("rsvps", rsvps, counts, 12.34, 0.045),),
-        enricher=EnricherCounts(profiles=567, missing=12, fresh=fresh, api_calls=9),
-        queue=69,
-        others=(Status("enricher", "http://127.0.0.1:38000/metrics", None, 0),),
-    )
 
 
 def cells(text: str, first: str) -> list[str]:
@@ -62,6 +52,15 @@ def test_the_numbers_are_whole_on_a_terminal_of_80_columns() -> None:
 
     for feed in FEEDS:
         assert cells(text, feed)[:9] == f"● {feed} 1,234,567 9999.9 > 30 min 123,456 12,345".split()
+
+
+def test_figures_of_a_process_that_tells_none_look_old() -> None:
+    there = board(StreamCounts(stored=12345), trouble="no figures for 12 s")
+    silent = replace(there, feeds=(replace(there.feeds[0], per_second=None, lag=None),))
+
+    assert cells(drawn(table.live(silent)), "rsvps")[:7] == ["●", "rsvps", "12,345", "-", "-", "0", "0"]
+    assert "stream-rsvps: no figures for 12 s" in drawn(table.live(silent))
+    assert "rsvps 12345 (no rate, no figures for 12 s)" in table.line(silent)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from meetup_local.settings import read_options
 
 def main() -> None:
     """The command."""
-    sys.exit(run(read_options(sys.argv[1:]), screen(), os.environ))
+    sys.exit(run(read_options(sys.argv[1:]), screen(sys.stdout), os.environ))
 
 
 if __name__ == "__main__":

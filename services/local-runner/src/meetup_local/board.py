@@ -17,12 +17,15 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class FeedLine:
-    """One feed. ``lag`` in seconds, infinite if longer than is measured, ``None`` if there is nothing to tell."""
+    """One feed. ``per_second`` is ``None`` while the process tells no figures; ``counts`` are then its last.
+
+    ``lag`` in seconds, infinite if longer than is measured, ``None`` if there is nothing to tell.
+    """
 
     feed: str
     status: Status
     counts: StreamCounts
-    per_second: float
+    per_second: float | None
     lag: float | None
 
 

@@ -4,7 +4,10 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
+
+from meetupkit.foreign_text import printable
 
 from meetup_local.settings import Options
 
@@ -34,6 +37,7 @@ def prepared(options: Options) -> Iterator[None]:
 @contextmanager
 def _held(options: Options) -> Iterator[None]:
     try:
+        _refuse_foreign(options.data)
         options.logs.mkdir(parents=True, exist_ok=True)
         options.logs.chmod(0o700)  # an earlier version left it open
         lock = (options.data / _LOCK).open("w")
@@ -46,6 +50,19 @@ def _held(options: Options) -> Iterator[None]:
             raise DataFolderRefused(
                 f"--data {options.data}: another meetup-local runs there; stop it or name another folder"
             ) from None
-        for log in options.logs.glob("*.log"):
-            log.replace(log.with_suffix(".log.1"))
+        try:
+            for log in options.logs.glob("*.log"):
+                log.replace(log.with_suffix(".log.1"))
+        except OSError as error:
+            raise DataFolderRefused(f"--data {options.data}: {error.strerror}: {error.filename}") from None
         yield
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """A folder with something in it, where no runner has been, is another program's: its logs would be moved."""
+    if not folder.exists() or (folder / _LOCK).exists():
+        return
+    if found := next(folder.iterdir(), None):
+        raise DataFolderRefused(
+            f"--data {folder}: holds {printable(found.name)}, and no meetup-local has run there; name an empty folder"
+        )

@@ -13,6 +13,8 @@ from meetup_local.scrape import Bucket, Page
 
 WINDOW_SECONDS: Final = 10.0
 """Rate and lag are those of so long: short enough to follow, long enough to be read."""
+STALE_SECONDS: Final = 3.5
+"""Three rounds without a page: what was read before is no longer what is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,13 @@ class StreamHistory:
         self.present = StreamCounts()
         self._window.clear()
 
+    def silent_seconds(self, now: float) -> float:
+        """How long ago the figures were read; infinite if they never were in this life of the process."""
+        return now - self._window[-1][0] if self._window else float("inf")
+
     @property
     def per_second(self) -> float:
-        """Records stored a second, over the window."""
+        """Records stored per second, over the window."""
         if len(self._window) < 2:
             return 0.0
         (since, before, _), (now, after, _) = self._window[0], self._window[-1]
@@ -134,14 +140,20 @@ class EnricherHistory:
     former: EnricherCounts = EnricherCounts()
     present: EnricherCounts = EnricherCounts()
     queue: int = 0
+    _seen_at: float | None = None
 
     @property
     def counts(self) -> EnricherCounts:
         """Over all lives."""
         return self.former + self.present
 
-    def observe(self, page: Page) -> None:
-        """A scrape."""
+    def silent_seconds(self, now: float) -> float:
+        """How long ago the figures were read; infinite if they never were in this life of the process."""
+        return now - self._seen_at if self._seen_at is not None else float("inf")
+
+    def observe(self, now: float, page: Page) -> None:
+        """A scrape at that time."""
+        self._seen_at = now
         self.present = EnricherCounts.of_page(page)
         self.queue = int(page.total("meetup_enricher_queue_depth"))
 
@@ -149,6 +161,7 @@ class EnricherHistory:
         """The process is gone; its own last count, if it gave one, is truer than the last scrape."""
         self.former = self.former + self.present.at_end(totals or {})
         self.present = EnricherCounts()
+        self._seen_at = None
 
 
 def median(buckets: Sequence[Bucket]) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from meetup_local.board import Board, FeedLine, Status
-from meetup_local.figures import EnricherHistory, StreamHistory
+from meetup_local.figures import STALE_SECONDS, EnricherHistory, StreamHistory
 from meetup_local.plan import ALERT_WEBHOOK, ENRICHER, GATEWAY, Process, waves_of_stop
 from meetup_local.processes import Child, State
 from meetup_local.scrape import Page, Scraper
@@ -82,7 +82,7 @@ class Pipeline:
             if name in self._feeds and (page := self._page(child)):
                 self._feeds[name].observe(self._clock(), page)
             elif name == ENRICHER and (page := self._page(child)):
-                self._enricher.observe(page)
+                self._enricher.observe(self._clock(), page)
 
     def send_alert(self, notification: Mapping[str, Any], token: SecretStr) -> bool:
         """Post to the alert webhook, as Alertmanager does; true when it need not be sent again."""
@@ -127,20 +127,23 @@ class Pipeline:
             phase=phase,
             seconds=seconds,
             feeds=tuple(
-                FeedLine(
-                    feed=child.process.feed,
-                    status=self._status(child),
-                    counts=self._feeds[name].counts,
-                    per_second=self._feeds[name].per_second,
-                    lag=self._feeds[name].lag,
-                )
-                for name, child in self._children.items()
-                if child.process.feed
+                self._feed_line(child.process.feed, child) for child in self._children.values() if child.process.feed
             ),
             enricher=self._enricher.counts,
             queue=self._enricher.queue,
             others=tuple(self._status(child) for child in self._children.values() if not child.process.feed),
             silent=_SILENT if GATEWAY in self._children else frozenset(),
+        )
+
+    def _feed_line(self, feed: str, child: Child) -> FeedLine:
+        history = self._feeds[child.process.name]
+        is_fresh = history.silent_seconds(self._clock()) < STALE_SECONDS
+        return FeedLine(
+            feed=feed,
+            status=self._status(child),
+            counts=history.counts,
+            per_second=history.per_second if is_fresh else None,
+            lag=history.lag if is_fresh else None,
         )
 
     def _page(self, child: Child) -> Page | None:
@@ -180,13 +183,26 @@ class Pipeline:
     def _addresses(self) -> dict[str, str]:
         return {name: child.address for name, child in self._children.items() if child.address}
 
+    def _staleness(self, name: str) -> str | None:
+        """That a process which is there tells no figures any more."""
+        if name == ENRICHER:
+            return _since(self._enricher.silent_seconds(self._clock()))
+        return _since(self._feeds[name].silent_seconds(self._clock())) if name in self._feeds else None
+
     def _status(self, child: Child) -> Status:
         name = child.process.name
         trouble = self._trouble[name]
         if child.state is State.DOWN:
             trouble = f"{trouble}, back in {child.restart_in:.0f} s"
+        elif child.running and not trouble:
+            trouble = self._staleness(name)
         page = child.address and child.address + child.process.page
         return Status(name, page, trouble, child.restarts)
+
+
+def _since(seconds: float) -> str | None:
+    """What is said of figures that were read so long ago."""
+    return f"no figures for {seconds:.0f} s" if STALE_SECONDS <= seconds < float("inf") else None
 
 
 def _with_log(child: Child, what: str) -> str:

@@ -182,7 +182,8 @@ def _simulator(options: Options, key: SecretStr) -> Process:
     profiles = [("--members", str(file)) for file in options.members] + [
         ("--groups", str(file)) for file in options.groups
     ]
-    flags = ("--rate", f"{options.rate:g}", "--seed", str(options.seed), *_flat(replays), *_flat(profiles))
+    world = ("--world", str(options.data / "world"))
+    flags = ("--rate", f"{options.rate:g}", "--seed", str(options.seed), *world, *_flat(replays), *_flat(profiles))
     return Process(
         SIMULATOR,
         "meetup-simulator",

@@ -1,5 +1,6 @@
 """One run: start in order, watch, stop in order, sum up."""
 
+import contextlib
 import secrets
 import sys
 import time
@@ -74,7 +75,7 @@ def _sum_up(watch: "Watch", failure: ChildFailed | None, options: Options, scree
     if failure:
         _say(str(failure))
         return EXIT_CODE if isinstance(failure, ChildRefused) else _FAILED
-    if options.seconds is None:
+    if options.seconds is None or screen.reader_left:
         return 0
     return _FAILED if gaps or not watch.was_ready else 0
 
@@ -112,7 +113,7 @@ class Watch:
             if self._clock() > until:
                 raise ChildFailed(self._pipeline.why_late(START_SECONDS))
             self._screen.show(self.board("starting"))
-            if signals.stop_asked(within=_STARTING_TICK_SECONDS):
+            if self._screen.reader_left or signals.stop_asked(within=_STARTING_TICK_SECONDS):
                 return False
         self._ready_at = self._clock()
         self._screen.ready(self._pipeline.statuses())
@@ -131,7 +132,7 @@ class Watch:
             self._alerts.observe(self._pipeline.statuses())
             self._alerts.deliver(lambda alert: self._pipeline.send_alert(alert, self._alert_token))
             self._screen.show(self.board())
-            stop = signals.stop_asked(within=min(next_ask, until) - self._clock())
+            stop = self._screen.reader_left or signals.stop_asked(within=min(next_ask, until) - self._clock())
 
     def until_stopped(self) -> None:
         """Stop everything in order; another request to stop while it lasts ends it at once."""
@@ -151,4 +152,6 @@ class Watch:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"meetup-local: {text}\n")
+    if sys.stderr:  # None if it was closed from the start
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"meetup-local: {text}\n")

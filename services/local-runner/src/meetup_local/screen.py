@@ -1,15 +1,15 @@
 """Where the board is shown: redrawn in place on a terminal, a line every few seconds elsewhere."""
 
-import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol, TextIO
+from typing import IO, Final, Protocol, TextIO, cast
 
 from rich.console import Console
 from rich.live import Live
 
 from meetup_local import table
 from meetup_local.board import Board, Status
+from meetup_local.outlet import Outlet
 
 LINE_SECONDS: Final = 5.0
 _FILE_WIDTH: Final = 100
@@ -31,12 +31,18 @@ class Screen(Protocol):
     def close(self, board: Board | None, gaps: Iterable[str]) -> None:
         """The end; with the board if there is something to sum up."""
 
+    @property
+    def reader_left(self) -> bool:
+        """Whether nobody reads any more what is shown: a closed pipe, a terminal that is gone."""
+
 
 class TerminalScreen:
     """One table that stays in its place."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, outlet: Outlet) -> None:
         self._console = console
+        self._outlet = outlet
+        self._signs = table.Signs.of(outlet.encoding)
         self._live = Live(
             console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
         )
@@ -47,7 +53,7 @@ class TerminalScreen:
         self._live.start()
 
     def show(self, board: Board) -> None:
-        self._live.update(table.live(board), refresh=True)
+        self._live.update(table.live(board, self._signs), refresh=True)
 
     def ready(self, processes: Iterable[Status]) -> None:
         """The table has the ports."""
@@ -55,14 +61,19 @@ class TerminalScreen:
     def close(self, board: Board | None, gaps: Iterable[str]) -> None:
         self._live.stop()
         if board:
-            self._console.print(table.summary(board, gaps))
+            self._console.print(table.summary(board, gaps, self._signs))
+
+    @property
+    def reader_left(self) -> bool:
+        return self._outlet.is_closed
 
 
 class LineScreen:
     """Plain text, one line at a time."""
 
-    def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console = Console(file=out, width=_FILE_WIDTH, soft_wrap=True, highlight=False)
+    def __init__(self, out: Outlet, clock: Callable[[], float] = time.monotonic) -> None:
+        self._signs = table.Signs.of(out.encoding)
+        self._console = Console(file=cast("IO[str]", out), width=_FILE_WIDTH, soft_wrap=True, highlight=False)
         self._out = out
         self._clock = clock
         self._next = 0.0
@@ -87,14 +98,20 @@ class LineScreen:
 
     def close(self, board: Board | None, gaps: Iterable[str]) -> None:
         if board:
-            self._console.print(table.summary(board, gaps))
+            self._console.print(table.summary(board, gaps, self._signs))
+
+    @property
+    def reader_left(self) -> bool:
+        return self._out.is_closed
 
     def _say(self, text: str) -> None:
         self._out.write(f"{text}\n")
         self._out.flush()
 
 
-def screen() -> Screen:
-    """The one that fits where stdout goes."""
-    console = Console(highlight=False)
-    return TerminalScreen(console) if console.is_terminal else LineScreen(sys.stdout)
+def screen(stdout: TextIO | None) -> Screen:
+    """The one that fits where stdout goes; a terminal that cannot move its cursor gets lines."""
+    outlet = Outlet(stdout)
+    console = Console(file=cast("IO[str]", outlet), highlight=False)
+    fits = console.is_terminal and not console.is_dumb_terminal
+    return TerminalScreen(console, outlet) if fits else LineScreen(outlet)

@@ -1,13 +1,14 @@
 """The command line of ``meetup-local``; the README's table is held to these flags by a test."""
 
 import argparse
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from meetupkit.arguments import number, readable_file, replay
+from meetupkit.arguments import number, replay, whole_file
 
 DEFAULT_DATA: Final = "data"
 DEFAULT_RATE: Final = 10.0
@@ -70,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--members",
-        type=readable_file,
+        type=whole_file,
         action="append",
         default=[],
         metavar="FILE",
@@ -78,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--groups",
-        type=readable_file,
+        type=whole_file,
         action="append",
         default=[],
         metavar="FILE",
@@ -114,7 +115,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     return Options(
         data=data,
         objects=given.objects or (data / "objects").as_uri(),
-        documents=given.documents or f"sqlite:///{quote(str(data / 'documents.sqlite'))}",
+        documents=given.documents or f"sqlite:///{quote(os.fsencode(data / 'documents.sqlite'))}",
         seconds=given.seconds,
         replays=tuple(given.replay),
         members=tuple(given.members),

@@ -1,11 +1,12 @@
 """Numbers become what a person sees: a table on a terminal, a line elsewhere. Pure."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Group, OverflowMethod, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -16,8 +17,27 @@ _QUIET: Final = "bright_black"
 _GOOD: Final = "green"
 _BAD: Final = "yellow"
 _MINUTE: Final = 60.0
+NO_FIGURE: Final = "-"
+"""In place of a figure that is no longer known."""
 _WIDTHS: Final = (16, 9, 6, 8, 10, 8, 5)
 """Wide enough for a day's figures, so that nothing moves sideways; 80 columns in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What a terminal or file can show: with an encoding that has no more, ASCII."""
+
+    dot: str = "●"
+    is_unicode: bool = True
+
+    @classmethod
+    def of(cls, encoding: str | None) -> "Signs":
+        """Those that can be written in this encoding."""
+        try:
+            "●…─".encode(encoding or "ascii")
+        except (UnicodeEncodeError, LookupError):
+            return cls("*", is_unicode=False)
+        return cls()
 
 
 def head(places: Iterable[tuple[str, str]]) -> Text:
@@ -26,16 +46,17 @@ def head(places: Iterable[tuple[str, str]]) -> Text:
     return Text("\n").join((Text(), Text("Meetup Analysis", style="bold"), Text(), *lines, Text()))
 
 
-def live(board: Board) -> RenderableType:
+def live(board: Board, signs: Signs | None = None) -> RenderableType:
     """The table while it runs."""
+    signs = signs or Signs()
     word = f"{board.phase} ..." if board.phase else f"running {duration(board.seconds)}, Ctrl-C stops"
-    return Group(_feeds(board), "", _others(board), "", *_remarks(board), Text(word, style=_QUIET))
+    return Group(_feeds(board, signs), "", _others(board, signs), "", *_remarks(board), Text(word, style=_QUIET))
 
 
-def summary(board: Board, gaps: Iterable[str]) -> RenderableType:
+def summary(board: Board, gaps: Iterable[str], signs: Signs | None = None) -> RenderableType:
     """The table at the end."""
     counts = board.enricher
-    table = _table("feed", ("records", "duplicates", "rejected", "restarts"))
+    table = _table("feed", ("records", "duplicates", "rejected", "restarts"), signs or Signs())
     for line in board.feeds:
         table.add_row(line.feed, *_counts(line), number(line.status.restarts))
     profiles = Text(
@@ -91,19 +112,17 @@ def span(seconds: float | None) -> str:
     return f"{seconds:.1f} s" if seconds < _MINUTE else f"{seconds / _MINUTE:.0f} min"
 
 
-def _feeds(board: Board) -> Table:
-    table = _table("feed", ("records", "per s", "lag", "duplicates", "rejected", "port"))
+def _feeds(board: Board, signs: Signs) -> Table:
+    table = _table("feed", ("records", "per s", "lag", "duplicates", "rejected", "port"), signs)
     for column, width in zip(table.columns, _WIDTHS, strict=True):
         column.min_width = width
     for each in board.feeds:
         stored, duplicate, rejected = _counts(each)
+        rate = NO_FIGURE if each.per_second is None else f"{each.per_second:.1f}"
+        figures = (stored, rate, NO_FIGURE if each.per_second is None else span(each.lag), duplicate, rejected)
         table.add_row(
-            _named(each.feed, each.status),
-            stored,
-            f"{each.per_second:.1f}",
-            span(each.lag),
-            duplicate,
-            rejected,
+            _named(each.feed, each.status, signs),
+            *(Text(cell, style=_QUIET if each.per_second is None else "") for cell in figures),
             _port(each.status),
         )
     return table
@@ -118,32 +137,34 @@ def _remarks(board: Board) -> list[Text]:
     return [*remarks, Text()] if remarks else []
 
 
-def _others(board: Board) -> Table:
+def _others(board: Board, signs: Signs) -> Table:
     counts = board.enricher
     said = {
         "enricher": f"queue {number(board.queue)}, profiles {number(counts.profiles)}, "
         f"none for {number(counts.missing)} ids, API calls {number(counts.api_calls)}",
-        "slack": "what is wrong is posted here: open its port in a browser",
     }
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(justify="right", style=_QUIET)
     table.add_column()
     for status in board.others:
-        table.add_row(_named(status.name, status), _port(status), said.get(status.name, ""))
+        if status.name == "slack" and status.page:
+            said["slack"] = f"what is wrong is posted at {status.page}"
+        table.add_row(_named(status.name, status, signs), _port(status), said.get(status.name, ""))
     return table
 
 
-def _table(first: str, rest: Iterable[str]) -> Table:
+def _table(first: str, rest: Iterable[str], signs: Signs) -> Table:
+    overflow: OverflowMethod = "ellipsis" if signs.is_unicode else "crop"
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style=_QUIET, border_style=_QUIET)
-    table.add_column(first, no_wrap=True)
+    table.add_column(first, no_wrap=True, overflow=overflow)
     for name in rest:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=True, overflow=overflow)
     return table
 
 
-def _named(name: str, status: Status) -> Text:
-    return Text.assemble(("● ", _BAD if status.trouble else _GOOD), name)
+def _named(name: str, status: Status, signs: Signs) -> Text:
+    return Text.assemble((f"{signs.dot} ", _BAD if status.trouble else _GOOD), name)
 
 
 def _port(status: Status) -> Text:
@@ -167,4 +188,5 @@ def _words(line: FeedLine) -> str:
         for number, word in ((line.counts.duplicate, "duplicate"), (line.counts.rejected, "rejected"))
         if number
     )
-    return f"{line.feed} {line.counts.stored} ({line.per_second:.1f}/s{extra}{', ' + remark if remark else ''})"
+    rate = "no rate" if line.per_second is None else f"{line.per_second:.1f}/s"
+    return f"{line.feed} {line.counts.stored} ({rate}{extra}{', ' + remark if remark else ''})"

@@ -1,9 +1,17 @@
 """Types of command-line arguments, for ``argparse``, which tells the person what they raise."""
 
+import gzip
+import json
+import zlib
 from argparse import ArgumentTypeError
+from contextlib import nullcontext
 from pathlib import Path
+from typing import BinaryIO, Final
 
 from meetupkit.feeds import FEEDS
+
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_BLOCK_BYTES: Final = 1024 * 1024
 
 
 def replay(text: str) -> tuple[str, Path]:
@@ -11,7 +19,42 @@ def replay(text: str) -> tuple[str, Path]:
     feed, _, file = text.partition("=")
     if feed not in FEEDS:
         raise ArgumentTypeError(f"{feed!r} is none of {', '.join(FEEDS)}")
-    return feed, readable_file(file)
+    return feed, whole_file(file)
+
+
+def whole_file(text: str) -> Path:
+    """A plain or gzip NDJSON file that can be read to its end."""
+    file = readable_file(text)
+    try:
+        with file.open("rb") as raw:
+            zipped = raw.read(2) == _GZIP_MAGIC
+            raw.seek(0)
+            with gzip.GzipFile(fileobj=raw) if zipped else nullcontext(raw) as stream:
+                last = _last_line(stream)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ArgumentTypeError(f"{text}: the file is cut or damaged: {error}") from None
+    except OSError as error:
+        raise ArgumentTypeError(f"{text}: {error.strerror}") from None
+    if last and not _is_json(last):
+        raise ArgumentTypeError(f"{text}: the file is cut: its last line has no end and is no JSON")
+    return file
+
+
+def _last_line(stream: BinaryIO | gzip.GzipFile) -> bytes:
+    """What follows the last newline, once all has been read."""
+    rest = b""
+    while block := stream.read(_BLOCK_BYTES):
+        _, newline, after = block.rpartition(b"\n")
+        rest = after if newline else rest + after
+    return rest
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def readable_file(text: str) -> Path:

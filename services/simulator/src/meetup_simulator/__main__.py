@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+import zlib
 
 from meetupkit import logs
 
@@ -19,7 +20,7 @@ async def _run(arguments: list[str]) -> None:
     try:
         simulator = Simulator(options)
         await simulator.start()
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         sys.stderr.write(f"meetup-simulator cannot start: {error}\n")
         sys.exit(EXIT_CODE)
     stopping = asyncio.Event()

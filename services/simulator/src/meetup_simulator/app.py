@@ -3,19 +3,22 @@
 import asyncio
 import ipaddress
 import logging
+import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from meetupkit.feeds import FEEDS
 from meetupkit.java_json import encode
 
 from meetup_simulator.admin import Admin
+from meetup_simulator.continuation import Continuation
 from meetup_simulator.faults import FaultBook, Kind
 from meetup_simulator.flags import Options
-from meetup_simulator.generators import generated
+from meetup_simulator.generators import NATURAL_RATES, generated
+from meetup_simulator.generators.clock import Pause
 from meetup_simulator.generators.open_venues import venue_database
 from meetup_simulator.http_server import Connection, HttpServer, Request, Response
 from meetup_simulator.ledger import Ledger
@@ -25,9 +28,12 @@ from meetup_simulator.replay import lines_of
 from meetup_simulator.request_faults import Struck, send_half, strike
 from meetup_simulator.rest import RestApi
 from meetup_simulator.streams import Streams, errors
-from meetup_simulator.timeline import Timeline
+from meetup_simulator.timeline import Timeline, at_path
 from meetup_simulator.venue_database import VenueDatabase
 from meetup_simulator.world import World
+
+_NEWEST: Final = 100
+"""Lines in which the latest mtime is looked for: old records are published again among them."""
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +43,13 @@ class Simulator:
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self._pauses: dict[str, Pause] = {}
         self._world = World(options.seed)
         self._reserved = ReservedPort(options.host, options.port)
         self._server = HttpServer(self._reserved, self._handle)
         self._faults = FaultBook(options.seed)
         self._ledgers = {feed: Ledger(options.ledger_bytes) for feed in FEEDS}
+        self._kept = Continuation(options.world, seed=options.seed, epoch=options.epoch, backlog=options.backlog)
         self._timelines = {feed: self._timeline(feed) for feed in FEEDS}
         self._rest = RestApi(self._profiles(), key=options.api_key, limit=options.rate_limit)
         self._streams = Streams(
@@ -70,6 +78,8 @@ class Simulator:
 
     async def start(self) -> None:
         """Listen; with a rate, publish from now on, or from a feed's first reader on."""
+        for feed, pause in self._pauses.items():
+            self._timelines[feed].publish(pause.records)
         await self._server.start()
         if self._options.rate:
             self._paces = [asyncio.create_task(self._keep_pace(timeline)) for timeline in self._timelines.values()]
@@ -89,33 +99,51 @@ class Simulator:
             if self._options.await_reader:
                 await timeline.first_reader()
             await timeline.keep_pace()
-        except (OSError, ValueError, EOFError):
+        except (OSError, ValueError, EOFError, zlib.error):
             log.exception("%s cannot be published any further", timeline.feed.name, extra={"event": "source_failed"})
 
     def _timeline(self, feed: str) -> Timeline:
         options = self._options
+        former = self._kept.lines(feed)
         return Timeline(
             FEEDS[feed],
-            self._source(feed),
+            self._source(feed, former),
             rate=options.rate,
             backlog=options.backlog,
             ledger=self._ledgers[feed],
             patience=options.patience,
+            former=former,
+            keep=partial(self._kept.write, feed),
         )
 
-    def _source(self, feed: str) -> Iterator[bytes]:
+    def _source(self, feed: str, former: Sequence[bytes]) -> Iterator[bytes]:
         options = self._options
         if feed in options.replays:
             return lines_of(options.replays[feed])
         if options.only_replay:
             return iter(())
-        return islice(generated(feed, self._world, start=options.epoch, rate=options.rate), options.count)
+        return islice(self._generated(feed, former), options.count)
+
+    def _generated(self, feed: str, former: Sequence[bytes]) -> Iterator[bytes]:
+        """Made-up records; where there were some before, those of the pause first, as if it had not been."""
+        options = self._options
+        if not former:
+            return generated(feed, self._world, start=options.epoch, rate=options.rate)
+        found = (at_path(line, FEEDS[feed].mtime_path) for line in former[-_NEWEST:])
+        last = max((mtime for mtime in found if isinstance(mtime, int)), default=options.epoch)
+        start = max(options.epoch, last + 1)
+        pace = options.rate or NATURAL_RATES[feed]
+        missed = int((start - last) / 1000 * pace) if options.rate else 0
+        pause = self._pauses[feed] = Pause(min(missed, options.backlog // 2), last)
+        before = int((start - self._kept.epoch) / 1000 * pace) + len(former)
+        return generated(feed, self._world, start=start, rate=options.rate, pause=pause, before=before)
 
     def _venues(self) -> VenueDatabase:
         options = self._options
         replayed = "open_venues" in options.replays or options.only_replay
-        rows = () if replayed else map(encode, venue_database(self._world, options.venues, options.epoch))
+        rows = () if replayed else map(encode, venue_database(self._world, options.venues, self._kept.epoch))
         venues = VenueDatabase(rows, self._ledgers["open_venues"], keep_versions=replayed)
+        venues.put(self._timelines["open_venues"].backlog)
         self._timelines["open_venues"].on_publish = venues.put
         return venues
 

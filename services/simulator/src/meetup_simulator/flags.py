@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from meetupkit.arguments import number, readable_file, replay
+from meetupkit.arguments import number, replay, whole_file
 from meetupkit.feeds import FEEDS
 
 from meetup_simulator.rate_limit import RateLimit
@@ -31,6 +31,7 @@ class Options:
     await_reader: bool
     count: int | None
     epoch: int
+    world: Path | None
     backlog: int
     patience: float
     venues: int
@@ -64,6 +65,12 @@ def parser(environ: Mapping[str, str] = os.environ) -> argparse.ArgumentParser:
     add("--await-reader", action="store_true", help="A feed's clock starts with its first connection, not at once.")
     add("--count", type=_whole, metavar="N", help="Generated records per feed, then silence; without it no end.")
     add("--epoch", type=_whole, metavar="MS", help="First generated mtime in milliseconds; by default now.")
+    add(
+        "--world",
+        type=Path,
+        metavar="DIR",
+        help="Folder in which the last lines of each feed are kept, so that the next start goes on with them.",
+    )
     add("--backlog", type=_whole, default=5000, metavar="N", help="Published records that a connection may ask for.")
     add(
         "--patience",
@@ -84,7 +91,7 @@ def parser(environ: Mapping[str, str] = os.environ) -> argparse.ArgumentParser:
     add("--only-replay", action="store_true", help="Feeds without a replay publish nothing, in place of generating.")
     add(
         "--members",
-        type=readable_file,
+        type=whole_file,
         action="append",
         default=[],
         metavar="FILE",
@@ -92,7 +99,7 @@ def parser(environ: Mapping[str, str] = os.environ) -> argparse.ArgumentParser:
     )
     add(
         "--groups",
-        type=readable_file,
+        type=whole_file,
         action="append",
         default=[],
         metavar="FILE",
@@ -148,6 +155,7 @@ def read_flags(arguments: Sequence[str], environ: Mapping[str, str] = os.environ
         await_reader=given.await_reader,
         count=given.count,
         epoch=int(time.time() * 1000) if given.epoch is None else given.epoch,
+        world=given.world,
         backlog=given.backlog,
         patience=given.patience,
         venues=given.venues,

@@ -10,7 +10,7 @@ is cut.
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -34,7 +34,10 @@ class Reader:
 
 
 class Timeline:
-    """One feed. ``rate`` is in records per second, 0 means as fast as the readers read; ``patience`` is in seconds."""
+    """One feed. ``rate`` is in records per second, 0 means as fast as the readers read; ``patience`` is in seconds.
+
+    ``former`` are the lines of a former start that a connection may still ask for; ``keep`` gets what is published.
+    """
 
     def __init__(
         self,
@@ -45,15 +48,18 @@ class Timeline:
         backlog: int,
         ledger: Ledger,
         patience: float,
+        former: Sequence[bytes] = (),
+        keep: Callable[[list[bytes]], None] = lambda _: None,
     ) -> None:
         self.feed = feed
         self.rate = rate
-        self.published = 0
+        self.published = len(former)
         self.ended = False
         self.on_publish: Callable[[list[bytes]], None] | None = None
         self._source = source
         self._backlog = backlog
-        self._kept: deque[bytes] = deque(maxlen=max(backlog, WINDOW_RECORDS))
+        self._kept: deque[bytes] = deque(former, maxlen=max(backlog, WINDOW_RECORDS))
+        self._keep = keep
         self._ledger = ledger
         self._patience = patience
         self._readers: set[Reader] = set()
@@ -120,6 +126,7 @@ class Timeline:
         self._kept.extend(lines)
         self.published += len(lines)
         self._ledger.write(lines)
+        self._keep(lines)
         if self.on_publish:
             self.on_publish(lines)
         oldest = self.published - len(self._kept)

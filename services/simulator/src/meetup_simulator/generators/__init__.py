@@ -6,7 +6,7 @@ from typing import Final
 
 from meetupkit.java_json import encode
 
-from meetup_simulator.generators.clock import MtimeClock
+from meetup_simulator.generators.clock import MtimeClock, Pause
 from meetup_simulator.generators.event_comments import event_comments
 from meetup_simulator.generators.open_events import open_events
 from meetup_simulator.generators.open_venues import open_venues
@@ -34,11 +34,14 @@ NATURAL_RATES: Final[Mapping[str, float]] = {
 """Records per second. rsvps and open_events as recorded; the others are known only to be lower than rsvps."""
 
 
-def generated(feed: str, world: World, *, start: int, rate: float) -> Iterator[bytes]:
+def generated(
+    feed: str, world: World, *, start: int, rate: float, pause: Pause | None = None, before: int = 0
+) -> Iterator[bytes]:
     """Encoded records of the feed without end.
 
     ``start`` is the first mtime in milliseconds; mtimes advance by the rate, with rate 0 by the feed's natural one.
+    After a ``pause`` its records come first, and the numbers of records go on behind the ``before`` of former starts.
     """
-    dice = world.dice("feed", feed)
-    clock = MtimeClock(start, rate or NATURAL_RATES[feed], dice)
+    dice = world.dice("feed", feed, *([start] if pause else []))
+    clock = MtimeClock(start, rate or NATURAL_RATES[feed], dice, pause=pause, before=before)
     return map(encode, GENERATORS[feed](world, clock, dice))

@@ -18,7 +18,7 @@ HABITS: Final = Habits(
 
 def event_comments(world: World, clock: MtimeClock, dice: random.Random) -> Iterator[Value]:
     """Records without end. About one id in ten is negative, as the only recorded one is."""
-    numbers = count(490_000_000, 5)
+    numbers = count(490_000_000 + 5 * clock.before, 5)
 
     def fresh() -> Value:
         event = world.any_event(dice)

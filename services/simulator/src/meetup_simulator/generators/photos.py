@@ -17,7 +17,7 @@ HABITS: Final = Habits(
 
 def photos(world: World, clock: MtimeClock, dice: random.Random) -> Iterator[Value]:
     """Records without end."""
-    numbers = count(430_000_000, 3)
+    numbers = count(430_000_000 + 3 * clock.before, 3)
 
     def fresh() -> Value:
         number, member, now = next(numbers), world.any_member(dice), clock.now()

@@ -24,7 +24,7 @@ FORMER_MEMBER: Final = {"member_id": 0, "member_name": "Former Member"}
 
 def rsvps(world: World, clock: MtimeClock, dice: random.Random) -> Iterator[Value]:
     """Records without end."""
-    numbers = count(1_726_000_000, 3)
+    numbers = count(1_726_000_000 + 3 * clock.before, 3)
 
     def fresh() -> Value:
         event, now = world.any_event(dice), clock.now()
