@@ -28,6 +28,9 @@ class Bucket:
     def __init__(self) -> None:
         self.objects: dict[str, tuple[int, bytes]] = {}
         self.sessions: dict[str, str] = {}
+        self.told: dict[str, dict[str, object]] = {}
+        """What is told of an object, where all is kept."""
+        self.requests = 0
         self.upload_delay = self.answer_delay = 0.0
         self.whole = False
         self.records = 0
@@ -78,12 +81,20 @@ class Connection(asyncio.Protocol):
         return None
 
     def _answer(self, method: str, target: str, head: bytes, body: bytes) -> None:
+        self._bucket.requests += 1
         parts = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         if parts.path.startswith("/upload/"):
             self._upload(query, head, body)
         elif parts.path.startswith("/stats"):
-            self._send(200, {"objects": len(self._bucket.objects), "records": self._bucket.records})
+            self._send(
+                200,
+                {
+                    "objects": len(self._bucket.objects),
+                    "records": self._bucket.records,
+                    "requests": self._bucket.requests,
+                },
+            )
         elif parts.path.endswith("/o"):
             self._list(query)
         elif parts.path == "/delay":
@@ -95,10 +106,17 @@ class Connection(asyncio.Protocol):
 
     def _list(self, query: dict[str, str]) -> None:
         prefix, after = query.get("prefix", ""), query.get("pageToken", "")
-        names = sorted(name for name in self._bucket.objects if name.startswith(prefix) and name > after)
+        first, end = query.get("startOffset", ""), query.get("endOffset", "\U0010ffff")
+        names = sorted(
+            name for name in self._bucket.objects if name.startswith(prefix) and name > after and first <= name < end
+        )
         page = names[: int(query.get("maxResults", _PAGE))]
         more = {"nextPageToken": page[-1]} if len(names) > len(page) else {}
-        self._later(self._bucket.answer_delay, 200, {"items": [{"name": name} for name in page], **more})
+        self._later(
+            self._bucket.answer_delay,
+            200,
+            {"items": [{"name": name, **self._bucket.told.get(name, {})} for name in page], **more},
+        )
 
     def _upload(self, query: dict[str, str], head: bytes, body: bytes) -> None:
         if session := query.get("upload_id"):
@@ -124,6 +142,8 @@ class Connection(asyncio.Protocol):
         keep = self._bucket.whole or name.endswith("_cursor")
         kept = body.split(b"\r\n\r\n", 2)[2].rsplit(b"\r\n--", 1)[0] if keep else b""
         self._bucket.objects[name] = generation, kept
+        if self._bucket.whole:
+            self._bucket.told[name] = {"size": str(len(kept)), **_told(body)}
         if name.endswith(".ndjson.gz"):
             lines = zlib.decompressobj(wbits=31).decompress(body[body.index(_GZIP_MAGIC) :])
             self._bucket.records += lines.rstrip(b"\n").count(b"\n") + 1
@@ -143,7 +163,9 @@ class Connection(asyncio.Protocol):
         elif method == "GET" and query.get("alt") == "media":
             self._media(body, f"x-goog-generation: {generation}\r\n")
         else:
-            self._send(200, {"name": name, "bucket": "bench", "generation": str(generation)})
+            told = self._bucket.told.get(name, {})
+            answer = {"name": name, "bucket": "bench", "generation": str(generation), **told}
+            self._later(self._bucket.answer_delay, 200, answer)
 
     def _media(self, body: bytes, more: str) -> None:
         if delay := self._bucket.answer_delay:
@@ -157,6 +179,12 @@ class Connection(asyncio.Protocol):
     def _write(self, status: int, kind: str, body: bytes, more: str = "") -> None:
         head = f"HTTP/1.1 {status} x\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
         self._transport.write(head.encode() + body)
+
+
+def _told(upload: bytes) -> dict[str, object]:
+    """Checksum and metadata, as the first part of an upload says."""
+    said = json.loads(upload.split(b"\r\n\r\n", 2)[1].split(b"\r\n--", 1)[0])
+    return {name: said[name] for name in ("crc32c", "metadata") if name in said}
 
 
 async def serve(upload_ms: float = 0, answer_ms: float = 0, whole: str = "") -> None:

@@ -1,10 +1,11 @@
 """The protocol ``ObjectStore``, statement by statement, for every back end."""
 
+import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import google_crc32c
@@ -153,6 +154,37 @@ def test_an_object_is_deleted_by_who_knows_its_version(store: ObjectStore) -> No
     assert list(store.names("")) == []
     store.delete("a/b", expected_version=version)
     assert store.create(new("a/b", b"3")) == Created()
+
+
+def test_an_object_is_compared_without_being_written(store: ObjectStore) -> None:
+    first, second = same_checksum(rsvp_id=1, mtime=2)
+    assert store.compare(new("rsvps/1_2.json", first)) is None
+    assert list(store.names("")) == []
+    store.create(new("rsvps/1_2.json", first))
+    assert store.compare(new("rsvps/1_2.json", first)) == Exists(same=True)
+    assert store.compare(new("rsvps/1_2.json", second)) == Exists(same=False)
+
+
+def test_what_is_said_to_be_known_lies_there_with_the_same_body(store: ObjectStore) -> None:
+    def named(number: int, body: str = "") -> NewObject:
+        text = f"{body}{number}".encode()
+        sha256 = hashlib.sha256(text).hexdigest()
+        return NewObject(f"rsvps/{number}_7.json", text, google_crc32c.value(text), sha256=sha256)
+
+    for number in range(100, 160):
+        store.create(named(number))
+    first, second = same_checksum(rsvp_id=1, mtime=2)
+    store.create(
+        replace(named(160), body=first, crc32c=google_crc32c.value(first), sha256=hashlib.sha256(first).hexdigest())
+    )
+    asked = [*map(named, range(90, 150)), *(named(number, "x") for number in range(150, 160))]
+    asked.append(
+        replace(named(160), body=second, crc32c=google_crc32c.value(second), sha256=hashlib.sha256(second).hexdigest())
+    )
+    known = store.known(asked)
+    assert known <= {named(number).name for number in range(100, 150)}
+    assert known or store.concurrency == 1
+    assert store.known([]) == set()
 
 
 def test_of_many_racers_for_a_name_exactly_one_creates_it(store: ObjectStore) -> None:

@@ -73,8 +73,14 @@ class Creator:
         """Why nothing can be stored now."""
         metrics.store_up.set(1)
 
-    def create_all(self, objects: Sequence[NewObject]) -> list[Outcome]:
+    def create_all(
+        self, objects: Sequence[NewObject], *, list_first: bool = False, look_first: bool = False
+    ) -> list[Outcome]:
         """Return when every object is there; what was created in one try is not tried again in the next.
+
+        For objects that may be there already, in a store on a network. ``list_first``: a listing is asked which are.
+        ``look_first``: each other one is looked for before it is created, which costs one request if it is there and
+        not two, but two and not one if it is not.
 
         Raises the store's ``TransientError`` if ``giving_up`` is set meanwhile, ``StoreRefused`` if a person must act.
         """
@@ -82,7 +88,9 @@ class Creator:
         for attempt in reconnect_policy("create", stopping=self._giving_up, on_retry=self._waiting):
             with attempt:
                 self.idle()
-                self._create_missing(objects, outcomes)
+                if list_first and self._pool is not None:
+                    self._list(objects, outcomes)
+                self._create_missing(objects, outcomes, look_first=look_first)
                 self._answered()
         return [outcomes[index] for index in range(len(objects))]
 
@@ -101,7 +109,11 @@ class Creator:
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
 
-    def _create_missing(self, objects: Sequence[NewObject], outcomes: dict[int, Outcome]) -> None:
+    def _list(self, objects: Sequence[NewObject], outcomes: dict[int, Outcome]) -> None:
+        known = self._store.known([new for index, new in enumerate(objects) if index not in outcomes])
+        outcomes.update({index: Outcome.DUPLICATE for index, new in enumerate(objects) if new.name in known})
+
+    def _create_missing(self, objects: Sequence[NewObject], outcomes: dict[int, Outcome], *, look_first: bool) -> None:
         missing = [index for index in range(len(objects)) if index not in outcomes]
         if self._pool is None:
             for index in missing:
@@ -109,7 +121,8 @@ class Creator:
             return
         failed: TransientError | None = None
         run = _Run(self._store.concurrency)
-        futures = [self._pool.submit(run.create, self._create, objects[index]) for index in missing]
+        create = self._look_and_create if look_first else self._create
+        futures = [self._pool.submit(run.create, create, objects[index]) for index in missing]
         for index, future in zip(missing, futures, strict=True):
             try:
                 outcomes[index] = future.result()
@@ -117,6 +130,10 @@ class Creator:
                 failed = error
         if failed:
             raise failed
+
+    def _look_and_create(self, new: NewObject) -> Outcome:
+        there = self._store.compare(new)
+        return Outcome.DUPLICATE if there and there.same else self._create(new)
 
     def _create(self, new: NewObject) -> Outcome:
         there = self._store.create(new)

@@ -72,6 +72,8 @@ class RecordsWriter:
         self._creator = creator
         self._account = account
         self._rejected = RejectedLines(label, creator, account)
+        self._catching_up: bool | None = None
+        """Whether most of what came last was stored already; at first nobody knows."""
         self._seen: OrderedDict[str, str] = OrderedDict()
         """Name and SHA-256."""
         self.new_records = 0
@@ -87,7 +89,13 @@ class RecordsWriter:
         batch = Batch()
         stored = Tally()
         stored.begin(self._account.counts)
-        outcomes = self._creator.create_all([new for new, _, _ in unseen])
+        outcomes = self._creator.create_all(
+            [new for new, _, _ in unseen],
+            list_first=self._catching_up is not False,
+            look_first=self._catching_up is True,
+        )
+        if unseen:
+            self._catching_up = 2 * outcomes.count(Outcome.DUPLICATE) >= len(unseen)
         for (new, record, read_at), outcome in zip(unseen, outcomes, strict=True):
             batch.add(record)
             if outcome is Outcome.DUPLICATE:

@@ -10,7 +10,7 @@ import io
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from email.utils import mktime_tz, parsedate_tz
 from time import time
@@ -29,6 +29,7 @@ from meetupkit.foreign_text import printable
 from meetupkit.stores.google_credentials import KEY_FILE, CredentialsFinder
 from meetupkit.stores.objects import Created, Exists, NewObject, StoredObject, check_name, is_name
 from meetupkit.stores.objects.google_transport import GoogleTransport
+from meetupkit.stores.objects.known_by_listing import Listed, known_by_listing
 from meetupkit.urls import shown
 
 CONCURRENCY: Final = 32
@@ -49,6 +50,8 @@ _SHA256: Final = "sha256"
 _NO_LOOKUPS: Final = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
 """Unset, the client (3.17) reads the bucket in the background, for traces that nobody records: one more permission to
 grant, and retries of its own through every outage."""
+_AFTER: Final = "!"
+"""Behind a name it makes the first that is greater, of those that a stream makes: the end of a listing is excluded."""
 _EMULATOR: Final = "STORAGE_EMULATOR_HOST"
 _SCOPES: Final = ("https://www.googleapis.com/auth/devstorage.read_write",)
 _is_bucket: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]").fullmatch
@@ -113,8 +116,25 @@ class GcsObjects:
             try:
                 self._upload(blob, new.body, new.content_type, 0)
             except PreconditionFailed:
-                return Exists(self._holds(new, sha256))
+                try:
+                    return Exists(self._holds(new, sha256))
+                except NotFound:
+                    raise self._vanished(new.name) from None
         return Created()
+
+    def compare(self, new: NewObject) -> Exists | None:
+        """One request for the object's metadata."""
+        check_name(new.name)
+        with _door(self._bucket_name):
+            try:
+                return Exists(self._holds(new, new.sha256 or hashlib.sha256(new.body).hexdigest()))
+            except NotFound:
+                return None
+
+    def known(self, objects: Sequence[NewObject]) -> set[str]:
+        """A request for each page of a listing, as long as it tells of enough of them."""
+        with _door(self._bucket_name):
+            return known_by_listing(objects, self._page)
 
     def read(self, name: str, *, most: int | None = None) -> StoredObject | None:
         """The body, verified by its checksum, and the generation it belongs to, of one request."""
@@ -206,13 +226,30 @@ class GcsObjects:
         ):
             yield blob.name
 
+    def _page(self, first: str, last: str, most: int) -> list[Listed]:
+        blobs = self._connected().list_blobs(
+            self._bucket_name,
+            start_offset=self._prefix + first,
+            end_offset=self._prefix + last + _AFTER,
+            max_results=most,
+            fields="items(name,size,crc32c,metadata/sha256),nextPageToken",
+            retry=None,
+            timeout=self._timeout,
+        )
+        return [
+            Listed(
+                blob.name.removeprefix(self._prefix),
+                blob.size or 0,
+                int.from_bytes(base64.b64decode(blob.crc32c or ""), "big"),
+                (blob.metadata or {}).get(_SHA256, ""),
+            )
+            for blob in blobs
+        ]
+
     def _holds(self, new: NewObject, sha256: str) -> bool:
         """Whether the object there has this body: by its SHA-256, if it bears one; else the body itself is read."""
         blob = self._blob(new.name)
-        try:
-            blob.reload(retry=None, timeout=self._timeout)
-        except NotFound:
-            raise self._vanished(new.name) from None
+        blob.reload(retry=None, timeout=self._timeout)
         if blob.size != len(new.body) or blob.crc32c != base64.b64encode(new.crc32c.to_bytes(4, "big")).decode():
             return False
         if noted := (blob.metadata or {}).get(_SHA256):

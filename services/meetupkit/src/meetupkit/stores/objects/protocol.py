@@ -1,7 +1,7 @@
 """What every store of objects does: whole bodies under a name, created once and never overwritten."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -70,6 +70,12 @@ class ObjectStore(Protocol):
 
     def create(self, new: NewObject) -> Created | Exists:
         """Create the object if its name is free. Whole or not at all; outlives a kill of this process."""
+
+    def compare(self, new: NewObject) -> Exists | None:
+        """What ``create`` would answer if the name is taken; ``None`` if it is free. Writes nothing."""
+
+    def known(self, objects: Sequence[NewObject]) -> set[str]:
+        """The names of those that lie there with the same body, as far as that is cheaper to learn than one by one."""
 
     def read(self, name: str, *, most: int | None = None) -> StoredObject | None:
         """The object, or ``None`` if there is none; raises ``ObjectRefused`` for more than ``most`` bytes."""
