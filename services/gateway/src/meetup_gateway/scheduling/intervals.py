@@ -42,6 +42,8 @@ _WITHIN: Final = (
 )
 CEILING_SECONDS: Final = 6 * 3600.0
 """Even a group without events may announce one."""
+_CEILING_SHARE: Final = 0.5
+"""Of the points, for targets where hardly anything happens."""
 _SLEEPING_SECONDS: Final = 24 * 3600.0
 """Frozen or closed groups."""
 
@@ -64,16 +66,28 @@ def urgency_of(starts: int | None, now: int) -> Urgency:
 def intervals(loads: Sequence[Load], points_a_minute: float, floor: float) -> list[float]:
     """Seconds between two looks at each target, none shorter than ``floor``.
 
-    What the floor saves is given to the others: targets at the floor are taken out and the rest is shared anew.
+    What the floor saves is given to the others. None waits longer than the ceiling, as long as that takes less than
+    half of the points: with very many targets the rule alone decides.
     """
-    free = set(range(len(loads)))
     budget = points_a_minute / 60
+    if budget <= 0:
+        return [CEILING_SECONDS] * len(loads)
+    found = _floored(loads, budget, floor)
+    late = [index for index, seconds in enumerate(found) if seconds > CEILING_SECONDS]
+    needed = sum(loads[index].cost for index in late) / CEILING_SECONDS
+    if not late or needed > budget * _CEILING_SHARE:
+        return found
+    others = [index for index in range(len(loads)) if found[index] <= CEILING_SECONDS]
+    shared = _floored([loads[index] for index in others], budget - needed, floor)
+    return _merged(len(loads), others, shared)
+
+
+def _floored(loads: Sequence[Load], budget: float, floor: float) -> list[float]:
+    """By the rule, where targets at the floor are taken out and what is left is shared anew."""
+    free = set(range(len(loads)))
     found = [floor] * len(loads)
     while free:
-        weight = sum(math.sqrt(loads[index].cost * loads[index].rate) for index in free)
-        if budget <= 0:
-            return [CEILING_SECONDS if index in free else each for index, each in enumerate(found)]
-        scale = weight / budget
+        scale = sum(math.sqrt(loads[index].cost * loads[index].rate) for index in free) / budget
         for index in free:
             found[index] = scale * math.sqrt(loads[index].cost / loads[index].rate)
         floored = {index for index in free if found[index] < floor}
@@ -83,7 +97,14 @@ def intervals(loads: Sequence[Load], points_a_minute: float, floor: float) -> li
             found[index] = floor
             budget -= loads[index].cost / floor
         free -= floored
-    return [min(each, CEILING_SECONDS) for each in found]
+    return found
+
+
+def _merged(length: int, others: Sequence[int], shared: Sequence[float]) -> list[float]:
+    found = [CEILING_SECONDS] * length
+    for index, seconds in zip(others, shared, strict=True):
+        found[index] = seconds
+    return found
 
 
 def uniform(loads: Sequence[Load], points_a_minute: float, floor: float) -> list[float]:

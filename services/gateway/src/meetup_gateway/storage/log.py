@@ -37,7 +37,7 @@ class Appender:
     def append(self, version: Version) -> None:
         """The record as it is sent, with its mtime, and as the last one of its id."""
         mtime = max(0, min(version.mtime, self.appended - 1))
-        body = encode({**version.record, "mtime": mtime})
+        body = encode({"mtime": mtime, **version.record})
         row = (version.feed, version.id, version.event, version.member, mtime, self.appended, body)
         cursor = self._connection.execute(
             "INSERT INTO log (feed, id, event, member, mtime, appended, body) VALUES (?, ?, ?, ?, ?, ?, ?)", row

@@ -96,14 +96,17 @@ def _topics(value: Any) -> list[dict[str, Any]]:
     return found
 
 
+# Rows stand in an order in which keys that share a bucket of Java's HashMap keep their recorded order (a test holds
+# them to the recordings); ``mtime`` comes before all of them.
+
 RSVPS: Final = (
     row("rsvp_id", "rsvp.id", convert=number_id, required=True),
     row("response", "rsvp.status", convert=response, required=True),
     row("guests", "rsvp.guestsCount", convert=count, default=0),
     row("visibility", "group.isPrivate", convert=visibility, default="public"),
+    row("venue.lat", "venue.lat", convert=number),
     row("venue.venue_id", "venue.id", convert=number_id),
     row("venue.venue_name", "venue.name"),
-    row("venue.lat", "venue.lat", convert=number),
     row("venue.lon", "venue.lon", convert=number),
     row("member.member_id", "member.id", convert=number_id),
     row("member.member_name", "member.name"),
@@ -115,30 +118,30 @@ RSVPS: Final = (
     row("group.group_id", "group.id", convert=number_id),
     row("group.group_name", "group.name"),
     row("group.group_urlname", "group.urlname"),
+    row("group.group_topics", "group.activeTopics", convert=topics),
     row("group.group_city", "group.city", convert=filled),
     row("group.group_country", "group.country", convert=lower),
     row("group.group_state", "group.state", convert=filled),
     row("group.group_lat", "group.lat", convert=number),
     row("group.group_lon", "group.lon", convert=number),
-    row("group.group_topics", "group.activeTopics", convert=topics),
 )
 
 _GROUP_OF_EVENT: Final = (
+    row("group.group_lon", "group.lon", convert=number),
     row("group.id", "group.id", convert=number_id, required=True),
     row("group.name", "group.name"),
     row("group.urlname", "group.urlname"),
     row("group.city", "group.city", convert=filled),
+    row("group.join_mode", "group.joinMode", convert=lower),
     row("group.country", "group.country", convert=lower),
     row("group.state", "group.state", convert=filled),
     row("group.group_lat", "group.lat", convert=number),
-    row("group.group_lon", "group.lon", convert=number),
-    row("group.join_mode", "group.joinMode", convert=lower),
     row("group.category.id", "group.topicCategory.id", convert=number_id),
     row("group.category.name", "group.topicCategory.name"),
     row("group.category.shortname", "group.topicCategory.urlkey"),
+    row("group.group_photo.photo_link", "group.keyGroupPhoto.standardUrl", convert=filled),
     row("group.group_photo.photo_id", "group.keyGroupPhoto.id", convert=number_id),
     row("group.group_photo.highres_link", "group.keyGroupPhoto.highResUrl", convert=filled),
-    row("group.group_photo.photo_link", "group.keyGroupPhoto.standardUrl", convert=filled),
     row("group.group_photo.thumb_link", "group.keyGroupPhoto.thumbUrl", convert=filled),
 )
 
@@ -150,14 +153,8 @@ OPEN_EVENTS: Final = (
     row("time", "event.dateTime", convert=ms),
     row("utc_offset", "event.dateTime", convert=offset_ms),
     row("duration", "event.duration", "event.length", convert=duration_ms),
-    row("status", "event.status", convert=event_status, required=True),
     row("yes_rsvp_count", "event.rsvps.yesCount", convert=count, default=0),
     row("maybe_rsvp_count", "nothing", convert=count, default=0),
-    row("rsvp_limit", "event.maxTickets", convert=count, default=0),
-    row("payment_required", "event.feeSettings.required", convert=paid, default="0"),
-    row("fee.amount", "event.feeSettings.amount", convert=number),
-    row("fee.currency", "event.feeSettings.currency", convert=filled),
-    row("fee.description", "fee_description"),
     row("venue.name", "venue.name"),
     row("venue.address_1", "venue.address", convert=filled),
     row("venue.city", "venue.city", convert=filled),
@@ -166,10 +163,16 @@ OPEN_EVENTS: Final = (
     row("venue.zip", "venue.postalCode", convert=filled),
     row("venue.lat", "venue.lat", convert=number),
     row("venue.lon", "venue.lon", convert=number),
-    row("visibility", "group.isPrivate", convert=visibility, default="public"),
+    row("rsvp_limit", "event.maxTickets", convert=count, default=0),
+    row("payment_required", "event.feeSettings.required", convert=paid, default="0"),
+    row("fee.amount", "event.feeSettings.amount", convert=number),
+    row("fee.currency", "event.feeSettings.currency", convert=filled),
+    row("fee.description", "fee_description"),
     row("venue_visibility", "venue_visibility", default="public"),
+    row("visibility", "group.isPrivate", convert=visibility, default="public"),
     row("photo_url", "event.featuredEventPhoto.standardUrl", "event.featuredEventPhoto.highResUrl", convert=filled),
     *_GROUP_OF_EVENT,
+    row("status", "event.status", convert=event_status, required=True),
 )
 
 OPEN_VENUES: Final = (
@@ -192,15 +195,15 @@ PHOTOS: Final = (
     row("photo_album.photo_album_id", "event.photoAlbum.id", convert=number_id),
     row("photo_album.event.id", "event.token", "event.id", convert=text_id),
     row("photo_album.event.name", "event.title"),
+    row("photo_album.group.group_lon", "group.lon", convert=number),
     row("photo_album.group.id", "group.id", convert=number_id, required=True),
     row("photo_album.group.name", "group.name"),
     row("photo_album.group.urlname", "group.urlname"),
     row("photo_album.group.city", "group.city", convert=filled),
     row("photo_album.group.state", "group.state", convert=filled),
-    row("photo_album.group.country", "group.country", convert=lower),
     row("photo_album.group.join_mode", "group.joinMode", convert=lower),
+    row("photo_album.group.country", "group.country", convert=lower),
     row("photo_album.group.group_lat", "group.lat", convert=number),
-    row("photo_album.group.group_lon", "group.lon", convert=number),
     row("photo_album.group.group_topics", "group.activeTopics", convert=topics),
 )
 
@@ -253,9 +256,9 @@ GROUPS: Final = (
     row("category.id", "group.topicCategory.id", convert=number_id),
     row("category.name", "group.topicCategory.name"),
     row("category.shortname", "group.topicCategory.urlkey"),
+    row("group_photo.photo_link", "group.keyGroupPhoto.standardUrl", convert=filled),
     row("group_photo.photo_id", "group.keyGroupPhoto.id", convert=number_id),
     row("group_photo.highres_link", "group.keyGroupPhoto.highResUrl", convert=filled),
-    row("group_photo.photo_link", "group.keyGroupPhoto.standardUrl", convert=filled),
     row("group_photo.thumb_link", "group.keyGroupPhoto.thumbUrl", convert=filled),
 )
 
