@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from meetup_alert_webhook.deduplication import CLAIMS, Claims
+from meetup_alert_webhook.delivery.claims import CLAIMS, Claims
 from meetupkit.stores import open_documents
 from meetupkit.stores.documents import Create, DocumentStore
 

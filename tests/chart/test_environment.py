@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from meetup_alert_webhook.routes import read_routes
+from meetup_alert_webhook.delivery.channels import read_routes
 from meetup_alert_webhook.settings import AlertWebhookSettings
 from meetup_enricher.settings import EnricherSettings
 from meetup_feed_operator.resources.manifests import desired

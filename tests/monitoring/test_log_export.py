@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 import requests
-from meetup_alert_webhook.log_export import parse
+from meetup_alert_webhook.sources.log_export import parse
 from meetup_simulator.process import SimulatorProcess
 from meetup_simulator.service_process import ServiceProcess, until
 

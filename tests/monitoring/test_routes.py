@@ -112,7 +112,7 @@ def test_what_follows_from_a_cause_is_not_told_beside_it(
         (alert("MeetupKeyRefused"), alert("MeetupThrottled")),
         (alert("MeetupKeyRefused"), alert("MeetupFeedSilent", feed="rsvps")),
         (alert("MeetupServiceGone", service="feed-operator"), alert("MeetupIdsNotAccepted", feed="rsvps")),
-        (alert("MeetupSlackRefused"), alert("MeetupAlertsDeferred", reason="mistake")),
+        (alert("MeetupSlackRefused"), alert("MeetupAlertsDeferred", reason="bug")),
         (alert("MeetupMetricsAbsent"), alert("Watchdog")),
         (alert("InfoInhibitor", "none"), alert("KubePodCrashLooping", "warning")),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from meetup_alert_webhook.outbox import UNREADABLE
+from meetup_alert_webhook.digest.outbox import UNREADABLE
 from meetup_simulator.process import SimulatorProcess
 from meetup_simulator.service_process import ServiceProcess
 from meetupkit.stores import open_documents

@@ -7,8 +7,8 @@ Prints both rates by kind over ``redaction_corpus``, and beside them those of de
 import sys
 from collections.abc import Callable
 
-from meetup_alert_webhook.redaction import redacted
-from meetup_alert_webhook.redaction.tokens import without_known_formats
+from meetup_alert_webhook.text.redaction import redacted
+from meetup_alert_webhook.text.redaction.tokens import without_known_formats
 from redaction_corpus import harmless_texts, leaked, secret_texts, split
 
 

@@ -66,8 +66,8 @@ def test_a_body_nobody_can_read_is_acknowledged_counted_and_logged(
     webhook: InProcess, slack: SlackStandIn, caplog: pytest.LogCaptureFixture, body: bytes, path: str, source: str
 ) -> None:
     answer = requests.post(f"{webhook.url}{path}", data=body, headers=BEARER, timeout=30)
-    assert (answer.status_code, answer.json()["outcome"]) == (200, "poison")
-    assert webhook.metric("poison_total", source=source) == 1
+    assert (answer.status_code, answer.json()["outcome"]) == (200, "malformed")
+    assert webhook.metric("malformed_total", source=source) == 1
     (logged,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert logged.getMessage().startswith(f"a body of {source} was acknowledged, but cannot be read: ")
     assert slack.messages() == []
@@ -75,7 +75,7 @@ def test_a_body_nobody_can_read_is_acknowledged_counted_and_logged(
 
 @pytest.mark.parametrize("data", ["!", "bm90IEpTT04=", "e30="], ids=["not base64", "not JSON", "not a LogEntry"])
 def test_a_push_whose_data_nobody_can_read_is_acknowledged(webhook: InProcess, data: str) -> None:
-    assert webhook.log_export({"message": {"data": data, "messageId": "1"}}).json()["outcome"] == "poison"
+    assert webhook.log_export({"message": {"data": data, "messageId": "1"}}).json()["outcome"] == "malformed"
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_read(slack: SlackStandIn, start_webhook: StartWebhook) -> None:
@@ -119,7 +119,7 @@ def test_more_at_once_than_is_worked_on_is_answered_at_once_and_another_path_is_
         first = sender.submit(webhook.alertmanager, group(firing(), key="1"))
         slack.wait_until(lambda: slack.count("hang") == 1)
         assert webhook.alertmanager(group(firing(), key="2")).json() == {"error": "overloaded"}
-        assert webhook.log_export(pushed(log_entry())).json() == {"outcome": "said"}
+        assert webhook.log_export(pushed(log_entry())).json() == {"outcome": "sent"}
         assert webhook.page("/livez").status_code == 200
         first.result()
 
@@ -189,7 +189,7 @@ def test_the_command_stops_in_order_and_hands_over_what_it_holds(
     slow = {"SECONDS_PER_MESSAGE": "5", "DIRECT_WAIT_SECONDS": "0", "DIGEST_SECONDS": "1"}
     first = start_process(slack, **slow)
     outcomes = [first.alertmanager(group(firing(), key=f"{number}")).json()["outcome"] for number in range(4)]
-    assert outcomes == ["said", "queued", "queued", "queued"]
+    assert outcomes == ["sent", "queued", "queued", "queued"]
     assert first.terminate() == 0
     second = start_process(slack, SECONDS_PER_MESSAGE="0", DIGEST_SECONDS="1")
     slack.wait_for_text("3 more alerts")
@@ -226,7 +226,7 @@ def test_unthrottled_an_alert_is_with_slack_soon(slack: SlackStandIn, start_proc
     webhook = start_process(slack)
     began = time.perf_counter()
     for number in range(50):
-        assert webhook.alertmanager(group(firing(), key=f"{number}")).json() == {"outcome": "said"}
+        assert webhook.alertmanager(group(firing(), key=f"{number}")).json() == {"outcome": "sent"}
     seconds = time.perf_counter() - began
     assert webhook.metric("accept_to_slack_seconds_count", source="alertmanager") == 50
     assert 0 < webhook.metric("accept_to_slack_seconds_sum", source="alertmanager") <= seconds

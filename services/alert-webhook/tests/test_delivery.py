@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from meetup_alert_webhook.deduplication import CLAIMS
+from meetup_alert_webhook.delivery.claims import CLAIMS
 from meetup_simulator.slack_plugin import SlackStandIn
 from meetupkit.stores.documents import Put
 from webhook_running import InProcess, firing, group, log_entry, pushed, resolved
@@ -13,7 +13,7 @@ StartWebhook = Callable[..., InProcess]
 
 def test_an_alert_that_slack_took_is_acknowledged(webhook: InProcess, slack: SlackStandIn) -> None:
     answer = webhook.alertmanager(group(firing(feed="rsvps")))
-    assert (answer.status_code, answer.json()) == (200, {"outcome": "said"})
+    assert (answer.status_code, answer.json()) == (200, {"outcome": "sent"})
     (posted,) = slack.messages()
     assert "CRITICAL · FeedSilent" in posted.text
     assert "feed `rsvps`" in posted.text
@@ -21,12 +21,12 @@ def test_an_alert_that_slack_took_is_acknowledged(webhook: InProcess, slack: Sla
 
 
 def test_a_log_entry_that_slack_took_is_acknowledged(webhook: InProcess, slack: SlackStandIn) -> None:
-    assert webhook.log_export(pushed(log_entry())).json() == {"outcome": "said"}
+    assert webhook.log_export(pushed(log_entry())).json() == {"outcome": "sent"}
     slack.wait_for_text("no room for the cursor", "log of rsvps")
 
 
 def test_an_unwrapped_log_entry_is_taken_too(webhook: InProcess, slack: SlackStandIn) -> None:
-    assert webhook.log_export(log_entry()).json() == {"outcome": "said"}
+    assert webhook.log_export(log_entry()).json() == {"outcome": "sent"}
     slack.wait_for_text("no room for the cursor")
 
 
@@ -88,14 +88,14 @@ def test_equal_content_is_sent_once(slack: SlackStandIn, webhook: InProcess) -> 
     outcomes += [
         webhook.log_export(pushed(log_entry(), message_id=str(number))).json()["outcome"] for number in range(3)
     ]
-    assert outcomes == ["said", "duplicate", "duplicate"] * 2
+    assert outcomes == ["sent", "duplicate", "duplicate"] * 2
     assert len(slack.messages()) == 2
 
 
 def test_equal_content_through_two_replicas_is_sent_once(slack: SlackStandIn, start_webhook: StartWebhook) -> None:
     replicas = [start_webhook(slack), start_webhook(slack)]
     outcomes = {replica.alertmanager(group(firing())).json()["outcome"] for replica in replicas}
-    assert outcomes == {"said", "duplicate"}
+    assert outcomes == {"sent", "duplicate"}
     assert len(slack.messages()) == 1
 
 
@@ -110,7 +110,7 @@ def test_a_restart_does_not_forget_what_was_sent(slack: SlackStandIn, start_webh
 def test_equal_content_is_sent_again_after_the_window(slack: SlackStandIn, start_webhook: StartWebhook) -> None:
     webhook = start_webhook(slack, DEDUPLICATION_SECONDS="0.2")
     webhook.alertmanager(group(firing()))
-    slack.wait_until(lambda: webhook.alertmanager(group(firing())).json() == {"outcome": "said"})
+    slack.wait_until(lambda: webhook.alertmanager(group(firing())).json() == {"outcome": "sent"})
 
 
 def test_a_send_under_way_elsewhere_is_waited_for(slack: SlackStandIn, start_webhook: StartWebhook) -> None:
@@ -133,14 +133,14 @@ def test_the_claim_of_a_replica_that_died_runs_out(slack: SlackStandIn, start_we
     dead = {**claim.fields, "state": "sending", "by": "dead", "until": claim.fields["until"] + 0.3}
     webhook.store.commit([Put(CLAIMS, claim.name, dead)])
     assert webhook.alertmanager(group(firing())).status_code == 503
-    slack.wait_until(lambda: webhook.alertmanager(group(firing())).json() == {"outcome": "said"})
+    slack.wait_until(lambda: webhook.alertmanager(group(firing())).json() == {"outcome": "sent"})
     assert len(slack.messages()) == 2  # once by the test's first, once for the replica that died
 
 
 def test_a_resolve_edits_and_answers_the_message_it_belongs_to(slack: SlackStandIn, webhook: InProcess) -> None:
     alert = firing(feed="rsvps")
     webhook.alertmanager(group(alert))
-    assert webhook.alertmanager(group(resolved(alert))).json() == {"outcome": "said"}
+    assert webhook.alertmanager(group(resolved(alert))).json() == {"outcome": "sent"}
     root, reply = slack.messages()
     assert "RESOLVED · FeedSilent" in root.text
     assert root.colour == "#2f9e44"
@@ -170,7 +170,7 @@ def test_an_alert_that_fires_again_after_its_resolve_is_said_again(slack: SlackS
     """Also with the same beginning, as after a network cut between Prometheus and Alertmanager."""
     alert = firing()
     for body in (group(alert), group(resolved(alert)), group(alert)):
-        assert webhook.alertmanager(body).json() == {"outcome": "said"}
+        assert webhook.alertmanager(body).json() == {"outcome": "sent"}
 
 
 def test_a_group_that_grows_is_said_again(slack: SlackStandIn, webhook: InProcess) -> None:
@@ -182,7 +182,7 @@ def test_a_group_that_grows_is_said_again(slack: SlackStandIn, webhook: InProces
 def test_while_the_store_is_down_alerts_still_go_out_once(slack: SlackStandIn, webhook: InProcess) -> None:
     webhook.store.close()
     outcomes = [webhook.alertmanager(group(firing())).json()["outcome"] for _ in range(2)]
-    assert outcomes == ["said", "duplicate"]
+    assert outcomes == ["sent", "duplicate"]
     assert len(slack.messages()) == 1
     assert webhook.metric("without_store_total") == 1
 

@@ -15,12 +15,12 @@ def test_replicas_on_firestore_send_once_resolve_in_place_and_digest_the_rest(
     slow = {"SECONDS_PER_MESSAGE": "5", "DIRECT_WAIT_SECONDS": "0", "DIGEST_SECONDS": "0.5"}
     one, two = (start_webhook(slack, STATE=firestore.url, **slow) for _ in range(2))
     alert = firing(feed="rsvps")
-    assert one.alertmanager(group(alert)).json() == {"outcome": "said"}
+    assert one.alertmanager(group(alert)).json() == {"outcome": "sent"}
     assert two.alertmanager(group(alert)).json() == {"outcome": "duplicate"}
     outcomes = [one.alertmanager(group(firing("More"), key=f"{number}")).json()["outcome"] for number in range(3)]
     assert outcomes == ["queued", "queued", "queued"]
     # The other replica has sent nothing yet, so nothing waits in its line.
-    assert two.alertmanager(group(resolved(alert))).json() == {"outcome": "said"}
+    assert two.alertmanager(group(resolved(alert))).json() == {"outcome": "sent"}
     assert slack.messages()[0].edits
     slack.wait_for_text("RESOLVED · FeedSilent")
     slack.wait_for_text("3 more alerts")

@@ -17,10 +17,10 @@ from foreign_bodies import (
     resolved_bodies,
     told_apart,
 )
-from meetup_alert_webhook import alertmanager, log_export
-from meetup_alert_webhook.alerts import Status
-from meetup_alert_webhook.blocks import alert_message
-from meetup_alert_webhook.poison import Poison
+from meetup_alert_webhook.model import Status
+from meetup_alert_webhook.slack.blocks import alert_message
+from meetup_alert_webhook.sources import alertmanager, log_export
+from meetup_alert_webhook.sources.malformed import Malformed
 from meetup_simulator.slack_limits import error_of
 from meetup_simulator.slack_plugin import SlackStandIn
 from webhook_running import BEARER, InProcess, firing, group, log_entry, pushed
@@ -43,7 +43,7 @@ def test_an_alert_that_is_over_is_read_from_any_form(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", malformed_bodies())
 def test_a_body_without_an_alert_is_malformed(kind: str) -> None:
-    with pytest.raises(Poison) as raised:
+    with pytest.raises(Malformed) as raised:
         alertmanager.parse(malformed_bodies()[kind])
     assert len(str(raised.value)) < 500
 
@@ -144,7 +144,7 @@ MALFORMED_PUSHES: dict[str, Any] = {
 
 @pytest.mark.parametrize("kind", MALFORMED_PUSHES)
 def test_a_push_without_an_entry_is_malformed(kind: str) -> None:
-    with pytest.raises(Poison):
+    with pytest.raises(Malformed):
         log_export.parse(json.dumps(MALFORMED_PUSHES[kind]).encode(), {})
 
 
@@ -154,7 +154,7 @@ def test_foreign_forms_go_all_the_way(webhook: InProcess, slack: SlackStandIn) -
         body = alertmanager_bodies().get(kind) or json.dumps(group(firing(kind))).encode()
         answer = requests.post(f"{webhook.url}/v1/alertmanager", data=body, headers=BEARER, timeout=30)
         assert answer.status_code == 200
-        sent += answer.json()["outcome"] not in ("duplicate", "poison", "malformed")
+        sent += answer.json()["outcome"] not in ("duplicate", "malformed", "malformed")
     assert sent >= 4
     slack.wait_until(lambda: len(slack.messages()) == sent)
 
@@ -163,7 +163,7 @@ def cpu_seconds(body: bytes) -> float:
     began = time.process_time()
     try:
         alert_message(alertmanager.to_alert(alertmanager.parse(body)))
-    except Poison:
+    except Malformed:
         alert_message(log_export.parse(body, {}))
     return time.process_time() - began
 

@@ -10,9 +10,10 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from meetup_alert_webhook import alertmanager, log_export, redaction
-from meetup_alert_webhook.blocks import alert_message
-from meetup_alert_webhook.poison import Poison
+from meetup_alert_webhook.slack.blocks import alert_message
+from meetup_alert_webhook.sources import alertmanager, log_export
+from meetup_alert_webhook.sources.malformed import Malformed
+from meetup_alert_webhook.text import redaction
 from meetup_simulator.slack_limits import error_of
 from meetup_simulator.slack_plugin import SlackStandIn
 from webhook_running import BEARER, InProcess, environ, firing, group, log_entry, pushed
@@ -49,7 +50,7 @@ ENTRY = st.builds(
 
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
-    """One service, without a pace, for every example; its Slack checks each message's form."""
+    """One service, without a rate, for every example; its Slack checks each message's form."""
     with SlackStandIn() as slack:
         state: Path = tmp_path_factory.mktemp("fuzz") / "state.sqlite"
         with InProcess(environ(slack, state, TOKEN="", ALLOW_UNAUTHENTICATED="true")) as webhook:
@@ -68,16 +69,16 @@ def outcome(webhook: InProcess, path: str, body: bytes) -> str:
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(body=st.one_of(st.binary(max_size=200), JSON.map(lambda value: json.dumps(value).encode())))
 @pytest.mark.parametrize("path", ["/v1/alertmanager", "/v1/log-export"])
-def test_any_bytes_are_answered_as_poison(fuzzed: InProcess, path: str, body: bytes) -> None:
-    assert outcome(fuzzed, path, body) == "poison"
+def test_any_bytes_are_answered_as_malformed(fuzzed: InProcess, path: str, body: bytes) -> None:
+    assert outcome(fuzzed, path, body) == "malformed"
 
 
 @settings(max_examples=1000, deadline=None)
 @given(body=GROUP)
-def test_any_group_becomes_a_message_slack_takes_or_is_poison(body: dict[str, Any]) -> None:
+def test_any_group_becomes_a_message_slack_takes_or_is_malformed(body: dict[str, Any]) -> None:
     try:
         parsed = alertmanager.parse(json.dumps(body).encode())
-    except Poison:
+    except Malformed:
         assert not body["alerts"] or not body["groupKey"]
         return
     assert error_of(alert_message(alertmanager.to_alert(parsed))) is None
@@ -85,10 +86,10 @@ def test_any_group_becomes_a_message_slack_takes_or_is_poison(body: dict[str, An
 
 @settings(max_examples=1000, deadline=None)
 @given(entry=ENTRY)
-def test_any_log_entry_becomes_a_message_slack_takes_or_is_poison(entry: dict[str, Any]) -> None:
+def test_any_log_entry_becomes_a_message_slack_takes_or_is_malformed(entry: dict[str, Any]) -> None:
     try:
         alert = log_export.parse(json.dumps(pushed(entry)).encode(), {})
-    except Poison:
+    except Malformed:
         assert entry["resource"] != log_entry()["resource"]
         return
     assert error_of(alert_message(alert)) is None
@@ -97,7 +98,7 @@ def test_any_log_entry_becomes_a_message_slack_takes_or_is_poison(entry: dict[st
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(body=st.one_of(GROUP.filter(lambda body: body["alerts"] and body["groupKey"])))
 def test_any_group_goes_all_the_way(fuzzed: InProcess, body: dict[str, Any]) -> None:
-    assert outcome(fuzzed, "/v1/alertmanager", json.dumps(body).encode()) in {"said", "duplicate"}
+    assert outcome(fuzzed, "/v1/alertmanager", json.dumps(body).encode()) in {"sent", "duplicate"}
 
 
 @settings(max_examples=300, deadline=None)

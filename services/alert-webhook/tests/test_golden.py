@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from meetup_alert_webhook import alertmanager, log_export
-from meetup_alert_webhook.blocks import MAX_BLOCKS, MAX_TEXT, alert_message
+from meetup_alert_webhook.slack.blocks import MAX_BLOCKS, MAX_TEXT, alert_message
+from meetup_alert_webhook.sources import alertmanager, log_export
 from meetup_simulator.slack_limits import error_of
 from webhook_running import pushed
 

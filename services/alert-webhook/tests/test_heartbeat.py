@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from meetup_alert_webhook.heartbeat import COLLECTION
+from meetup_alert_webhook.watchdog import COLLECTION
 from meetup_simulator.slack_plugin import SlackStandIn
 from meetupkit.stores.documents import Put
 from webhook_running import InProcess, firing, group, resolved

@@ -115,7 +115,7 @@ def test_a_message_that_slack_took_is_sent_once_however_slowly_its_answer_comes(
     raw = raw_slack(answer, drip_from=drip_from, close=False)
     webhook = start_webhook(slack, SLACK_TIMEOUT_SECONDS="1.5", **address(raw, by))
     began = time.monotonic()
-    assert webhook.alertmanager(group(firing())).json() == {"outcome": "said"}
+    assert webhook.alertmanager(group(firing())).json() == {"outcome": "sent"}
     assert time.monotonic() - began < _LONGEST_SECONDS
     assert webhook.alertmanager(group(firing())).json() == {"outcome": "duplicate"}
     assert raw.taken == 1
@@ -142,10 +142,10 @@ REFUSED: Final = {
     ),
     "escapes in an error": (http(b"\x1b[31mred\x1b[0m", status=b"403 \x1b[2J"), "slack_refused"),
     "an error of 60 kB": (http(b"a" * 60_000, status=b"403 No"), "slack_refused"),
-    "an endless body": (http(b"a" * 3_000_000), "said"),
+    "an endless body": (http(b"a" * 3_000_000), "sent"),
     "not HTTP": (b"SSH-2.0-OpenSSH_9.6\r\n", "slack_unavailable"),
     "no status": (b"HTTP/1.1 abc OK\r\n\r\n", "slack_unavailable"),
-    "a coding nobody asked for": (http(b"\x00" * 50, b"Content-Encoding: br"), "said"),
+    "a coding nobody asked for": (http(b"\x00" * 50, b"Content-Encoding: br"), "sent"),
     "throttled till the year 9999": (
         http(b"", b"Retry-After: Fri, 31 Dec 9999 23:59:59 GMT", status=b"429 No"),
         "slack_unavailable",

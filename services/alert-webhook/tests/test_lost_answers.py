@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 from faulty_store import FaultyStore
-from meetup_alert_webhook import alertmanager
-from meetup_alert_webhook.courier import Courier
-from meetup_alert_webhook.deduplication import CLAIMS, Claims
-from meetup_alert_webhook.digester import Digester
+from meetup_alert_webhook.delivery.claims import CLAIMS, Claims
+from meetup_alert_webhook.delivery.rate import RateLimiter
+from meetup_alert_webhook.digest.outbox import DIGESTS, ITEMS, Outbox
+from meetup_alert_webhook.digest.worker import Digester
 from meetup_alert_webhook.metrics import Metrics
-from meetup_alert_webhook.outbox import DIGESTS, ITEMS, Outbox
-from meetup_alert_webhook.pacing import Pace
-from meetup_alert_webhook.slack import WebApi
+from meetup_alert_webhook.slack.client import WebApi
+from meetup_alert_webhook.slack.sender import Sender
+from meetup_alert_webhook.sources import alertmanager
 from meetup_simulator.slack_plugin import SlackStandIn
 from meetupkit.errors import StoreUnavailable
 from meetupkit.progress import Progress
@@ -60,15 +60,15 @@ class Replica:
     def __init__(self, store: FaultyStore, slack: SlackStandIn, clock: Callable[[], float], name: str) -> None:
         self.store = store
         self.outbox = Outbox(store, replica=name, lease_seconds=LEASE, clock=clock)
-        pace = Pace(seconds_per_message=0, longest_wait=0, clock=clock)
+        rate = RateLimiter(seconds_per_message=0, longest_wait=0, clock=clock)
         metrics = Metrics(CollectorRegistry(), version="test")
         self._stopping = threading.Event()
         self._channel = slack.channel
         self.digester = Digester(
             outbox=self.outbox,
             claims=Claims(store, replica=name, window_seconds=60, claim_seconds=LEASE, clock=clock),
-            courier=Courier(WebApi(slack.api_url, slack.token, timeout=5), pace, metrics, stopping=self._stopping),
-            pace=pace,
+            sender=Sender(WebApi(slack.api_url, slack.token, timeout=5), rate, metrics, stopping=self._stopping),
+            rate=rate,
             metrics=metrics,
             progress=Progress(),
             first_seconds=COLLECTS,
@@ -244,7 +244,7 @@ def test_an_alert_queued_by_a_commit_that_was_not_answered_is_told_once(
     slack: SlackStandIn, start_webhook: StartWebhook
 ) -> None:
     webhook = start_webhook(slack, DIGEST_SECONDS="60")
-    assert webhook.log_export(pushed(log_entry("first"))).json() == {"outcome": "said"}
+    assert webhook.log_export(pushed(log_entry("first"))).json() == {"outcome": "sent"}
     webhook.store.lose_an_answer(claims)
     assert webhook.log_export(pushed(log_entry("more of the same"))).json() == {"outcome": "queued"}
     webhook.stop()
@@ -255,9 +255,9 @@ def test_an_alert_queued_by_a_commit_that_was_not_answered_is_told_once(
 
 def test_an_alert_that_could_not_be_queued_goes_out_at_once(slack: SlackStandIn, start_webhook: StartWebhook) -> None:
     webhook = start_webhook(slack, DIGEST_SECONDS="60")
-    assert webhook.log_export(pushed(log_entry("first"))).json() == {"outcome": "said"}
+    assert webhook.log_export(pushed(log_entry("first"))).json() == {"outcome": "sent"}
     webhook.store.lose_an_answer(claims, applied=False)
-    assert webhook.log_export(pushed(log_entry("more of the same"))).json() == {"outcome": "said"}
+    assert webhook.log_export(pushed(log_entry("more of the same"))).json() == {"outcome": "sent"}
     assert len(slack.messages()) == 2
 
 
@@ -267,7 +267,7 @@ def test_an_alert_claimed_by_a_commit_that_was_not_answered_is_not_sent_by_anoth
 ) -> None:
     one, other = start_webhook(slack), start_webhook(slack)
     one.store.lose_an_answer(claims, applied=applied)
-    assert one.alertmanager(group(firing())).json() == {"outcome": "said"}
+    assert one.alertmanager(group(firing())).json() == {"outcome": "sent"}
     assert other.alertmanager(group(firing())).json() == {"outcome": "duplicate"}
     other.alertmanager(group(resolved(firing())))
     assert slack.messages()[0].edits
@@ -277,8 +277,8 @@ def test_what_was_said_without_the_store_is_said_again_when_it_fires_again(
     slack: SlackStandIn, webhook: InProcess
 ) -> None:
     webhook.store.away = True
-    assert webhook.alertmanager(group(firing())).json() == {"outcome": "said"}
+    assert webhook.alertmanager(group(firing())).json() == {"outcome": "sent"}
     webhook.store.away = False
     assert webhook.alertmanager(group(firing())).json() == {"outcome": "duplicate"}
-    assert webhook.alertmanager(group(resolved(firing()))).json() == {"outcome": "said"}
-    assert webhook.alertmanager(group(firing())).json() == {"outcome": "said"}
+    assert webhook.alertmanager(group(resolved(firing()))).json() == {"outcome": "sent"}
+    assert webhook.alertmanager(group(firing())).json() == {"outcome": "sent"}

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from google.auth import crypt, jwt
-from meetup_alert_webhook.certificates import Certificates
-from meetup_alert_webhook.credentials import CannotCheck
+from meetup_alert_webhook.http.certificates import Certificates
+from meetup_alert_webhook.http.credentials import CannotCheck
 from meetup_simulator.service_process import until
 from meetup_simulator.slack_plugin import SlackStandIn
 from webhook_running import InProcess, firing, group, log_entry, pushed

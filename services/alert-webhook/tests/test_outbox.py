@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from meetup_alert_webhook import alertmanager, digests
-from meetup_alert_webhook.alerts import Alert
-from meetup_alert_webhook.blocks import digest_message
-from meetup_alert_webhook.digests import MAX_LINES, Digest
-from meetup_alert_webhook.outbox import (
+from meetup_alert_webhook.delivery.rate import RateLimiter
+from meetup_alert_webhook.digest import model as digests
+from meetup_alert_webhook.digest.model import MAX_LINES, Digest
+from meetup_alert_webhook.digest.outbox import (
     DIGESTS,
     ITEMS,
     MAX_FOLD,
@@ -17,7 +16,9 @@ from meetup_alert_webhook.outbox import (
     OpenDigest,
     Outbox,
 )
-from meetup_alert_webhook.pacing import Pace
+from meetup_alert_webhook.model import Alert
+from meetup_alert_webhook.slack.blocks import digest_message
+from meetup_alert_webhook.sources import alertmanager
 from meetup_simulator.slack_limits import error_of
 from meetup_simulator.slack_plugin import SlackStandIn
 from meetupkit.errors import Conflict
@@ -232,32 +233,32 @@ def test_a_digest_of_resolves_is_green_and_says_so() -> None:
 
 def test_turns_are_given_in_order_and_a_long_line_is_seen() -> None:
     now = [0.0]
-    pace = Pace(seconds_per_message=1, longest_wait=2, clock=lambda: now[0])
-    assert [pace.turn("#a") for _ in range(4)] == [0, 1, 2, None]
-    assert pace.is_long("#a")
-    assert not pace.is_long("#b")
+    rate = RateLimiter(seconds_per_message=1, longest_wait=2, clock=lambda: now[0])
+    assert [rate.slot("#a") for _ in range(4)] == [0, 1, 2, None]
+    assert rate.is_long("#a")
+    assert not rate.is_long("#b")
     now[0] = 1.5
-    assert pace.turn("#a") == 1.5
-    assert pace.was_long("#a", within=2)
+    assert rate.slot("#a") == 1.5
+    assert rate.was_long("#a", within=2)
     now[0] = 3
-    assert not pace.was_long("#a", within=2)
+    assert not rate.was_long("#a", within=2)
 
 
 def test_a_pause_is_kept_and_never_shortened() -> None:
     now = [0.0]
-    pace = Pace(seconds_per_message=0, longest_wait=0, clock=lambda: now[0])
-    pace.pause("#a", 30)
-    pace.pause("#a", 3)
+    rate = RateLimiter(seconds_per_message=0, longest_wait=0, clock=lambda: now[0])
+    rate.pause("#a", 30)
+    rate.pause("#a", 3)
     now[0] = 10
-    assert (pace.paused("#a"), pace.paused("#b")) == (20, 0)
+    assert (rate.paused("#a"), rate.paused("#b")) == (20, 0)
 
 
 def test_more_of_the_same_log_line_becomes_one_digest(slack: SlackStandIn, start_webhook: StartWebhook) -> None:
     webhook = start_webhook(slack, DIGEST_SECONDS="2")
     entries = [log_entry(f"entry-{number}", f"attempt {number} failed") for number in range(6)]
     outcomes = [webhook.log_export(pushed(entry)).json()["outcome"] for entry in entries]
-    assert outcomes == ["said", *["queued"] * 5]
-    assert webhook.log_export(pushed(log_entry("other", "something else"))).json() == {"outcome": "said"}
+    assert outcomes == ["sent", *["queued"] * 5]
+    assert webhook.log_export(pushed(log_entry("other", "something else"))).json() == {"outcome": "sent"}
     assert "5 x log of rsvps" in slack.wait_for_text("5 more alerts").text
     slack.wait_until(lambda: webhook.metric("digested_total") == 5)
 

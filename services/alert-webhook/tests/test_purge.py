@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from meetup_alert_webhook.deduplication import CLAIMS, INCIDENTS, Claims
+from meetup_alert_webhook.delivery.claims import CLAIMS, INCIDENTS, Claims
 from meetup_simulator.slack_plugin import SlackStandIn
 from meetupkit.stores.documents import Create
 from meetupkit.stores.documents.sqlite.documents import SqliteDocuments

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from meetup_alert_webhook.alerts import Source
+from meetup_alert_webhook.delivery.outcomes import Reason
 from meetup_alert_webhook.metrics import Metrics
-from meetup_alert_webhook.outcomes import Reason
+from meetup_alert_webhook.model import Source
 from meetup_alert_webhook.settings import AlertWebhookSettings
 from meetupkit.settings import documented
 from prometheus_client import CollectorRegistry

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from measure_redaction import blanked, missed
-from meetup_alert_webhook.readable import shown, shown_lines
-from meetup_alert_webhook.redaction import redacted
+from meetup_alert_webhook.text.readable import shown, shown_lines
+from meetup_alert_webhook.text.redaction import redacted
 from redaction_corpus import harmless_texts, leaked, secret_texts, split
 
 SECRETS = secret_texts()

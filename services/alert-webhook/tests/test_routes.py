@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from meetup_alert_webhook import alertmanager, log_export
-from meetup_alert_webhook.routes import RoutesError, read_routes
+from meetup_alert_webhook.delivery.channels import RoutesError, read_routes
 from meetup_alert_webhook.settings import AlertWebhookSettings
+from meetup_alert_webhook.sources import alertmanager, log_export
 from meetup_simulator.slack_plugin import SlackStandIn
 from webhook_running import InProcess, environ, firing, group, log_entry
 
@@ -99,7 +99,7 @@ def test_wrong_settings_are_all_said_at_once(tmp_path: Path, slack: SlackStandIn
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"SLACK_TOKEN": ""}, "one of the two"),
         ({"SLACK_URL": "https://hooks.example/x"}, "one of the two"),
@@ -113,11 +113,11 @@ def test_wrong_settings_are_all_said_at_once(tmp_path: Path, slack: SlackStandIn
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(
-    tmp_path: Path, slack: SlackStandIn, changes: dict[str, str], said: str
+    tmp_path: Path, slack: SlackStandIn, changes: dict[str, str], message: str
 ) -> None:
     ended = run(environ(slack, tmp_path / "x", **changes))
     assert ended.returncode == 2
-    assert said in ended.stderr
+    assert message in ended.stderr
 
 
 def test_the_shorter_a_send_may_take_the_shorter_a_claim_may_be(slack: SlackStandIn, tmp_path: Path) -> None:

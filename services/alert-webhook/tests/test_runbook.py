@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from meetup_alert_webhook import alertmanager
-from meetup_alert_webhook.blocks import Message, alert_message
+from meetup_alert_webhook.slack.blocks import Message, alert_message
+from meetup_alert_webhook.sources import alertmanager
 
 MEANING = "No connection to a stream for 5 minutes."
 ACTION = "Mend what the condition names: `kubectl describe meetupfeed rsvps`."

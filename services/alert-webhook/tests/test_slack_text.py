@@ -6,11 +6,11 @@ import re
 from typing import Any
 
 import pytest
-from meetup_alert_webhook import alertmanager, log_export
-from meetup_alert_webhook.alerts import Alert
-from meetup_alert_webhook.blocks import MAX_BLOCKS, MAX_TEXT, alert_message, digest_message, quiet_message
-from meetup_alert_webhook.digests import Digest
-from meetup_alert_webhook.instants import is_set, unix_of
+from meetup_alert_webhook.digest.model import Digest
+from meetup_alert_webhook.model import Alert
+from meetup_alert_webhook.slack.blocks import MAX_BLOCKS, MAX_TEXT, alert_message, digest_message, quiet_message
+from meetup_alert_webhook.sources import alertmanager, log_export
+from meetup_alert_webhook.text.instants import is_set, unix_of
 from meetup_simulator.slack_limits import error_of
 from webhook_running import firing, group, log_entry, pushed
 

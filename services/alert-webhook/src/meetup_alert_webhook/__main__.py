@@ -14,7 +14,7 @@ from meetupkit.shutdown import Shutdown
 from meetupkit.stores import open_documents
 from meetupkit.stores.documents import DocumentStore
 
-from meetup_alert_webhook.routes import RoutesError
+from meetup_alert_webhook.delivery.channels import RoutesError
 from meetup_alert_webhook.service import Service
 from meetup_alert_webhook.settings import AlertWebhookSettings
 

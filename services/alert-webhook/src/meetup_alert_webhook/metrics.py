@@ -3,8 +3,8 @@
 from meetupkit.build_info import register_build_info
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from meetup_alert_webhook.alerts import Source
-from meetup_alert_webhook.outcomes import Reason
+from meetup_alert_webhook.delivery.outcomes import Reason
+from meetup_alert_webhook.model import Source
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10)
 """Around the aim of 0.3 s; an answer above 10 s comes too late for Alertmanager."""
@@ -30,7 +30,7 @@ class Metrics:
         self.queued = counter("queued_total", "Notifications durably joined to a digest", "source")
         self.deferred = counter("deferred_total", "Notifications answered 503", "source", "reason")
         self.refused = counter("refused_total", "Requests answered 401, 403, 408, 413 or 415", "source", "reason")
-        self.poison = counter("poison_total", "Bodies acknowledged although they could not be read", "source")
+        self.malformed = counter("malformed_total", "Bodies acknowledged although they could not be read", "source")
         self.digests = counter("digests_sent_total", "Digests Slack took")
         self.digested = counter("digested_total", "Notifications in the digests Slack took")
         self.slack_requests = counter("slack_requests_total", "Calls of Slack by what came of them", "result")
@@ -48,7 +48,7 @@ class Metrics:
         self.pings = counter("pings_total", "Calls of the outside watchdog", "result")
         register_build_info(registry, "alert-webhook", version)
         for source in Source:  # so that a rate over each is 0 and not absent before the first
-            for each in (self.received, self.sent, self.duplicates, self.queued, self.poison):
+            for each in (self.received, self.sent, self.duplicates, self.queued, self.malformed):
                 each.labels(source)
             for reason in Reason:  # an alert rule adds these up, and would not see the first of a new series
                 self.deferred.labels(source, reason)

@@ -16,23 +16,24 @@ from meetupkit.stores.documents import DocumentStore
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from meetup_alert_webhook import api, credentials
-from meetup_alert_webhook.alerts import Source
-from meetup_alert_webhook.certificates import Certificates
-from meetup_alert_webhook.courier import Courier
-from meetup_alert_webhook.credentials import Check
-from meetup_alert_webhook.deduplication import Claims
-from meetup_alert_webhook.delivery import Delivery
-from meetup_alert_webhook.digester import Digester
-from meetup_alert_webhook.heartbeat import BeatRecord, Heartbeat
-from meetup_alert_webhook.memory import LocalMemory
+from meetup_alert_webhook.delivery.channels import Routes, read_routes
+from meetup_alert_webhook.delivery.claims import Claims
+from meetup_alert_webhook.delivery.deliver import Delivery
+from meetup_alert_webhook.delivery.local import LocalMemory
+from meetup_alert_webhook.delivery.rate import RateLimiter
+from meetup_alert_webhook.delivery.strategies import Local, Shared
+from meetup_alert_webhook.digest.outbox import Outbox
+from meetup_alert_webhook.digest.worker import Digester
+from meetup_alert_webhook.http import app, credentials
+from meetup_alert_webhook.http.certificates import Certificates
+from meetup_alert_webhook.http.credentials import Check
+from meetup_alert_webhook.http.oidc import PushTokens
 from meetup_alert_webhook.metrics import Metrics
-from meetup_alert_webhook.oidc import PushTokens
-from meetup_alert_webhook.outbox import Outbox
-from meetup_alert_webhook.pacing import Pace
-from meetup_alert_webhook.routes import Routes, read_routes
+from meetup_alert_webhook.model import Source
 from meetup_alert_webhook.settings import AlertWebhookSettings
-from meetup_alert_webhook.slack import IncomingWebhooks, Slack, WebApi
+from meetup_alert_webhook.slack.client import IncomingWebhooks, Slack, WebApi
+from meetup_alert_webhook.slack.sender import Sender
+from meetup_alert_webhook.watchdog import BeatRecord, Heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +54,12 @@ class Service:
         progress = Progress()
         replica = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         routes = routes_of(settings)
-        pace = Pace(
+        rate = RateLimiter(
             seconds_per_message=settings.seconds_per_message,
             longest_wait=settings.direct_wait_seconds,
             clock=time.monotonic,
         )
-        self._courier = Courier(slack_of(settings, routes), pace, self.metrics, stopping=self.stopping)
+        self._sender = Sender(slack_of(settings, routes), rate, self.metrics, stopping=self.stopping)
         claims = Claims(
             store,
             replica=replica,
@@ -70,20 +71,20 @@ class Service:
         self._digester = Digester(
             outbox=outbox,
             claims=claims,
-            courier=self._courier,
-            pace=pace,
+            sender=self._sender,
+            rate=rate,
             metrics=self.metrics,
             progress=progress,
             first_seconds=settings.digest_seconds,
             longest_seconds=settings.digest_max_seconds,
         )
+        memory = LocalMemory(settings.deduplication_seconds, time.monotonic)
         self._delivery = Delivery(
             routes=routes,
-            claims=claims,
-            outbox=outbox,
-            pace=pace,
-            courier=self._courier,
-            memory=LocalMemory(settings.deduplication_seconds, time.monotonic),
+            shared=Shared(claims, outbox, memory, threads=self._sender.threads, stopping=self.stopping),
+            local=Local(claims, memory, self.metrics),
+            rate=rate,
+            sender=self._sender,
             metrics=self.metrics,
             collects=self._digester.collects,
             queued=self._digester.notify,
@@ -92,7 +93,7 @@ class Service:
         self._heartbeat = Heartbeat(
             BeatRecord(store),
             self._delivery.deliver,
-            self._courier,
+            self._sender,
             self.metrics,
             progress,
             relay_seconds=settings.heartbeat_seconds,
@@ -128,23 +129,23 @@ class Service:
         """Why no alert can be taken now, in a sentence."""
         if self.stopping.is_set():
             return "the service is stopping"
-        return self._courier.refusal
+        return self._sender.refusal
 
     def _app(self) -> AsgiApp:
         settings = self._settings
-        limits = api.Limits(settings.body_limit_bytes, settings.body_seconds, settings.concurrent_requests)
-        take_group = api.alertmanager_handler(
+        limits = app.Limits(settings.body_limit_bytes, settings.body_seconds, settings.concurrent_requests)
+        take_group = app.alertmanager_handler(
             self._delivery.deliver, self._heartbeat, self.metrics, heartbeat_alert=settings.heartbeat_alert
         )
-        intakes: Mapping[str, api.Intake] = {
-            ALERTMANAGER_PATH: api.Intake(Source.ALERTMANAGER, alertmanager_check(settings), take_group),
-            LOG_EXPORT_PATH: api.Intake(
+        intakes: Mapping[str, app.Intake] = {
+            ALERTMANAGER_PATH: app.Intake(Source.ALERTMANAGER, alertmanager_check(settings), take_group),
+            LOG_EXPORT_PATH: app.Intake(
                 Source.LOG_EXPORT,
                 log_export_check(settings),
-                api.log_export_handler(self._delivery.deliver, self.metrics),
+                app.log_export_handler(self._delivery.deliver, self.metrics),
             ),
         }
-        return api.build(intakes, limits, self.metrics, self._pages)
+        return app.build(intakes, limits, self.metrics, self._pages)
 
 
 def routes_of(settings: AlertWebhookSettings) -> Routes:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from meetupkit.settings import Settings
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from meetup_alert_webhook.courier import RETRY_SECONDS
+from meetup_alert_webhook.slack.sender import RETRY_SECONDS
 
 GOOGLE_CERTIFICATES: Final = "https://www.googleapis.com/oauth2/v1/certs"
 """The certificates that Google signs its OIDC tokens with, as PEM by key id."""
@@ -73,7 +73,7 @@ class AlertWebhookSettings(Settings, prefix="ALERT_WEBHOOK_"):
     )
     slack_timeout_seconds: Seconds = Field(5, description="Longest wait for one answer of Slack.")
     seconds_per_message: float = Field(
-        1, ge=0, le=3600, description="Pace of each channel: least time between two messages."
+        1, ge=0, le=3600, description="Rate limit of each channel: least time between two messages."
     )
     direct_wait_seconds: float = Field(
         3, ge=0, le=8, description="An alert that would wait longer for its turn joins a digest instead."

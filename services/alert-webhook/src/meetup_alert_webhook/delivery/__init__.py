@@ -1,0 +1,1 @@
+"""From an alert to Slack or into a digest, once."""

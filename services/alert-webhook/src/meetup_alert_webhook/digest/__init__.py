@@ -1,0 +1,1 @@
+"""What does not fit in: an outbox, and digests made of it."""

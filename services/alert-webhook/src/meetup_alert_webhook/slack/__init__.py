@@ -1,0 +1,1 @@
+"""Slack: messages, calls, and what they came to."""

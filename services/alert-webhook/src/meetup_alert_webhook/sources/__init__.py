@@ -1,0 +1,1 @@
+"""What Alertmanager and Cloud Logging send, read into the model. No I/O."""
