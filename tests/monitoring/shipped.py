@@ -14,6 +14,7 @@ import yaml
 from meetup_alert_webhook.metrics import Metrics as AlertWebhookMetrics
 from meetup_enricher.metrics import Metrics as EnricherMetrics
 from meetup_feed_operator.metrics import Metrics as OperatorMetrics
+from meetup_gateway.metrics import Metrics as GatewayMetrics
 from meetup_stream.metrics import Metrics as StreamMetrics
 from prometheus_client import CollectorRegistry
 
@@ -136,6 +137,7 @@ def registries() -> dict[str, CollectorRegistry]:
         "enricher": EnricherMetrics().registry,
         "alert-webhook": webhook,
         "feed-operator": OperatorMetrics().registry,
+        "gateway": GatewayMetrics().registry,
     }
 
 

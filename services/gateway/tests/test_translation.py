@@ -316,8 +316,8 @@ def test_every_query_is_valid_alone_and_in_batches_and_cut_back() -> None:
 
     for shape in documents():
         for removed in (frozenset[str](), frozenset({"Event.venues", "Member.bio", "PhotoInfo.highResUrl"})):
-            for asked in ([{}], [{}, {}, {}]):
-                query, _ = batch(shape, asked, removed)
+            for count in (1, 3):
+                query, _ = batch(shape, [{}] * count, removed)
                 assert validate(schema_without(), parse(query)) == [], shape
 
 
