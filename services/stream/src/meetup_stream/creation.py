@@ -1,6 +1,5 @@
 """Creates objects for as long as it takes, several at once where the store waits on a network."""
 
-import hashlib
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -172,6 +171,6 @@ def _names_beside(new: NewObject) -> Iterator[str]:
         return f"{folder}{slash}{stem}_{mark}{dot}{ending}"
 
     yield named(f"{new.crc32c:08x}")
-    sha256 = (new.sha256 or hashlib.sha256(new.body).hexdigest())[:32]
+    sha256 = new.digest()[:32]
     yield named(sha256)
     yield from (named(f"{sha256}_{number}") for number in itertools.count(2))

@@ -5,7 +5,6 @@ whose answer was lost is repeated by the caller and then finds ``Exists`` with t
 """
 
 import base64
-import hashlib
 import io
 import os
 import re
@@ -111,7 +110,7 @@ class GcsObjects:
         with _door(self._bucket_name):
             blob = self._blob(new.name)
             blob.crc32c = base64.b64encode(new.crc32c.to_bytes(4, "big")).decode()
-            sha256 = new.sha256 or hashlib.sha256(new.body).hexdigest()
+            sha256 = new.digest()
             blob.metadata = {**new.metadata, _SHA256: sha256}
             try:
                 self._upload(blob, new.body, new.content_type, 0)
@@ -127,7 +126,7 @@ class GcsObjects:
         check_name(new.name)
         with _door(self._bucket_name):
             try:
-                return Exists(self._holds(new, new.sha256 or hashlib.sha256(new.body).hexdigest()))
+                return Exists(self._holds(new, new.digest()))
             except NotFound:
                 return None
 

@@ -212,8 +212,8 @@ class DirectoryObjects:
         return place
 
     def _choose_place(self) -> Place:
-        """How this file system makes files appear whole, found by making one."""
-        for place in (whole_files.place_unnamed, self._place_hidden):
+        """How this file system makes files appear whole and private, found by making one."""
+        for place in (whole_files.place_unnamed, _place_unnamed_and_chmod, self._place_hidden):
             probe = self._temporary()
             try:
                 place(probe, b"")
@@ -221,8 +221,10 @@ class DirectoryObjects:
                 if place == self._place_hidden or error.errno not in _NO_UNNAMED_FILES:
                     raise
             else:
+                private = whole_files.is_private(probe)
                 whole_files.unlink_if_there(probe)
-                break
+                if private:
+                    break
         return place
 
     def _make_folders(self, path: str) -> None:
@@ -342,6 +344,10 @@ class DirectoryObjects:
         self.close()
         self._synced_fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         return self._synced_fd
+
+
+def _place_unnamed_and_chmod(path: str, body: bytes) -> None:
+    whole_files.place_unnamed(path, body, chmod=True)
 
 
 def _listed(entry: "os.DirEntry[str]") -> str:

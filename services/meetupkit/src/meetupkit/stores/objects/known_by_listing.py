@@ -44,5 +44,4 @@ def known_by_listing(objects: Sequence[NewObject], page: ListPage) -> set[str]:
 
 
 def _same(found: Listed, new: NewObject) -> bool:
-    told = found.size, found.crc32c, found.sha256
-    return bool(new.sha256) and told == (len(new.body), new.crc32c, new.sha256)
+    return (found.size, found.crc32c) == (len(new.body), new.crc32c) and found.sha256 == new.digest()

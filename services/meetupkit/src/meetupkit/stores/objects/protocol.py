@@ -1,5 +1,6 @@
 """What every store of objects does: whole bodies under a name, created once and never overwritten."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,10 @@ class NewObject:
     content_type: str = "application/json"
     metadata: Mapping[str, str] = field(default_factory=dict)
     sha256: str = ""
+
+    def digest(self) -> str:
+        """The SHA-256 of the body, in hexadecimal; not for a back end that has the bytes to compare."""
+        return self.sha256 or hashlib.sha256(self.body).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

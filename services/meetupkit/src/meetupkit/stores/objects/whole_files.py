@@ -19,14 +19,17 @@ _NO_FILE: Final = frozenset({errno.ELOOP, errno.ENXIO, errno.ENODEV})
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
-def place_unnamed(path: str, body: bytes) -> None:
+def place_unnamed(path: str, body: bytes, *, chmod: bool = False) -> None:
     """Write a file that has no name (``O_TMPFILE``), then link it to its name; the kernel removes it if we die.
+
+    ``chmod``: where the umask or a default ACL make another mode of the one that is asked for.
 
     Raises ``FileExistsError`` if something is at the path.
     """
     fd = os.open(path.rpartition("/")[0], os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, PRIVATE_FILE)
     try:
-        _keep_private(fd)
+        if chmod:
+            _keep_private(fd)
         _write_all(fd, body)
         # Any src_dir_fd makes CPython call linkat(2) and follow the link; the path is absolute, so its value is idle.
         os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
@@ -102,6 +105,11 @@ def open_file(path: str) -> BinaryIO | None:
         return file
     file.close()
     return None
+
+
+def is_private(path: str) -> bool:
+    """Whether the file is for its owner alone, and for them to read and write."""
+    return stat.S_IMODE(os.stat(path).st_mode) == PRIVATE_FILE  # noqa: PTH116
 
 
 def version_at(path: str) -> int:
