@@ -9,6 +9,7 @@ import pytest
 from meetup_alert_webhook.watchdog import COLLECTION
 from meetup_simulator.slack_plugin import SlackStandIn
 from meetupkit.stores.documents import Put
+from raw_server import RawServer, http
 from webhook_running import InProcess, firing, group, resolved
 
 StartWebhook = Callable[..., InProcess]
@@ -162,3 +163,32 @@ def test_the_outside_watchdog_is_called_only_while_the_whole_path_works(
     calls = outside.calls
     slack.wait_until(lambda: webhook.metric("pings_total", result="withheld") > withheld + 3)
     assert outside.calls == calls
+
+
+HOSTILE: dict[str, tuple[bytes, int | None]] = {
+    "a redirect": (http(b"", b"Location: http://user:PW@evil.example/?token=T", status=b"302 Found"), None),
+    "an error with escapes": (http(b"\x1b[31m", status=b"500 \x1b[2J"), None),
+    "no HTTP": (b"220 mail.example ESMTP\r\n", None),
+    "nothing": (b"", None),
+    "an endless body": (http(b"a" * 5_000_000), None),
+    "dripped headers": (http(b"", b"A: " + b"b" * 5_000), 20),
+    "a dripped body": (http(b"a" * 5_000), 70),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_an_outside_watchdog_that_answers_badly_is_a_failed_ping_and_holds_up_nothing(
+    slack: SlackStandIn, start_webhook: StartWebhook, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    answer, drip_from = HOSTILE[name]
+    outside = RawServer(answer, drip_from=drip_from)
+    try:
+        webhook = start_webhook(slack, PING_URL=f"{outside.url}/secret-path", PING_SECONDS="0.2")
+        webhook.alertmanager(group(WATCHDOG, key="w"))
+        slack.wait_until(lambda: webhook.metric("pings_total", result="failed") > 0)
+        assert webhook.page("/livez").status_code == 200
+    finally:
+        outside.close()
+    assert "PW" not in caplog.text
+    assert "secret-path" not in caplog.text
+    assert "\x1b" not in caplog.text

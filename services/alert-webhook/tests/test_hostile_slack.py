@@ -1,89 +1,31 @@
 """Whatever Slack's address answers, and however slowly: one answer in time to the sender, and one message."""
 
 import json
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
 from meetup_simulator.slack_plugin import SlackStandIn
+from raw_server import RawServer, http
 from webhook_running import InProcess, firing, group
 
 StartWebhook = Callable[..., InProcess]
-_DRIP_SECONDS: Final = 0.05
 _LONGEST_SECONDS: Final = 25.0
 """Far beyond the time-out of half a second and its tries, and far below what the slow answers take."""
 
 
-class RawSlack:
-    """Takes requests and answers with these bytes, whole or byte by byte; counts what it took."""
-
-    def __init__(self, answer: bytes, *, drip_from: int | None = None, close: bool = True) -> None:
-        self._answer = answer
-        self._drip_from = drip_from
-        self._close = close
-        self.taken = 0
-        self._ended = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        while True:
-            try:
-                made, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(made,), daemon=True).start()
-
-    def _serve(self, made: socket.socket) -> None:
-        with made:
-            try:
-                self._take(made)
-                at_once = len(self._answer) if self._drip_from is None else self._drip_from
-                made.sendall(self._answer[:at_once])
-                for octet in self._answer[at_once:]:
-                    if self._ended.wait(_DRIP_SECONDS):
-                        return
-                    made.sendall(bytes([octet]))
-                if not self._close:
-                    self._ended.wait(60)
-            except OSError:
-                return
-
-    def _take(self, made: socket.socket) -> None:
-        received = b""
-        while b"\r\n\r\n" not in received:
-            received += made.recv(65_536)
-        head, _, body = received.partition(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-        while len(body) < length:
-            body += made.recv(65_536)
-        self.taken += 1
-
-    def close(self) -> None:
-        self._ended.set()
-        self._listener.close()
-
-
 @pytest.fixture
-def raw_slack() -> Iterator[Callable[..., RawSlack]]:
-    started: list[RawSlack] = []
+def raw_slack() -> Iterator[Callable[..., RawServer]]:
+    started: list[RawServer] = []
 
-    def start(answer: bytes, *, drip_from: int | None = None, close: bool = True) -> RawSlack:
-        started.append(RawSlack(answer, drip_from=drip_from, close=close))
+    def start(answer: bytes, *, drip_from: int | None = None, close: bool = True) -> RawServer:
+        started.append(RawServer(answer, drip_from=drip_from, close=close))
         return started[-1]
 
     yield start
     for each in started:
         each.close()
-
-
-def http(body: bytes, *headers: bytes, status: bytes = b"200 OK", length: bool = True) -> bytes:
-    told = [b"Content-Length: %d" % len(body)] if length else []
-    return b"\r\n".join([b"HTTP/1.1 " + status, *headers, *told]) + b"\r\n\r\n" + body
 
 
 OK: Final = json.dumps({"ok": True, "channel": "C0", "ts": "1.2", "message": {"text": "x" * 2_000}}).encode()
@@ -109,7 +51,7 @@ UNKNOWN: Final = {
 @pytest.mark.parametrize("by", ["webhook", "token"])
 @pytest.mark.parametrize("name", ACCEPTED_SLOWLY)
 def test_a_message_that_slack_took_is_sent_once_however_slowly_its_answer_comes(
-    slack: SlackStandIn, start_webhook: StartWebhook, raw_slack: Callable[..., RawSlack], name: str, by: str
+    slack: SlackStandIn, start_webhook: StartWebhook, raw_slack: Callable[..., RawServer], name: str, by: str
 ) -> None:
     answer, drip_from = ACCEPTED_SLOWLY[name]
     raw = raw_slack(answer, drip_from=drip_from, close=False)
@@ -123,7 +65,7 @@ def test_a_message_that_slack_took_is_sent_once_however_slowly_its_answer_comes(
 
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_an_answer_that_does_not_come_in_its_time_is_a_503_after_one_message(
-    slack: SlackStandIn, start_webhook: StartWebhook, raw_slack: Callable[..., RawSlack], name: str
+    slack: SlackStandIn, start_webhook: StartWebhook, raw_slack: Callable[..., RawServer], name: str
 ) -> None:
     answer, drip_from = UNKNOWN[name]
     raw = raw_slack(answer, drip_from=drip_from, close=False)
@@ -159,7 +101,7 @@ REFUSED: Final = {
 def test_an_answer_that_slack_would_not_give_is_told_in_printable_words(
     slack: SlackStandIn,
     start_webhook: StartWebhook,
-    raw_slack: Callable[..., RawSlack],
+    raw_slack: Callable[..., RawServer],
     caplog: pytest.LogCaptureFixture,
     name: str,
 ) -> None:
@@ -198,14 +140,14 @@ JSON_ANSWERS: Final = [
 
 @pytest.mark.parametrize("body", JSON_ANSWERS, ids=range(len(JSON_ANSWERS)))
 def test_an_answer_of_the_web_api_that_is_not_an_ok_is_a_503(
-    slack: SlackStandIn, start_webhook: StartWebhook, raw_slack: Callable[..., RawSlack], body: bytes
+    slack: SlackStandIn, start_webhook: StartWebhook, raw_slack: Callable[..., RawServer], body: bytes
 ) -> None:
     webhook = start_webhook(slack, SLACK_TIMEOUT_SECONDS="2", **address(raw_slack(http(body)), "token"))
     answer = webhook.alertmanager(group(firing()))
     assert (answer.status_code, answer.json()["error"]) in ((503, "slack_unavailable"), (503, "slack_refused"))
 
 
-def address(raw: RawSlack, by: str) -> dict[str, str]:
+def address(raw: RawServer, by: str) -> dict[str, str]:
     if by == "webhook":
         return {"SLACK_TOKEN": "", "SLACK_URL": f"{raw.url}/services/secret", "CLAIM_SECONDS": "30"}
     return {"SLACK_API_URL": f"{raw.url}/api"}

@@ -28,6 +28,16 @@ def test_every_setting_is_in_the_readme_as_it_is() -> None:
     assert written == expected
 
 
+def test_an_alert_passes_nine_files_and_the_readme_names_them_in_order() -> None:
+    package = Path(__file__).parents[1] / "src/meetup_alert_webhook"
+    passed = [row[0].strip("`").partition("`")[0] for row in rows("| File | Step |")]
+    assert len(passed) <= 9
+    assert [file for file in passed if not (package / file).is_file()] == []
+    imports = {file: (package / file).read_text() for file in passed}
+    for before, after in (("delivery/deliver.py", "slack/sender.py"), ("slack/sender.py", "slack/client.py")):
+        assert f"meetup_alert_webhook.{after.removesuffix('.py').replace('/', '.')}" in imports[before]
+
+
 def test_every_metric_is_in_the_readme_as_it_is() -> None:
     registry = CollectorRegistry()
     Metrics(registry, version="0")

@@ -182,7 +182,7 @@ class HttpConnection(asyncio.Protocol):
         self._enter(Phase.BODY, self._times.body)
         self._pump()
         if self._phase in (Phase.BODY, Phase.WORKING):
-            client, server = (self._transport.get_extra_info(name)[:2] for name in ("peername", "sockname"))
+            client, server = (self._transport.get_extra_info(name) for name in ("peername", "sockname"))
             scope = scope_of(request, client=client, server=server)
             self._task = self._loop.create_task(self._exchange.run(self._app, scope))
 

@@ -89,6 +89,10 @@ class Connections:
                 return True
         return False
 
+    def all(self) -> list[Open]:
+        """Every one."""
+        return list(self._phases)
+
     def waiting(self) -> list[Open]:
         """Those on which no request has begun."""
         without = (Phase.IDLE, Phase.HEAD, Phase.LINGERING)

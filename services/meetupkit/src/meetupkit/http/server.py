@@ -6,13 +6,15 @@ application works on at once is its own to bound, path by path.
 """
 
 import asyncio
+import contextlib
 import errno
 import logging
 import socket
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
+from meetupkit.foreign_text import printable
 from meetupkit.http.asgi import AsgiApp
 from meetupkit.http.connection import HttpConnection, Times
 from meetupkit.http.connections import Connections
@@ -87,8 +89,9 @@ class HttpServer:
     def stop(self) -> None:
         """Accept no more, and finish what is under way; returns at once."""
         self._stopping = True
-        if self._loop and self._told_to_stop and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._told_to_stop.set)
+        if self._loop and self._told_to_stop:
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
+                self._loop.call_soon_threadsafe(self._told_to_stop.set)
 
     def join(self, seconds: float | None = None) -> None:
         """Wait for the end of ``stop``."""
@@ -112,7 +115,7 @@ class HttpServer:
 
     async def _serve(self) -> None:
         self._loop, self._told_to_stop = asyncio.get_running_loop(), asyncio.Event()
-        self._address = self._socket.getsockname()[:2]
+        self._loop.set_exception_handler(_report)
         self._loop.add_reader(self._socket, self._accept)
         self._ready.set()
         if not self._stopping:
@@ -128,6 +131,8 @@ class HttpServer:
             for waiting in self._connections.waiting():
                 waiting.give_up()
             await asyncio.sleep(_DRAIN_LOOK_SECONDS)
+        for left in self._connections.all():
+            left.give_up()
 
     def _accept(self) -> None:
         for _ in range(_ACCEPTED_AT_ONCE):
@@ -173,3 +178,15 @@ class HttpServer:
     def _accept_again(self) -> None:
         if not self._stopping:
             asyncio.get_running_loop().add_reader(self._socket, self._accept)
+
+
+def _report(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """asyncio's own reports, which whoever connects may cause; it closes the connection they are about."""
+    error = context.get("exception")
+    limited.error(
+        "loop",
+        "a connection failed: %s",
+        type(error).__name__ if error else printable(str(context.get("message", ""))),
+        extra={"event": "connection_failed"},
+        exc_info=error if isinstance(error, BaseException) else None,
+    )
