@@ -34,16 +34,33 @@ def test_values_are_short_enough_to_be_read() -> None:
     assert len(_VALUES.read_text().splitlines()) <= _LONGEST
 
 
-def test_every_value_has_a_sentence_above_it() -> None:
+_SELF_EXPLAINING: Final = {
+    *("enabled", "requests", "limits", "cpu", "memory", "resources", "autoscaling", "minReplicas", "maxReplicas"),
+    *("annotations", "labels", "key", "tokenKey", "host", "className", "priorityClassName"),
+}
+"""Keys that say all there is to say; a comment would only repeat them."""
+
+
+def test_every_value_has_a_sentence_above_it_unless_its_key_is_one() -> None:
     lines = _VALUES.read_text().splitlines()
     for above, line in pairwise(lines):
-        if re.match(r"\s*[A-Za-z_]+:", line):
+        if key := re.match(r"\s*([A-Za-z_]+):", line):
             comment = above.strip()
+            if not comment.startswith("# ") and key[1] in _SELF_EXPLAINING:
+                continue
             assert comment.startswith("# "), f"{line.strip()} has no comment"
             assert (
                 comment[2].isupper() or comment[2:].split(",")[0].split(":")[0].isidentifier() or comment.endswith(".")
             )
             assert comment.endswith((".", ":")), f"{line.strip()}: not a sentence: {comment}"
+
+
+def test_no_comment_restates_its_key() -> None:
+    lines = _VALUES.read_text().splitlines()
+    for above, line in pairwise(lines):
+        if (key := re.match(r"\s*([A-Za-z_]+):", line)) and above.strip().startswith("# "):
+            said = set(re.findall(r"[a-z]+", above.lower())) - {"the", "a", "of", "its", "it", "for", "whether", "is"}
+            assert said - set(re.findall(r"[a-z]+", re.sub(r"([A-Z])", r" \1", key[1]).lower())), above
 
 
 def test_every_value_is_in_the_schema() -> None:

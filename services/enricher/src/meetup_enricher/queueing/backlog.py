@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -13,7 +14,12 @@ from meetup_enricher.queueing.queue import Queue
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 5.0
-"""A third of the usual scrape interval; costs a handful of reads a minute."""
+"""A third of the usual scrape interval."""
+LONGEST_SECONDS: Final = 60.0
+"""Two scrapes; an alert on the age of the oldest id looks back over hours."""
+_SHARE: Final = 20
+"""Times as long as a measurement took: Firestore counts a queue entry by entry, and is paid by them, so a long queue is
+counted less often and takes no more than a twentieth of the time."""
 
 
 class BacklogMonitor:
@@ -25,10 +31,11 @@ class BacklogMonitor:
         self._stopping = stopping
 
     def run(self) -> None:
-        """Measure now and then; the store's failures are told by ``Health``."""
+        """Measure now and then; ``Health`` reports the store's failures."""
         while not self._stopping.is_set():
+            began = time.monotonic()
             self._measure(self._queues.items())
-            self._stopping.wait(EVERY_SECONDS)
+            self._stopping.wait(pause_after(time.monotonic() - began))
 
     def _measure(self, queues: Iterable[tuple[str, Queue]]) -> None:
         for name, queue in queues:
@@ -38,3 +45,8 @@ class BacklogMonitor:
                 return
             self._metrics.queue_depth.labels(name).set(waiting.depth)
             self._metrics.queue_oldest.labels(name).set(waiting.oldest_seconds)
+
+
+def pause_after(seconds: float) -> float:
+    """How long to wait after a measurement that took so long."""
+    return min(LONGEST_SECONDS, max(EVERY_SECONDS, _SHARE * seconds))
