@@ -15,13 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import google_crc32c
-from meetup_stream.account import Account
-from meetup_stream.creation import Creator
 from meetup_stream.metrics import Metrics
-from meetup_stream.packing import Packer
-from meetup_stream.segments import SegmentsWriter
-from meetup_stream.set_aside import DamagedObjects
-from meetup_stream.writer import RecordsWriter
+from meetup_stream.writing.account import Account
+from meetup_stream.writing.damaged import DamagedObjects
+from meetup_stream.writing.packing import Packer
+from meetup_stream.writing.records import RecordsWriter
+from meetup_stream.writing.segments import SegmentsWriter
+from meetup_stream.writing.uploader import Uploader
 from meetupkit.archive import SEGMENT_ENDING, folder_of, hour_of, read_feed
 from meetupkit.feeds import FEEDS
 from meetupkit.progress import Progress
@@ -113,13 +113,13 @@ def _catch_up(bench: Workbench, store: ObjectStore, fill: "Fill", lines: Sequenc
     names = [_record(line) for line in lines[:count]]
     fill([_object(f"rsvps/{each.data_id}_{each.mtime}.json", each.body) for each in names])
     metrics = Metrics("rsvps")
-    creator = Creator(store, metrics=metrics, progress=Progress(), giving_up=threading.Event())
-    writer = RecordsWriter(FEEDS["rsvps"], "rsvps", store, creator, Account(metrics))
+    uploader = Uploader(store, metrics=metrics, progress=Progress(), hard_stop=threading.Event())
+    writer = RecordsWriter(FEEDS["rsvps"], "rsvps", store, uploader, Account(metrics))
     asked, began, cpu = _requests(), time.monotonic(), _cpu()
     for start in range(0, count, 256):
         writer.write([(line, began) for line in lines[start : min(count, start + 256)]])
     asked, seconds, cpu = _requests() - asked, time.monotonic() - began, _cpu() - cpu
-    creator.close()
+    uploader.close()
     return Row(
         f"layout `records`, `gs://`, a backlog of {count:,} lines that are all stored, an answer taking {delay} ms",
         "at most 1 request a line",
@@ -179,15 +179,15 @@ def _delays(storage: str, milliseconds: int) -> None:
 def _written(store: ObjectStore, lines: Sequence[bytes]) -> float:
     """Seconds for a new writer to store them."""
     metrics = Metrics("rsvps")
-    creator = Creator(store, metrics=metrics, progress=Progress(), giving_up=threading.Event())
-    damaged = DamagedObjects("rsvps", store, creator, metrics)
-    writer = SegmentsWriter(FEEDS["rsvps"], "rsvps", damaged, creator, Account(metrics), max_age=60)
+    uploader = Uploader(store, metrics=metrics, progress=Progress(), hard_stop=threading.Event())
+    damaged = DamagedObjects("rsvps", store, uploader, metrics)
+    writer = SegmentsWriter(FEEDS["rsvps"], "rsvps", damaged, uploader, Account(metrics), max_age=60)
     began = time.monotonic()
     for start in range(0, len(lines), 256):
         writer.write([(line, began) for line in lines[start : start + 256]])
     writer.finish()
     seconds = time.monotonic() - began
-    creator.close()
+    uploader.close()
     return seconds
 
 

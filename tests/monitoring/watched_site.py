@@ -18,7 +18,7 @@ from meetup_simulator.emulators.process import EmulatorProcess, free_port
 from meetup_simulator.process import SimulatorProcess
 from meetup_simulator.service_process import ServiceProcess, until
 from meetup_simulator.slack_plugin import SlackStandIn
-from meetup_stream.checkpoint import Checkpoint
+from meetup_stream.cursor_body import Checkpoint
 
 from ..operator.cluster import a_test_cluster, a_test_server
 from ..operator.operator_process import an_operator

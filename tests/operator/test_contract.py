@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from meetup_feed_operator.status.reading import read_metrics
-from meetup_stream.completeness.day import LINES, Verdict
+from meetup_stream.labels import LINES, Verdict
 from meetup_stream.metrics import Metrics
 from meetup_stream.settings import StreamSettings
 from prometheus_client import generate_latest

@@ -193,7 +193,7 @@ def test_a_second_pod_of_a_feed_takes_it_over_and_the_cursor_never_moves_backwar
     first = pipeline.stream("rsvps").wait_ready()
     until(lambda: moved(2), "the first to move the cursor")
     second = pipeline.stream("rsvps").wait_ready()
-    until(lambda: moved(2) and "standing back" in first.get("/readyz").text, "the first to stand back")
+    until(lambda: moved(2) and "standby" in first.get("/readyz").text, "the first to stand back")
     seen = len(set(cursors))
     until(lambda: moved(seen + 1), "the second to move the cursor")
     assert [first.get("/livez").status_code, second.get("/livez").status_code] == [200, 200]
@@ -201,6 +201,6 @@ def test_a_second_pod_of_a_feed_takes_it_over_and_the_cursor_never_moves_backwar
     assert [second.stop(), first.stop()] == [0, 0]
     cursors.append(cursor_of(stores))
     assert cursors == sorted(cursors)
-    assert len(first.events("cursor_lost")) == 1
-    assert second.events("cursor_lost") == []
+    assert len(first.events("cursor_superseded")) == 1
+    assert second.events("cursor_superseded") == []
     assert_conserved(pipeline, meetup, ["rsvps"], profiles=False)

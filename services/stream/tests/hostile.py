@@ -3,6 +3,7 @@
 import contextlib
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -12,9 +13,10 @@ from enum import Enum
 from types import TracebackType
 from typing import Self
 
-from meetup_stream.intake import Intake, Lines, Opened
-from meetup_stream.lines import Line
-from meetup_stream.metrics import Disconnect, Metrics
+from meetup_stream.labels import Disconnect
+from meetup_stream.metrics import Metrics
+from meetup_stream.reading.intake import Intake, Lines, Opened
+from meetup_stream.reading.lines import Line
 from meetup_stream.reading.resume import Request
 from meetup_stream.reading.source import Source
 from meetupkit.feeds import FEEDS
@@ -37,7 +39,7 @@ def chunked(*pieces: bytes, last: bytes = b"0\r\n\r\n") -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + last
 
 
-def head(*headers: str, status: str = "HTTP/1.1 200 OK") -> bytes:
+def response_headers(*headers: str, status: str = "HTTP/1.1 200 OK") -> bytes:
     return "\r\n".join([status, *headers, "", ""]).encode("latin-1")
 
 
@@ -58,7 +60,9 @@ class RawServer:
         ending: Ending = Ending.FIN,
         *,
         pause: float = 0.0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._tls = tls
         self._pieces = pieces if callable(pieces) else lambda _: pieces
         self._ending = ending
         self._pause = pause
@@ -74,7 +78,7 @@ class RawServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/2/rsvps"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/2/rsvps"
 
     def __enter__(self) -> Self:
         self._threads[0].start()
@@ -98,9 +102,12 @@ class RawServer:
                 self._threads.append(threading.Thread(target=self._answer, args=(peer,)))
                 self._threads[-1].start()
 
-    def _answer(self, peer: socket.socket) -> None:
-        with peer, contextlib.suppress(OSError):
-            peer.settimeout(SILENCE_SECONDS)
+    def _answer(self, accepted: socket.socket) -> None:
+        with contextlib.ExitStack() as closing, contextlib.suppress(OSError):
+            closing.callback(accepted.close)
+            accepted.settimeout(SILENCE_SECONDS)
+            peer = self._tls.wrap_socket(accepted, server_side=True) if self._tls else accepted
+            closing.callback(peer.close)
             request = b""
             while not _is_whole(request) and (block := peer.recv(65536)):
                 request += block
@@ -134,7 +141,7 @@ class Read:
     lines: list[Line] = field(default_factory=list)
     opened: bool = False
     cause: str = ""
-    why_not: str = ""
+    unavailable_reason: str = ""
     truncated: int = 0
     seconds: float = 0.0
     requests: list[bytes] = field(default_factory=list)
@@ -173,8 +180,8 @@ def read_from(server: RawServer, *, url: str = "", silence: float = SILENCE_SECO
                 result.opened = True
     (result.cause,) = (cause for cause in Disconnect if count(metrics, "disconnects_total", cause=cause))
     result.seconds = time.monotonic() - began
-    result.why_not = source.why_not or ""
-    result.truncated = count(metrics, "torn_tails_total")
+    result.unavailable_reason = source.unavailable_reason or ""
+    result.truncated = count(metrics, "truncated_lines_total")
     result.requests = server.requests
     return result
 

@@ -5,12 +5,12 @@ import threading
 import time
 
 from meetup_simulator.stored import Stored
-from meetup_stream.account import Account
-from meetup_stream.creation import Creator
 from meetup_stream.metrics import Metrics
-from meetup_stream.segments import KNOWN_KEYS, SegmentsWriter
-from meetup_stream.set_aside import DamagedObjects
-from meetup_stream.writer import Batch
+from meetup_stream.writing.account import Account
+from meetup_stream.writing.damaged import DamagedObjects
+from meetup_stream.writing.layout import Durable
+from meetup_stream.writing.segments import KNOWN_KEYS, SegmentsWriter
+from meetup_stream.writing.uploader import Uploader
 from meetupkit.archive import read_feed
 from meetupkit.feeds import FEEDS
 from meetupkit.progress import Progress
@@ -35,19 +35,19 @@ class Writing:
         self.metrics, self.clock = Metrics("rsvps"), Clock()
         self.store = DirectoryObjects.from_url(f"file://{stored.directory}")
         self.store.check()
-        creator = Creator(self.store, metrics=self.metrics, progress=Progress(), giving_up=threading.Event())
+        uploader = Uploader(self.store, metrics=self.metrics, progress=Progress(), hard_stop=threading.Event())
         self.writer = SegmentsWriter(
             FEEDS["rsvps"],
             "rsvps",
-            DamagedObjects("rsvps", self.store, creator, self.metrics),
-            creator,
+            DamagedObjects("rsvps", self.store, uploader, self.metrics),
+            uploader,
             Account(self.metrics),
             max_age=60,
             known_keys=known_keys,
             clock=self.clock,
         )
 
-    def write(self, *lines: bytes) -> Batch:
+    def write(self, *lines: bytes) -> Durable:
         return self.writer.write([(line, time.monotonic()) for line in lines])
 
     def records(self) -> list[bytes]:

@@ -1,4 +1,4 @@
-from meetup_stream.account import Tally, Uncounted
+from meetup_stream.writing.account import Tally, Uncounted
 from meetupkit.records import Record
 
 RECORD = Record("1", 1000, b"{}", (), ())

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 from meetup_simulator.hostile_objects import damaged_json
 from meetup_simulator.stored import Stored
-from meetup_stream.checkpoint import Checkpoint
+from meetup_stream.checkpoint import Cursor
 from meetup_stream.completeness.day import Day, Entry, Figures
 from meetup_stream.completeness.ledger import Ledger
-from meetup_stream.cursor import Cursor
-from meetup_stream.intake import Opened
+from meetup_stream.completeness.report import answer
+from meetup_stream.completeness.report import report as lines_of_report
+from meetup_stream.cursor_body import Checkpoint
 from meetup_stream.metrics import Metrics
-from meetup_stream.missing import answer, told
+from meetup_stream.reading.intake import Opened
 from meetupkit.feeds import FEEDS
 from meetupkit.progress import Progress
 from meetupkit.stores.objects.directory import DirectoryObjects
@@ -51,7 +52,7 @@ class Feed:
             pending=lambda: IDS,
             metrics=self.metrics,
             progress=Progress(),
-            giving_up=threading.Event(),
+            hard_stop=threading.Event(),
             clock=lambda: NOW,
         )
         self.ledger = Ledger(
@@ -90,7 +91,7 @@ def test_of_a_damaged_cursor_the_waiting_ids_and_a_copy_are_kept(stored: Stored)
     for body in (whole[:-1], whole.replace(b'"mtime": 1', b'"mtime": x'), whole + b"}"):
         feed = Feed(stored)
         feed.put("rsvps/_cursor", body)
-        assert feed.cursor.claim() == Checkpoint(pending=IDS)
+        assert feed.cursor.acquire() == Checkpoint(pending=IDS)
         assert body in copies(stored)
 
 
@@ -103,7 +104,7 @@ def test_a_number_that_was_cut_is_nobodys_id(stored: Stored) -> None:
 def test_a_cursor_of_the_future_is_not_believed(stored: Stored, future: dict[str, float]) -> None:
     feed = Feed(stored)
     feed.put("rsvps/_cursor", json.dumps({**json.loads(CHECKPOINT.to_json()), **future}).encode())
-    found = feed.cursor.claim()
+    found = feed.cursor.acquire()
     assert (found.mtime <= NOW * 1000, found.passed_at <= NOW, found.pending) == (True, True, IDS)
 
 
@@ -111,24 +112,24 @@ def test_a_cursor_of_the_future_is_not_believed(stored: Stored, future: dict[str
 def test_a_folder_in_the_place_of_a_note_stops_no_feed(stored: Stored, name: str) -> None:
     (stored.directory / "rsvps" / name / "x").mkdir(parents=True)
     feed = Feed(stored)
-    assert feed.cursor.claim() == Checkpoint()
+    assert feed.cursor.acquire() == Checkpoint()
     feed.cursor.advance(1_600_000_000_000)
     feed.cursor.save()
     feed.ledger.opened(Opened(time.time(), whole=False), mtime_before=5)
     feed.ledger.save(now=True)
-    assert feed.cursor.lost_to is None
+    assert feed.cursor.superseded_by is None
 
 
 def test_a_cursor_that_is_removed_or_damaged_under_a_running_feed_is_written_anew(stored: Stored) -> None:
     feed = Feed(stored)
-    feed.cursor.claim()
+    feed.cursor.acquire()
     for number, body in enumerate([b"", None, b"{", None]):
         path = stored.directory / "rsvps" / "_cursor"
         path.write_bytes(body) if body is not None else path.unlink()
         feed.cursor.advance(1_600_000_000_000 + number)
         feed.cursor.save()
         feed.cursor.save()
-        assert feed.cursor.lost_to is None
+        assert feed.cursor.superseded_by is None
         assert Checkpoint.from_json(path.read_bytes()).mtime == 1_600_000_000_000 + number
 
 
@@ -141,7 +142,7 @@ def test_whatever_a_damaged_day_says_can_be_figured_or_is_refused() -> None:
             float(sum(Figures.of(day.connections).lines.values()))
             asked = DAY_ASKED
             found = answer(asked.date(), {asked.date(): day}, now=asked)
-            assert list(told("rsvps", asked.date(), found))
+            assert list(lines_of_report("rsvps", asked.date(), found))
     assert sum(kinds.values()) > 2000
 
 

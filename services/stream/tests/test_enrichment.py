@@ -8,10 +8,10 @@ from meetup_simulator.http_fault_proxy import HttpFaultProxy
 from meetup_simulator.pytest_plugin import StartHttpFaultProxy
 from meetup_simulator.service_process import until
 from meetup_simulator.stored import Stored
-from meetup_stream.cursor import Cursor
+from meetup_stream.checkpoint import Cursor
 from meetup_stream.enrichment import Announcer, Enricher
 from meetup_stream.metrics import Metrics
-from meetup_stream.writer import Batch
+from meetup_stream.writing.layout import Durable
 from meetupkit.errors import EnricherUnavailable
 from meetupkit.progress import Progress
 from meetupkit.stores.objects.directory import DirectoryObjects
@@ -41,14 +41,14 @@ class Announcing:
             pending=self.announcer.pending,
             metrics=metrics,
             progress=self.progress,
-            giving_up=threading.Event(),
+            hard_stop=threading.Event(),
         )
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.announcer.run, args=(self.cursor, self.ended))
         self.thread.start()
 
     def tell(self, mtime: int, member: int) -> None:
-        assert self.announcer.add(Batch(mtime, {member}), timeout=1)
+        assert self.announcer.add(Durable(mtime, {member}), timeout=1)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from .hostile import ONE, TWO, Ending, chunked, cut, head, read_answer, spread
+from .hostile import ONE, TWO, Ending, chunked, cut, read_answer, response_headers, spread
 
 pytestmark = pytest.mark.faults
 
@@ -20,7 +20,7 @@ def lines_of(text: bytes) -> list[bytes]:
 
 
 def by_chunks(size: int) -> Callable[[bytes], bytes]:
-    return lambda text: head("Transfer-Encoding: chunked") + chunked(*cut(text, size))
+    return lambda text: response_headers("Transfer-Encoding: chunked") + chunked(*cut(text, size))
 
 
 def by_odd_chunks(text: bytes) -> bytes:
@@ -30,19 +30,19 @@ def by_odd_chunks(text: bytes) -> bytes:
         (size % len(piece)) + b"\r\n" + piece + b"\r\n"
         for size, piece in zip(itertools.cycle(sizes), cut(text, 11), strict=False)
     ]
-    return head("TRANSFER-ENCODING: Chunked") + b"".join(pieces) + b"000;last\r\nExpires: never\r\n\r\n"
+    return response_headers("TRANSFER-ENCODING: Chunked") + b"".join(pieces) + b"000;last\r\nExpires: never\r\n\r\n"
 
 
 def by_length(text: bytes) -> bytes:
-    return head(f"Content-Length: {len(text)}") + text
+    return response_headers(f"Content-Length: {len(text)}") + text
 
 
 def by_closing(text: bytes) -> bytes:
-    return head("Connection: close") + text
+    return response_headers("Connection: close") + text
 
 
 def by_http_1_0(text: bytes) -> bytes:
-    return head(status="HTTP/1.0 200 OK") + text
+    return response_headers(status="HTTP/1.0 200 OK") + text
 
 
 FRAMINGS = {
@@ -111,7 +111,7 @@ def test_a_line_that_a_reset_cuts_is_not_read(framing: str) -> None:
 
 @pytest.mark.parametrize("at", list(spread(len(TEXT), 20)))
 def test_a_closed_connection_ends_no_line_where_http_did_not_say_that_it_would(at: int) -> None:
-    read = read_answer([head() + TEXT[:at]])
+    read = read_answer([response_headers() + TEXT[:at]])
     assert read.lines == lines_of(TEXT[: TEXT[:at].rfind(b"\n") + 1])
     assert (read.cause, read.truncated) == ("broken", int(at not in (0, len(ONE) + 1)))
 
@@ -187,7 +187,7 @@ def test_a_packed_line_is_read_when_it_comes(coding: str) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3])
 @pytest.mark.parametrize("coding", PACKED)
-def test_a_packed_body_may_drip(coding: str, size: int) -> None:
+def test_a_packed_body_may_come_byte_by_byte(coding: str, size: int) -> None:
     read = read_answer(cut(packed(coding, "length", TEXT), size))
     assert read.lines == lines_of(TEXT)
 
@@ -212,7 +212,7 @@ def test_damaged_packed_data_are_a_lost_connection(coding: str, at: int) -> None
     name, pack = PACKED[coding]
     data = bytearray(pack(TEXT))
     data[at % len(data)] ^= 0x55
-    read = read_answer([head(f"Content-Encoding: {name}", f"Content-Length: {len(data)}") + bytes(data)])
+    read = read_answer([response_headers(f"Content-Encoding: {name}", f"Content-Length: {len(data)}") + bytes(data)])
     harmless = coding == "gzip" and 4 <= at < 10  # a gzip's time, flags of its maker: nothing depends on them
     assert read.cause == "broken" or harmless
 
@@ -221,7 +221,7 @@ def test_damaged_packed_data_are_a_lost_connection(coding: str, at: int) -> None
 @pytest.mark.parametrize("behind", [b"x", b"\n" + ONE + b"\n", b"<html>" * 100])
 def test_what_follows_packed_data_breaks_the_body(coding: str, behind: bytes) -> None:
     data = (gzip.compress if coding == "gzip" else zlib.compress)(TEXT + b"\n") + behind
-    read = read_answer([head(f"Content-Encoding: {coding}", f"Content-Length: {len(data)}") + data])
+    read = read_answer([response_headers(f"Content-Encoding: {coding}", f"Content-Length: {len(data)}") + data])
     assert read.cause == "broken"
     assert read.lines == [ONE, TWO]
 
@@ -231,9 +231,9 @@ def test_what_follows_packed_data_breaks_the_body(coding: str, behind: bytes) ->
 def test_a_bomb_is_a_lost_connection(coding: str, unit: bytes) -> None:
     name, pack = PACKED[coding]
     data = pack(unit * (16 * 1024 * 1024 // len(unit)))
-    read = read_answer([head(f"Content-Encoding: {name}", f"Content-Length: {len(data)}") + data])
+    read = read_answer([response_headers(f"Content-Encoding: {name}", f"Content-Length: {len(data)}") + data])
     assert (read.cause, len(read.lines) <= 8 * 1024 * 1024 // len(ONE)) == ("broken", True)
-    assert "times their size" in read.why_not
+    assert "times their size" in read.unavailable_reason
 
 
 UNKNOWN = [
@@ -248,9 +248,9 @@ def test_another_coding_is_not_connected_with_the_reason(coding: str, framing: s
     status_line, rest = FRAMINGS[framing](b"\x1f\x8b" + TEXT).split(b"\r\n", 1)
     read = read_answer([status_line + b"\r\nContent-Encoding: " + coding.encode("latin-1") + b"\r\n" + rest])
     assert (read.opened, read.lines, read.cause) == (False, [], "unreadable")
-    assert read.why_not.startswith("not connected: its Content-Encoding is ")
-    assert read.why_not.isprintable()
-    assert len(read.why_not) < 200
+    assert read.unavailable_reason.startswith("not connected: its Content-Encoding is ")
+    assert read.unavailable_reason.isprintable()
+    assert len(read.unavailable_reason) < 200
 
 
 BAD_CHUNKS = {
@@ -269,7 +269,7 @@ BAD_CHUNKS = {
     "LF alone": b"5\nhello\n",
     "no chunks": TEXT,
     "HTML": b"<html><body>Bad gateway</body></html>\r\n",
-    "another answer": head("Content-Length: 0"),
+    "another answer": response_headers("Content-Length: 0"),
     "NUL": b"\0\0\0\0\r\n",
     "full width digit": "\uff15\r\nhello\r\n".encode(),
 }
@@ -278,10 +278,10 @@ BAD_CHUNKS = {
 @pytest.mark.parametrize("before", [b"", chunked(ONE + b"\n", last=b"")], ids=["at once", "after a record"])
 @pytest.mark.parametrize("bad", BAD_CHUNKS)
 def test_what_is_no_chunk_is_a_lost_connection(bad: str, before: bytes) -> None:
-    read = read_answer([head("Transfer-Encoding: chunked") + before + BAD_CHUNKS[bad]])
+    read = read_answer([response_headers("Transfer-Encoding: chunked") + before + BAD_CHUNKS[bad]])
     assert read.lines == ([ONE] if before else [])
     assert read.cause == "broken"
-    assert read.why_not.isprintable()
+    assert read.unavailable_reason.isprintable()
 
 
 LINE_ENDS = {"LF": b"\n", "CRLF": b"\r\n", "CRCRLF": b"\r\r\n", "LFCR LF": b"\n\r\n", "blanks": b"\n \n\t\n\r\n"}
@@ -293,5 +293,5 @@ MARKS = {"no mark": b"", "a byte order mark": b"\xef\xbb\xbf", "mark and blank l
 @pytest.mark.parametrize("end", LINE_ENDS)
 def test_line_ends_and_a_mark_at_the_start_are_no_part_of_a_record(end: str, mark: str, size: int) -> None:
     text = MARKS[mark] + LINE_ENDS[end].join([ONE, TWO, ONE, b""])
-    read = read_answer([head("Transfer-Encoding: chunked") + chunked(*cut(text, size))])
+    read = read_answer([response_headers("Transfer-Encoding: chunked") + chunked(*cut(text, size))])
     assert read.lines == [ONE, TWO, ONE]

@@ -13,11 +13,11 @@ from meetup_simulator.pytest_plugin import StartSimulator
 from meetup_simulator.service_process import ServiceProcess, StartStream, until
 from meetup_simulator.stored import Stored
 
-from .hostile import ONE, TWO, Ending, RawServer, chunked, head
+from .hostile import ONE, TWO, Ending, RawServer, chunked, response_headers
 
 pytestmark = pytest.mark.faults
 
-STREAM_HEAD = head("Transfer-Encoding: chunked")
+STREAM_HEAD = response_headers("Transfer-Encoding: chunked")
 LAST_RECORD = "meetup_stream_last_record_timestamp_seconds"
 
 
@@ -71,9 +71,9 @@ def test_bytes_that_are_no_record_move_no_figure_of_records_and_keep_the_connect
 
 def test_a_redirect_to_a_bomb_is_neither_followed_nor_unpacked(start_stream: StartStream) -> None:
     bomb = gzip.compress(b"\n" * 200_000_000, 1)
-    with RawServer([head("Content-Encoding: gzip", f"Content-Length: {len(bomb)}") + bomb]) as target:
+    with RawServer([response_headers("Content-Encoding: gzip", f"Content-Length: {len(bomb)}") + bomb]) as target:
         url = target.url
-        moved = head(f"Location: {url}?token=SECRET", "Content-Encoding: gzip", status="HTTP/1.1 302 Found")
+        moved = response_headers(f"Location: {url}?token=SECRET", "Content-Encoding: gzip", status="HTTP/1.1 302 Found")
         with RawServer([moved + bomb]) as server:
             stream = start_stream(server.url)
             until(lambda: "redirected (302)" in stream.get("/readyz").text, "the refusal")
@@ -96,7 +96,7 @@ def test_an_answer_without_end_takes_bounded_memory(endless: str, start_stream: 
     block = {"line": b"x", "bomb": b"\n", "blanks": b" ", "junk": b"%\n"}[endless] * 65536
     if endless == "bomb":
         packed = gzip.compress(b"\n" * 300_000_000, 1)
-        pieces = [head("Content-Encoding: gzip", f"Content-Length: {len(packed)}") + packed]
+        pieces = [response_headers("Content-Encoding: gzip", f"Content-Length: {len(packed)}") + packed]
     else:
         pieces = [STREAM_HEAD, *[chunked(block, last=b"")] * (2 if endless == "junk" else 1000)]
     with RawServer(pieces, Ending.HOLD) as server:
@@ -127,7 +127,7 @@ def test_connections_that_each_bring_a_record_and_end_fill_no_log(start_stream: 
 @pytest.mark.parametrize("status", ["403 \x1b[31mNo\x1b[0m", "503 " + "x" * 60_000, "302 \x9b31m"])
 def test_text_of_the_server_reaches_log_and_probe_printable_and_short(status: str, start_stream: StartStream) -> None:
     body = b"\x1b]0;owned\x07" + "\N{RIGHT-TO-LEFT OVERRIDE}".encode() + b"y" * 60_000
-    with RawServer([head("Content-Length: 70000", status=f"HTTP/1.1 {status}"), body]) as server:
+    with RawServer([response_headers("Content-Length: 70000", status=f"HTTP/1.1 {status}"), body]) as server:
         stream = start_stream(server.url)
         until(lambda: status[:3] in stream.get("/readyz").text, "the reason")
         answer = stream.get("/readyz").text

@@ -1,7 +1,7 @@
 import threading
 
-from meetup_stream.intake import Closed, Event, Intake, Lines, Opened, TimedLine
-from meetup_stream.lines import Line, OversizedLine
+from meetup_stream.reading.intake import Closed, Event, Intake, Lines, Opened, TimedLine
+from meetup_stream.reading.lines import Line, OversizedLine
 
 
 def lines(lines: list[Line], read_at: float) -> Lines:

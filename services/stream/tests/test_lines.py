@@ -3,7 +3,7 @@ import random
 import time
 
 import pytest
-from meetup_stream.lines import KEPT_BYTES, LineSplitter, OversizedLine
+from meetup_stream.reading.lines import KEPT_BYTES, LineSplitter, OversizedLine
 from meetupkit.records import MAX_LINE_BYTES
 
 
@@ -95,7 +95,7 @@ def test_the_end_of_a_body_ends_its_last_line(chunks: list[bytes]) -> None:
     assert splitter.finish() is None
 
 
-def test_a_long_line_that_drips_costs_time_in_proportion_to_its_length() -> None:
+def test_a_long_line_that_comes_byte_by_byte_costs_time_in_proportion_to_its_length() -> None:
     def seconds(length: int) -> float:
         splitter, began = LineSplitter(), time.process_time()
         for _ in range(length):

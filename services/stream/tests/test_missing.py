@@ -10,7 +10,7 @@ from meetup_simulator.pytest_plugin import StartSimulator
 from meetup_simulator.service_process import StartStream
 from meetup_simulator.stored import Stored
 from meetup_stream.completeness.day import Day, Entry
-from meetup_stream.missing import Answer, answer
+from meetup_stream.completeness.report import Answer, answer
 
 from services.stream.tests.gap import SHORT_BACKLOG, come_back_too_late, store_some
 

@@ -2,7 +2,7 @@ import gzip
 import hashlib
 
 import pytest
-from meetup_stream.packing import Packer
+from meetup_stream.writing.packing import Packer
 
 BODY = b"x" * 1_000
 

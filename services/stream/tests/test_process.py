@@ -78,7 +78,7 @@ def test_a_store_that_vanishes_is_waited_for_and_nothing_is_lost(
     until(lambda: len(stored.objects()) > 50, "some records")
     aside = stored.directory.with_name("aside")
     stored.directory.rename(aside)
-    until(lambda: "the object store is away" in stream.get("/readyz").text, "the outage")
+    until(lambda: "the object store is unavailable" in stream.get("/readyz").text, "the outage")
     assert stream.get("/livez").status_code == 200
     aside.rename(stored.directory)
     until(lambda: len(meetup.published("rsvps")) == 900, "all published")
@@ -123,7 +123,7 @@ def test_a_full_disk_is_waited_for_and_nothing_is_lost(
         ballast.write_bytes(b"x" * 900_000)
         meetup = simulator("--rate", "300", "--count", "150")
         stream = start_stream(meetup.stream_url("rsvps"), STREAM_OBJECTS=f"file://{stored.directory}")
-        until(lambda: "the object store is away" in stream.get("/readyz").text, "the full disk")
+        until(lambda: "the object store is unavailable" in stream.get("/readyz").text, "the full disk")
         sizes = {len(body) for body in stored.bodies()}
         assert 0 not in sizes
         ballast.unlink()
@@ -141,8 +141,8 @@ def test_a_second_process_takes_the_feed_over_and_the_first_stands_back(
     meetup = simulator("--rate", "100")
     first = start_stream(meetup.stream_url("rsvps")).wait_ready()
     second = start_stream(meetup.stream_url("rsvps")).wait_ready()
-    until(lambda: "standing back: another process" in first.get("/readyz").text, "the first to stand back")
-    assert first.events("cursor_lost")
+    until(lambda: "standby: another process" in first.get("/readyz").text, "the first to stand back")
+    assert first.events("cursor_superseded")
     assert first.get("/livez").status_code == 200
     assert second.ready()
     assert first.stop() == 0

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import pytest
 from meetup_simulator.stored import Stored
-from meetup_stream.rejected import BYTES_AN_HOUR, SAMPLE_BYTES, SINGLES_A_MINUTE
+from meetup_stream.writing.rejected import BYTES_AN_HOUR, SAMPLE_BYTES, SINGLES_A_MINUTE
 
 from services.stream.tests.segment_writing import T0, Writing, rsvp
 

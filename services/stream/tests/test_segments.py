@@ -1,7 +1,7 @@
 import gzip
 
 from meetup_simulator.stored import Stored
-from meetup_stream.writer import Batch
+from meetup_stream.writing.layout import Durable
 from meetupkit.stores.objects import NewObject
 
 from services.stream.tests.segment_writing import HOUR, T0, Writing, rsvp
@@ -9,12 +9,12 @@ from services.stream.tests.segment_writing import HOUR, T0, Writing, rsvp
 
 def test_records_are_held_until_they_are_old_enough(stored: Stored) -> None:
     writing = Writing(stored)
-    assert writing.write(rsvp(1, T0)) == Batch()
+    assert writing.write(rsvp(1, T0)) == Durable()
     writing.clock.now = 59
-    assert writing.writer.idle() == Batch()
+    assert writing.writer.idle() == Durable()
     assert writing.records() == []
     writing.clock.now = 60
-    assert writing.writer.idle() == Batch(T0, {1}, set())
+    assert writing.writer.idle() == Durable(T0, {1}, set())
     assert writing.records() == [rsvp(1, T0)]
 
 
@@ -53,12 +53,12 @@ def test_a_record_that_comes_again_is_stored_once_by_whomever_it_was_stored(stor
     first.write(rsvp(1, T0), rsvp(1, T0), rsvp(2, T0))
     first.writer.finish()
     first.write(rsvp(2, T0))
-    assert first.writer.finish() == Batch()
+    assert first.writer.finish() == Durable()
     restarted = Writing(stored)
-    assert restarted.write(rsvp(2, T0)) == Batch(T0, {2}, set())  # its ids may never have been told
-    assert restarted.write(rsvp(2, T0)) == Batch()
+    assert restarted.write(rsvp(2, T0)) == Durable(T0, {2}, set())  # its ids may never have been told
+    assert restarted.write(rsvp(2, T0)) == Durable()
     restarted.write(rsvp(3, T0))
-    assert restarted.writer.finish() == Batch(T0, {3}, set())
+    assert restarted.writer.finish() == Durable(T0, {3}, set())
     assert restarted.records() == [rsvp(1, T0), rsvp(2, T0), rsvp(3, T0)]
     assert restarted.metrics.registry.get_sample_value("meetup_stream_records_duplicate_total", {"feed": "rsvps"}) == 2
 
@@ -70,7 +70,7 @@ def test_an_hour_that_was_forgotten_is_read_from_the_store_when_a_record_of_it_c
     for number in range(3):
         writing.write(rsvp(number + 1, T0 + number * HOUR))
         writing.writer.finish()
-    assert writing.write(rsvp(1, T0)) == Batch(T0, {1}, set())  # its ids are told once more, which is harmless
+    assert writing.write(rsvp(1, T0)) == Durable(T0, {1}, set())  # its ids are told once more, which is harmless
     assert writing.writer.new_records == 3
     assert len(writing.records()) == 3
 
@@ -84,7 +84,7 @@ def test_another_body_of_the_same_id_and_mtime_is_stored_too(stored: Stored) -> 
 
 def test_a_line_that_is_no_record_is_quarantined_at_once(stored: Stored) -> None:
     writing = Writing(stored)
-    assert writing.write(b"not json") == Batch()
+    assert writing.write(b"not json") == Durable()
     assert len(stored.rejected()) == 1
     assert writing.segments() == []
 

@@ -10,11 +10,12 @@ import requests
 from meetup_simulator.emulators.pytest_plugin import Bucket
 from meetup_simulator.pytest_plugin import StartHttpFaultProxy
 from meetup_simulator.stored import Stored
-from meetup_stream.account import Account
-from meetup_stream.creation import Creator
-from meetup_stream.lines import OversizedLine
 from meetup_stream.metrics import Metrics
-from meetup_stream.writer import Batch, RecordsWriter
+from meetup_stream.reading.lines import OversizedLine
+from meetup_stream.writing.account import Account
+from meetup_stream.writing.layout import Durable
+from meetup_stream.writing.records import RecordsWriter
+from meetup_stream.writing.uploader import Uploader
 from meetupkit.errors import StoreUnavailable
 from meetupkit.feeds import FEEDS
 from meetupkit.progress import Progress
@@ -31,10 +32,10 @@ class Writing:
         self.metrics = Metrics("rsvps")
         self.store = DirectoryObjects.from_url(f"file://{stored.directory}")
         self.store.check()
-        creator = Creator(self.store, metrics=self.metrics, progress=Progress(), giving_up=threading.Event())
-        self.writer = RecordsWriter(FEEDS["rsvps"], "rsvps", self.store, creator, Account(self.metrics))
+        uploader = Uploader(self.store, metrics=self.metrics, progress=Progress(), hard_stop=threading.Event())
+        self.writer = RecordsWriter(FEEDS["rsvps"], "rsvps", self.store, uploader, Account(self.metrics))
 
-    def write(self, *lines: bytes | OversizedLine) -> Batch:
+    def write(self, *lines: bytes | OversizedLine) -> Durable:
         return self.writer.write([(line, time.monotonic()) for line in lines])
 
     def count(self, name: str, **labels: str) -> float:
@@ -49,7 +50,7 @@ def rsvp(rsvp_id: int, mtime: int, **other: object) -> bytes:
 def test_a_record_is_stored_under_its_id_and_mtime_byte_for_byte(stored: Stored) -> None:
     batch = Writing(stored).write(rsvp(7, 1_500_000_000_123))
     assert stored.objects() == {"7_1500000000123.json": rsvp(7, 1_500_000_000_123)}
-    assert batch == Batch(1_500_000_000_123, {5}, {6})
+    assert batch == Durable(1_500_000_000_123, {5}, {6})
 
 
 def test_a_record_seen_twice_is_stored_once(stored: Stored) -> None:
@@ -63,7 +64,7 @@ def test_a_record_seen_twice_is_stored_once(stored: Stored) -> None:
 def test_a_record_that_another_process_stored_is_not_stored_again_but_its_ids_are_told(stored: Stored) -> None:
     Writing(stored).write(rsvp(7, 1))
     again = Writing(stored)
-    assert again.write(rsvp(7, 1)) == Batch(1, {5}, {6})
+    assert again.write(rsvp(7, 1)) == Durable(1, {5}, {6})
     assert (again.count("records_stored_total"), again.count("records_duplicate_total")) == (0, 1)
 
 
@@ -146,10 +147,10 @@ def test_a_store_that_is_away_is_not_asked_for_every_object_of_a_batch(
     store = GcsObjects("bucket")
     tried_once = threading.Event()
     tried_once.set()
-    creator = Creator(store, metrics=Metrics("rsvps"), progress=Progress(), giving_up=tried_once)
+    uploader = Uploader(store, metrics=Metrics("rsvps"), progress=Progress(), hard_stop=tried_once)
     with pytest.raises(StoreUnavailable):
-        creator.create_all([NewObject(f"{number}", b"", 0) for number in range(500)])
-    creator.close()
+        uploader.create_all([NewObject(f"{number}", b"", 0) for number in range(500)])
+    uploader.close()
     store.close()
     assert away.fired < 3 * store.concurrency
 
@@ -157,11 +158,11 @@ def test_a_store_that_is_away_is_not_asked_for_every_object_of_a_batch(
 def test_cloud_storage_is_told_the_feed_the_mtime_and_when_the_line_was_read(cloud_storage: Bucket) -> None:
     metrics = Metrics("rsvps")
     store = GcsObjects.from_url(cloud_storage.url)
-    creator = Creator(store, metrics=metrics, progress=Progress(), giving_up=threading.Event())
+    uploader = Uploader(store, metrics=metrics, progress=Progress(), hard_stop=threading.Event())
     read_at = time.monotonic() - 100
     before = time.time()
-    RecordsWriter(FEEDS["rsvps"], "rsvps", store, creator, Account(metrics)).write([(rsvp(7, 1), read_at)])
-    creator.close()
+    RecordsWriter(FEEDS["rsvps"], "rsvps", store, uploader, Account(metrics)).write([(rsvp(7, 1), read_at)])
+    uploader.close()
     store.close()
     address = f"{cloud_storage.emulator.host}/storage/v1/b/{cloud_storage.name}/o/rsvps%2F7_1.json"
     metadata = requests.get(address, timeout=30).json()["metadata"]

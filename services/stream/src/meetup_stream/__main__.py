@@ -23,8 +23,9 @@ from meetupkit.urls import shown
 
 from meetup_stream.enrichment import Enricher
 from meetup_stream.metrics import Metrics
+from meetup_stream.session import Job
 from meetup_stream.settings import Layout, StreamSettings
-from meetup_stream.stream import GRACE_SECONDS, Job, Stream
+from meetup_stream.stream import GRACE_SECONDS, Stream
 
 log = logging.getLogger("meetup_stream")
 

@@ -1,6 +1,6 @@
 """Tells the enricher which members and groups the stored records name. The cursor waits for its answer.
 
-Objects go on being stored while the enricher is away: the ids wait here and stand in the cursor object meanwhile.
+Objects go on being stored while the enricher is unavailable: the ids wait here, and stand in the cursor object.
 """
 
 import json
@@ -19,10 +19,10 @@ from meetupkit.progress import Progress
 from meetupkit.retry import reconnect_policy
 from meetupkit.seams import Seam, passed
 
-from meetup_stream.checkpoint import Ids
-from meetup_stream.cursor import Cursor
+from meetup_stream.checkpoint import Cursor
+from meetup_stream.cursor_body import Ids
 from meetup_stream.metrics import Metrics
-from meetup_stream.writer import Batch
+from meetup_stream.writing.layout import Durable
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +43,9 @@ _PASSING_STATUSES: Final = frozenset({408, 425, 429})
 _JSON: Final = {"Content-Type": "application/json"}
 _FORGET_SECONDS: Final = 3600.0
 """An id named again within this is not told again; after it, the enricher may find its profile stale."""
-_TOLD: Final = 100_000
+_REMEMBERED: Final = 100_000
 """Ids remembered as told, about 8 MB: hours of a live feed. A catch-up names more, and tells some again."""
-_TURN_SECONDS: Final = _CALL_SECONDS + 10.0
+_ANNOUNCE_SECONDS: Final = _CALL_SECONDS + 10.0
 """One call, by its own deadline, a look-up of its name, and some."""
 
 
@@ -100,8 +100,8 @@ class Announcer:
         self._members: set[int] = set()
         self._groups: set[int] = set()
         self._mtime = 0
-        self._told_members: set[int] = set()
-        self._told_groups: set[int] = set()
+        self._announced_members: set[int] = set()
+        self._announced_groups: set[int] = set()
         self._forget_at = time.monotonic() + _FORGET_SECONDS
 
     def pending(self) -> Ids:
@@ -109,13 +109,13 @@ class Announcer:
         with self._changed:
             return frozenset(self._members), frozenset(self._groups)
 
-    def add(self, batch: Batch, *, timeout: float) -> bool:
+    def add(self, batch: Durable, *, timeout: float) -> bool:
         """Take the ids of a stored batch; ``False`` if too many wait and none left within ``timeout`` seconds."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._members) + len(self._groups) < MAX_PENDING, timeout):
                 return False
-            self._members |= batch.members - self._told_members
-            self._groups |= batch.groups - self._told_groups
+            self._members |= batch.members - self._announced_members
+            self._groups |= batch.groups - self._announced_groups
             self._mtime = max(self._mtime, batch.mtime)
             self._metrics.ids_pending.set(len(self._members) + len(self._groups))
             self._changed.notify_all()
@@ -125,7 +125,7 @@ class Announcer:
         """Announce until ``ended``, then once more what is left; what is not accepted then stays in the cursor."""
         try:
             while not ended.wait(LINGER_SECONDS):
-                self._progress.moving("announcer", _TURN_SECONDS)  # a quiet feed has nothing to tell for hours
+                self._progress.moving("announcer", _ANNOUNCE_SECONDS)  # a quiet feed has nothing to tell for hours
                 self._announce(cursor, ended)
             self._announce(cursor, ended)
         except EnricherUnavailable as error:
@@ -144,29 +144,32 @@ class Announcer:
         for few in _portions(members, groups):
             for attempt in reconnect_policy("enrichments", stopping=ended, on_retry=self._waiting):
                 with attempt:
-                    self._progress.moving("announcer", _TURN_SECONDS)
+                    self._progress.moving("announcer", _ANNOUNCE_SECONDS)
                     self._enricher.accept(*few)
                     passed(Seam.IDS_ACCEPTED)
             self._accepted(*few)
         cursor.advance(mtime)
 
     def _accepted(self, members: list[int], groups: list[int]) -> None:
-        if time.monotonic() > self._forget_at or len(self._told_members) + len(self._told_groups) > _TOLD:
-            self._told_members.clear()
-            self._told_groups.clear()
+        if (
+            time.monotonic() > self._forget_at
+            or len(self._announced_members) + len(self._announced_groups) > _REMEMBERED
+        ):
+            self._announced_members.clear()
+            self._announced_groups.clear()
             self._forget_at = time.monotonic() + _FORGET_SECONDS
         with self._changed:
             self._members.difference_update(members)
             self._groups.difference_update(groups)
-            self._told_members.update(members)
-            self._told_groups.update(groups)
+            self._announced_members.update(members)
+            self._announced_groups.update(groups)
             self._metrics.ids_pending.set(len(self._members) + len(self._groups))
             self._changed.notify_all()
         self._metrics.ids_accepted.inc(len(members) + len(groups))
 
     def _waiting(self, _error: TransientError, seconds: float) -> None:
         self._metrics.retries["enrichments"].inc()
-        self._progress.moving("announcer", seconds + _TURN_SECONDS)
+        self._progress.moving("announcer", seconds + _ANNOUNCE_SECONDS)
 
 
 def _portions(members: frozenset[int], groups: frozenset[int]) -> Iterator[tuple[list[int], list[int]]]:

@@ -1,6 +1,5 @@
 """What a stream container measures; the README's table names every one of these."""
 
-from enum import StrEnum
 from importlib.metadata import version
 from typing import Final
 
@@ -8,28 +7,11 @@ from meetupkit.build_info import register_build_info
 from meetupkit.records import Reason
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from meetup_stream.completeness.day import LINES, Verdict
 from meetup_stream.histogram import Histogram
+from meetup_stream.labels import LINES, Disconnect, Verdict
 
 _LAG_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 """From a disk that answers at once to the half hour that a server's backlog was seen to hold."""
-
-
-class Disconnect(StrEnum):
-    """Why there is no connection, or not the same one any more: a metric's label."""
-
-    UNREACHABLE = "unreachable"
-    """No address, no connection, or none within the time for it."""
-    STATUS = "status"
-    """An answer, but not 200."""
-    ENDED = "ended"
-    """The server ended the answer as HTTP does."""
-    BROKEN = "broken"
-    """Reset, or cut in the middle of a chunk."""
-    SILENT = "silent"
-    """No byte for the feed's read timeout, or no whole head in time."""
-    UNREADABLE = "unreadable"
-    """No HTTP, or a body in a form that is not known."""
 
 
 class Metrics:
@@ -67,11 +49,11 @@ class Metrics:
             "meetup_stream_disconnects", "Connections lost or not come about", ["feed", "cause"], registry=self.registry
         )
         self.disconnects = {cause: self._disconnects.labels(feed, cause) for cause in Disconnect}
-        self.torn_tails = counter("torn_tails", "Beginnings of a record at the end of a connection")
+        self.truncated_lines = counter("truncated_lines", "Beginnings of a record at the end of a connection")
         self.connects = counter("connects", "Connections that the server answered with 200")
         self.overlaps = counter("overlaps", "Connections whose first record was known: nothing is missing before it")
         self.gaps = counter("gaps", "Connections whose first record was new: the server may have forgotten some before")
-        self.ledger_since = gauge("ledger_since_timestamp_seconds", "Begin of the UTC day that the ledger counts")
+        self.ledger_since = gauge("ledger_since_timestamp_seconds", "Start of the UTC day that the ledger counts")
         connections = Gauge(
             "meetup_stream_ledger_connections",
             "The day's connections, by whether something may be missing before them",
@@ -106,7 +88,7 @@ class Metrics:
         self.ids_accepted = counter("ids_accepted", "Member and group ids the enricher accepted")
 
     def totals(self) -> dict[str, int]:
-        """What became of this life's records: fields of its last log line, which no scrape comes too late for."""
+        """What became of this run's records: fields of its last log line, which comes after the last scrape."""
         totals = dict.fromkeys(("lines_read", "records_stored", "records_duplicate", "records_rejected"), 0)
         for family in self.registry.collect():
             name = family.name.removeprefix("meetup_stream_")

@@ -42,7 +42,7 @@ class StreamSettings(Settings, prefix="STREAM_"):
         description="What the names of the feed's objects start with; empty: the feed's name.",
     )
     layout: Layout = Field(
-        Layout.RECORDS, description="`records`: one object a record; `batch`: gzip NDJSON segments by the hour."
+        Layout.RECORDS, description="`records`: one object per record; `batch`: gzip NDJSON segments by the hour."
     )
     segment_seconds: float = Field(
         60, ge=1, le=3600, description="Layout `batch`: how long a record may wait for others before it is stored."

@@ -1,63 +1,20 @@
-"""The way of a record, from socket to cursor: source -> intake -> writer -> enrichment -> cursor.
-
-A session owns the feed's cursor. It ends when the process is stopped, when a person must act, or when another process
-took the cursor over; then this one stands back until the cursor is abandoned.
-"""
+"""One feed from start to stop: sessions that own its cursor, and standby while another process does."""
 
 import logging
 import threading
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
-from meetupkit.errors import PermanentError, StoreUnavailable
-from meetupkit.feeds import Feed
+from meetupkit.errors import StoreUnavailable
 from meetupkit.progress import Progress
-from meetupkit.seams import Seam, passed
-from meetupkit.stores.objects import ObjectStore
 
-from meetup_stream.account import Account
-from meetup_stream.completeness.ledger import Ledger
-from meetup_stream.creation import Creator
-from meetup_stream.cursor import Cursor, wait_until_abandoned
-from meetup_stream.enrichment import Announcer, Enricher
-from meetup_stream.intake import Closed, Intake, Lines, Opened, TimedLine
+from meetup_stream.checkpoint import wait_until_expired
 from meetup_stream.metrics import Metrics
-from meetup_stream.reading.resume import Request, is_trickle, resume_url
-from meetup_stream.reading.source import Source
-from meetup_stream.segments import SegmentsWriter
-from meetup_stream.set_aside import DamagedObjects
-from meetup_stream.writer import Batch, RecordsWriter, Writer
+from meetup_stream.session import Job, Session
 
 log = logging.getLogger(__name__)
 
-BATCH_LINES: Final = 256
-"""Lines stored between two looks at the clock: a few dozen milliseconds of a disk, eight rounds of 32 uploads."""
-TICK_SECONDS: Final = 1.0
-"""How often the writer looks up when nothing comes."""
-PASS_QUIET_SECONDS: Final = 60.0
-"""A trickle pushes its database in batches without a pause; silence this long means that it is through."""
-PASS_EVERY_SECONDS: Final = 7 * 24 * 3600.0
-"""A pass is taken again after a week: it heals what changed while no connection was open."""
 GRACE_SECONDS: Final = 20.0
 """What is read is stored within this after a stop: two thirds of the 30 s that Kubernetes gives."""
-_JOIN_SECONDS: Final = 2.0
-"""A reader that is in the middle of connecting is not waited for: nothing it reads is taken any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What one container has to do; ``overlap`` in seconds, ``owner`` names the process in the cursor object."""
-
-    feed: Feed
-    label: str
-    store: ObjectStore
-    enricher: Enricher | None
-    overlap: float
-    owner: str
-    segment_seconds: float | None = None
-    """Layout ``batch``: how long records are held; ``None`` for the layout ``records``."""
 
 
 class Stream:
@@ -68,25 +25,25 @@ class Stream:
         self._metrics = metrics
         self._progress = progress
         self._stopping = threading.Event()
-        self._giving_up = threading.Event()
-        self._grace = threading.Timer(GRACE_SECONDS, self._giving_up.set)
+        self._hard_stop = threading.Event()
+        self._grace = threading.Timer(GRACE_SECONDS, self._hard_stop.set)
         self._grace.daemon = True
         self._session: Session | None = None
-        self._why_not = "starting: reading the cursor"
+        self._unavailable_reason = "starting: reading the cursor"
 
     def run(self) -> None:
-        """Read and store until ``stop``; raises a ``PermanentError`` if a person must act."""
+        """Read and store until ``stop``; raises a ``PermanentError``: operator action required."""
         try:
             while not self._stopping.is_set():
-                session = self._session = Session(self._job, self._metrics, self._progress, self._giving_up)
+                session = self._session = Session(self._job, self._metrics, self._progress, self._hard_stop)
                 if self._stopping.is_set():
                     session.stop()
-                lost_to = session.run()
+                superseded_by = session.run()
                 self._session = None
-                if lost_to and not self._stopping.is_set():
-                    self._stand_back(lost_to)
+                if superseded_by and not self._stopping.is_set():
+                    self._stand_by(superseded_by)
         except StoreUnavailable as error:
-            if not self._giving_up.is_set():
+            if not self._hard_stop.is_set():
                 raise
             log.warning(
                 "stopped before all that was read is stored; it will be read again: %s",
@@ -98,7 +55,7 @@ class Stream:
 
     def stop(self) -> None:
         """Stop reading; ``run`` returns when what is read is stored, or after ``GRACE_SECONDS``."""
-        self._why_not = "stopping"
+        self._unavailable_reason = "stopping"
         self._stopping.set()
         self._grace.start()
         if session := self._session:
@@ -108,179 +65,9 @@ class Stream:
         """Why records do not flow, in a sentence; ``None`` if they do."""
         session = self._session
         if self._stopping.is_set() or session is None:
-            return self._why_not
+            return self._unavailable_reason
         return session.not_ready()
 
-    def _stand_back(self, lost_to: str) -> None:
-        self._why_not = f"standing back: another process ({lost_to}) keeps the cursor of {self._job.label}"
-        wait_until_abandoned(self._job.store, self._job.label, stopping=self._stopping, progress=self._progress)
-
-
-class Session:
-    """One ownership of the feed's cursor."""
-
-    def __init__(self, job: Job, metrics: Metrics, progress: Progress, giving_up: threading.Event) -> None:
-        self._job = job
-        self._metrics = metrics
-        self._progress = progress
-        self._giving_up = giving_up
-        self._reading_over = threading.Event()
-        self._writing_over = threading.Event()
-        self._refusal: PermanentError | None = None
-        self._pass_running = False
-        self._lines_of_connection = 0
-        self._last_line_at = 0.0
-        self._intake = Intake()
-        self._creator = Creator(job.store, metrics=metrics, progress=progress, giving_up=giving_up)
-        self._account = Account(metrics)
-        self._writer = _writer(job, self._creator, self._account, metrics)
-        self._announcer = Announcer(job.enricher, metrics=metrics, progress=progress) if job.enricher else None
-        self._ledger = Ledger(job.feed, job.label, job.store, metrics=metrics, with_retries=self._creator.patiently)
-        self._cursor = Cursor(
-            job.store,
-            job.label,
-            owner=job.owner,
-            pending=self._announcer.pending if self._announcer else None,
-            metrics=metrics,
-            progress=progress,
-            giving_up=giving_up,
-        )
-        self._source = Source(
-            job.feed,
-            self._intake,
-            resume=self._resume,
-            new_records=lambda: self._writer.new_records,
-            metrics=metrics,
-            progress=progress,
-            stopping=self._reading_over,
-        )
-        self._claimed = False
-
-    def run(self) -> str | None:
-        """Until ``stop``, or until another process owns the cursor, whose name is then returned."""
-        checkpoint = self._cursor.claim()
-        self._claimed = True
-        if self._announcer:
-            members, groups = checkpoint.pending
-            self._announcer.add(Batch(members=set(members), groups=set(groups)), timeout=0)
-        threads = [self._thread("reader", self._read), self._thread("cursor", self._keep_cursor)]
-        if announcer := self._announcer:
-            threads.append(self._thread("announcer", lambda: announcer.run(self._cursor, self._writing_over)))
-        try:
-            self._write()
-        finally:
-            self.stop()
-            self._writing_over.set()
-            for thread in threads:
-                thread.join(_JOIN_SECONDS)
-            self._creator.close()
-        if not self._cursor.lost_to:
-            self._cursor.save()
-            self._ledger.save(now=True)
-        if self._refusal:
-            raise self._refusal
-        return self._cursor.lost_to
-
-    def stop(self) -> None:
-        """Read no more; ``run`` stores what is read and returns."""
-        self._reading_over.set()
-        self._source.stop()
-        self._intake.close()
-
-    def not_ready(self) -> str | None:
-        """Why records do not flow."""
-        if not self._claimed:
-            return "starting: reading the cursor"
-        return self._creator.why_not or self._source.why_not
-
-    def _read(self) -> None:
-        try:
-            self._source.run()
-        except PermanentError as error:
-            self._refusal = error
-        finally:
-            self._intake.close()
-
-    def _write(self) -> None:
-        """The writer's loop, in the thread of the session."""
-        while not self._intake.drained:
-            event = self._intake.take(BATCH_LINES, timeout=TICK_SECONDS)
-            self._metrics.waiting.set(self._intake.waiting)
-            match event:
-                case Lines(timed):
-                    self._write_lines(timed)
-                case Opened():
-                    self._account.counts = self._ledger.opened(event, mtime_before=self._cursor.mtime)
-                    self._pass_running, self._lines_of_connection = event.whole, 0
-                case Closed():
-                    self._ledger.closed(event)
-                case None:
-                    self._follow_up(self._writer.idle())
-                    self._look_for_end_of_pass()
-            self._ledger.save()
-        self._follow_up(self._writer.finish())
-        self._ledger.closed(Closed(time.time(), "stopped"))  # if the reader is not done with it yet
-        self._progress.ended("writer")
-
-    def _write_lines(self, lines: list[TimedLine]) -> None:
-        self._last_line_at = time.monotonic()
-        self._lines_of_connection += len(lines)
-        self._metrics.lines_read.inc(len(lines))
-        passed(Seam.RECORD_READ)
-        for portion in self._ledger.judging(lines, self._writer.is_stored):
-            self._follow_up(self._writer.write(portion))
-
-    def _follow_up(self, batch: Batch) -> None:
-        """The ids before the cursor: it must not say that all is done while nobody was told of them."""
-        if not batch.mtime:
-            return
-        if self._announcer is None:
-            self._cursor.advance(batch.mtime)
-            return
-        while not self._announcer.add(batch, timeout=TICK_SECONDS):
-            self._creator.idle()
-            if self._reading_over.is_set():  # what is not announced now is read again
-                return
-
-    def _keep_cursor(self) -> None:
-        try:
-            self._cursor.keep(self._writing_over)
-        except PermanentError as error:
-            self._refusal = error
-        except StoreUnavailable:
-            if not self._giving_up.is_set():
-                raise
-            # The stop has run out of time, which the last save tells once more, to a person.
-        if self._refusal or self._cursor.lost_to:
-            self.stop()
-
-    def _resume(self) -> Request:
-        """What the next connection asks for. A pass of the whole database is not paid for at each of them."""
-        url, mtime = self._job.feed.url, self._cursor.mtime
-        whole = is_trickle(url) and time.time() - self._cursor.passed_at > PASS_EVERY_SECONDS
-        return Request(resume_url(url, cursor=mtime, overlap=self._job.overlap, trickle=whole), whole)
-
-    def _look_for_end_of_pass(self) -> None:
-        quiet = time.monotonic() - self._last_line_at
-        if self._pass_running and self._lines_of_connection and quiet > PASS_QUIET_SECONDS:
-            self._follow_up(self._writer.finish())  # the last of the pass may still be held
-            self._pass_running = False
-            self._cursor.passed()
-            log.info(
-                "the pass of the whole database is through: %d lines",
-                self._lines_of_connection,
-                extra={"event": "pass_complete", "lines": self._lines_of_connection},
-            )
-
-    @staticmethod
-    def _thread(name: str, target: Callable[[], None]) -> threading.Thread:
-        thread = threading.Thread(target=target, name=name, daemon=True)
-        thread.start()
-        return thread
-
-
-def _writer(job: Job, creator: Creator, account: Account, metrics: Metrics) -> Writer:
-    if job.segment_seconds is None:
-        return RecordsWriter(job.feed, job.label, job.store, creator, account)
-    damaged = DamagedObjects(job.label, job.store, creator, metrics)
-    return SegmentsWriter(job.feed, job.label, damaged, creator, account, max_age=job.segment_seconds)
+    def _stand_by(self, superseded_by: str) -> None:
+        self._unavailable_reason = f"standby: another process ({superseded_by}) keeps the cursor of {self._job.label}"
+        wait_until_expired(self._job.store, self._job.label, stopping=self._stopping, progress=self._progress)

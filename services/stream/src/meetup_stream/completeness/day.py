@@ -4,11 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Final
 
 from meetupkit.row_fields import MAX_MTIME
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+
+from meetup_stream.labels import LINES, Verdict
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Twelve times what a thousand connections take, the most that a day names."""
@@ -59,21 +60,6 @@ class Entry:
         self.received = self.stored = self.duplicate = self.rejected = self.first_mtime = 0
         self.shared_by, self.continued = 1, True
         self.overlap = True if judged else None
-
-
-class Verdict(StrEnum):
-    """Whether something may be missing before a connection: a metric's label."""
-
-    OVERLAP = "overlap"
-    """Nothing is."""
-    GAP = "gap"
-    """Something may be: the server's backlog did not reach back to what is stored."""
-    UNPROVEN = "unproven"
-    """Nothing came yet, nothing was stored before, or the connection sent the whole database."""
-
-
-LINES: Final = ("received", "stored", "duplicate", "rejected")
-"""What an entry counts of lines: those that came, and what each has become."""
 
 
 @dataclass(frozen=True, slots=True)

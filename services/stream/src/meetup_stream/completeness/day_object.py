@@ -8,7 +8,7 @@ from meetupkit.errors import ObjectRefused
 from meetupkit.stores.objects import ObjectStore
 
 from meetup_stream.completeness.day import MAX_BYTES, Day, Entry, ledger_prefix
-from meetup_stream.set_aside import keep_copy
+from meetup_stream.writing.damaged import keep_copy
 
 log = logging.getLogger(__name__)
 

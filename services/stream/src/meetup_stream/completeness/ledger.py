@@ -28,9 +28,9 @@ from meetupkit.stores.objects import ObjectStore
 
 from meetup_stream.completeness.day import Entry, Figures
 from meetup_stream.completeness.day_object import DayObject
-from meetup_stream.intake import Closed, Opened, TimedLine
-from meetup_stream.lines import OversizedLine
 from meetup_stream.metrics import Metrics
+from meetup_stream.reading.intake import Closed, Opened, TimedLine
+from meetup_stream.reading.lines import OversizedLine
 
 log = logging.getLogger(__name__)
 

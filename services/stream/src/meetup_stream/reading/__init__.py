@@ -1,1 +1,1 @@
-"""From an address to lines: the connection, the answer's head and body, and when to ask again."""
+"""From an address to lines: the connection, the response and its body, and when to ask again."""

@@ -1,4 +1,4 @@
-"""The answer to a request for a stream, judged by its head: a body to read, or why there is none."""
+"""The answer to a request for a stream, judged by its status and headers: a body to read, or why there is none."""
 
 import time
 from typing import Final
@@ -9,10 +9,10 @@ from meetupkit.foreign_text import printable
 from meetupkit.http.retry_after import retry_after_seconds
 from meetupkit.urls import shown
 
-from meetup_stream.metrics import Disconnect
+from meetup_stream.labels import Disconnect
 from meetup_stream.reading.body import Body, BodyUnreadable, BrokenBody, body_of
-from meetup_stream.reading.connection import Connection, HeadTooSlow
-from meetup_stream.reading.head import BadHead, Head
+from meetup_stream.reading.connection import Connection, HeadersTooSlow
+from meetup_stream.reading.response import BadResponse, Response
 from meetup_stream.reading.route import NoRoute
 
 _ERROR_BODY_BYTES: Final = 300
@@ -38,40 +38,40 @@ class Refused(Lost):
 
 
 def stream_body(connection: Connection, url: str, *, silence: float) -> Body:
-    """Ask, and judge the answer by its head; raises ``Lost`` if it is not the stream."""
+    """Ask, and judge the answer by its status and headers; raises ``Lost`` if it is not the stream."""
     try:
-        head = connection.ask()
-        if head.status != _OK:
-            raise _not_ok(head, connection, url)
-        return body_of(head, connection.receive)
+        response = connection.ask()
+        if response.status != _OK:
+            raise _not_ok(response, connection, url)
+        return body_of(response, connection.receive)
     except TimeoutError:
         raise Lost(Disconnect.SILENT, f"no answer within {silence:g} s") from None
-    except HeadTooSlow as error:
+    except HeadersTooSlow as error:
         raise Lost(Disconnect.SILENT, str(error)) from None
-    except (BadHead, BodyUnreadable) as error:
+    except (BadResponse, BodyUnreadable) as error:
         raise Lost(Disconnect.UNREADABLE, str(error)) from None
     except (NoRoute, OSError, UnicodeError) as error:  # UnicodeError: a name that DNS cannot hold
         raise Lost(Disconnect.UNREACHABLE, described(error)) from None
 
 
-def _not_ok(head: Head, connection: Connection, url: str) -> Lost:
+def _not_ok(response: Response, connection: Connection, url: str) -> Lost:
     """A redirect is a refusal: its target is the server's choice, not the operator's, and its body is not read."""
-    status, location = head.status, head.headers.get("location")
-    retry_after = retry_after_seconds(head.headers.get("retry-after"))
+    status, location = response.status, response.headers.get("location")
+    retry_after = retry_after_seconds(response.headers.get("retry-after"))
     if status in _REDIRECTS and location is not None:
         where = f"redirected ({status}) to {shown(_joined(url, location))}, which is not followed"
         return Refused(Disconnect.STATUS, f"{where}: set STREAM_URL to it if it is the stream", retry_after=retry_after)
-    message = printable(f"{status} {head.reason}: {_error_body(head, connection)!r}")
+    message = printable(f"{status} {response.reason}: {_error_body(response, connection)!r}")
     kind = Refused if 400 <= status < 500 and status not in _PASSING_STATUSES else Lost
     return kind(Disconnect.STATUS, message, retry_after=retry_after)
 
 
-def _error_body(head: Head, connection: Connection) -> str:
+def _error_body(response: Response, connection: Connection) -> str:
     """Its beginning, as far as it comes in time."""
     due = time.monotonic() + ERROR_BODY_SECONDS
     text = b""
     try:
-        body = body_of(head, connection.receive)
+        body = body_of(response, connection.receive)
         while len(text) < _ERROR_BODY_BYTES and (left := due - time.monotonic()) > 0:
             connection.patience(left)
             if (block := body.read()) is None:

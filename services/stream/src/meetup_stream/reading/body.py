@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from meetupkit.foreign_text import printable
 
 from meetup_stream.reading.coding import Coding, CodingUnknown, Corrupt, Inflater
-from meetup_stream.reading.head import Head
+from meetup_stream.reading.response import Response
 
 SIZE_LINE_SECONDS: Final = 30.0
 """For the line before a chunk, once it has begun: it is some ten bytes, which a server writes at once."""
@@ -35,11 +35,11 @@ Receive = Callable[[], bytes]
 
 
 class BrokenBody(Exception):  # noqa: N818  (named for the state, as the error tree's are)
-    """The body is cut, or is not what its head said."""
+    """The body is cut, or is not what the headers said."""
 
 
 class BodyUnreadable(Exception):  # noqa: N818  (the same)
-    """The head announces a body that cannot be read, however it goes on."""
+    """The headers announce a body that cannot be read, however it goes on."""
 
 
 class Body(Protocol):
@@ -49,30 +49,30 @@ class Body(Protocol):
         """What has come: nothing if none of it were data, ``None`` where the body ends as HTTP says."""
 
 
-def body_of(head: Head, receive: Receive) -> Body:
-    """The body that follows the head. Raises ``BodyUnreadable``."""
-    transfer = [each for each in head.items("transfer-encoding") if each != "identity"]
-    codings = [*transfer[:-1], *head.items("content-encoding")]
+def body_of(response: Response, receive: Receive) -> Body:
+    """The body that follows the headers. Raises ``BodyUnreadable``."""
+    transfer = [each for each in response.items("transfer-encoding") if each != "identity"]
+    codings = [*transfer[:-1], *response.items("content-encoding")]
     try:
         coding = Coding.of(codings)
     except CodingUnknown as error:
         raise BodyUnreadable(str(error)) from None
-    framed = _framed(head, transfer, receive)
+    framed = _framed(response, transfer, receive)
     return DecodedBody(framed, coding) if coding else framed
 
 
-def _framed(head: Head, transfer: list[str], receive: Receive) -> Body:
+def _framed(response: Response, transfer: list[str], receive: Receive) -> Body:
     """RFC 9112, section 6.3."""
     if transfer:
         if transfer[-1] != "chunked":
             raise BodyUnreadable(f"the Transfer-Encoding {printable(transfer[-1], _SHOWN)} is not known")
         return ChunkedBody(receive)
-    if lengths := set(head.items("content-length")):
+    if lengths := set(response.items("content-length")):
         length = lengths.pop()
         if lengths or not _LENGTH.fullmatch(length):
             raise BodyUnreadable("its Content-Length is no number, or says two")
         return SizedBody(receive, int(length))
-    return UnsizedBody(receive, ends_by_closing=head.minor == 0 or "close" in head.items("connection"))
+    return UnsizedBody(receive, ends_by_closing=response.minor == 0 or "close" in response.items("connection"))
 
 
 class SizedBody:

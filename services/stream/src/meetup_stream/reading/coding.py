@@ -14,7 +14,7 @@ _GZIP: Final = zlib.MAX_WBITS | 16
 _ZLIB: Final = zlib.MAX_WBITS
 _RAW: Final = -zlib.MAX_WBITS
 _TELLING_BYTES: Final = 2
-"""As many say whether zlib's head stands before deflated data."""
+"""As many say whether zlib's header stands before deflated data."""
 
 
 class CodingUnknown(Exception):  # noqa: N818  (named for the state, as the error tree's are)
@@ -34,7 +34,7 @@ class Coding(Enum):
 
     @classmethod
     def of(cls, names: Sequence[str]) -> Self | None:
-        """The one coding among the names of a head; ``None`` if the body is as it is. Raises ``CodingUnknown``."""
+        """The one coding among the names in the headers; ``None`` if the body is as it is. Raises ``CodingUnknown``."""
         applied = [name.removeprefix("x-") for name in names if name != "identity"]
         if not applied:
             return None
@@ -90,5 +90,5 @@ class Inflater:
 
 
 def _deflate_bits(begin: bytes) -> int:
-    """By the two bytes of zlib's own head (RFC 1950, 2.2), which raw deflate does not have."""
+    """By the two bytes of zlib's own header (RFC 1950, 2.2), which raw deflate does not have."""
     return _ZLIB if begin[0] & 0x0F == zlib.DEFLATED and int.from_bytes(begin[:2], "big") % 31 == 0 else _RAW

@@ -1,6 +1,6 @@
-"""One connection to a stream's server: one request, the head of its answer, and the bytes behind it.
+"""One connection to a stream's server: one request, the headers of its answer, and the bytes after them.
 
-No client library, because each of them trusts the server somewhere: with heads that never end, redirects, interim
+No client library, because each of them trusts the server somewhere: with headers that never end, redirects, interim
 answers without number. Each step here has a deadline of its own; only the body may last, and its silence is bounded.
 """
 
@@ -16,23 +16,23 @@ from typing import Final
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from meetup_stream.reading.head import Head, HeadReader
+from meetup_stream.reading.response import Response, ResponseReader
 from meetup_stream.reading.route import Route, proxy_of_environment, route_to
 
 CONNECT_SECONDS: Final = 10.0
 """Three SYNs of a lossy network, for all addresses of a name together; and as much again for a TLS handshake or a
 proxy's answer. A server that needs longer is unavailable."""
-HEAD_SECONDS: Final = 30.0
-"""For all of a head once it has begun, interim answers included: a server writes it at once."""
+HEADERS_SECONDS: Final = 30.0
+"""For all headers once they have begun, interim answers included: a server writes them at once."""
 READ_BYTES: Final = 64 * 1024
 """More than any one record; the bound of what one read brings in."""
 _USER_AGENT: Final = f"meetup-stream/{version('meetup-stream')}"
-_CA_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+CA_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 """What other clients read an authority of one's own from."""
 
 
-class HeadTooSlow(Exception):  # noqa: N818  (named for the state, as the error tree's are)
-    """A head had begun, and was not whole in time."""
+class HeadersTooSlow(Exception):  # noqa: N818  (named for the state, as the error tree's are)
+    """Headers had begun, and were not complete in time."""
 
 
 class Connection:
@@ -45,10 +45,10 @@ class Connection:
         self._socket: socket.socket | None = None
         self._unread = b""
 
-    def ask(self) -> Head:
-        """Connect, send the request, and return the head of the answer.
+    def ask(self) -> Response:
+        """Connect, send the request, and return the status and headers of the answer.
 
-        Raises ``TimeoutError`` where nothing is heard, ``HeadTooSlow``, ``BadHead``, ``NoRoute``.
+        Raises ``TimeoutError`` where nothing is heard, ``HeadersTooSlow``, ``BadResponse``, ``NoRoute``.
         """
         route = route_to(self._url, proxy_of_environment(self._url))
         sock = self._socket = _connected(route.host, route.port, self._clock() + CONNECT_SECONDS)
@@ -58,7 +58,7 @@ class Connection:
             sock = self._socket = _secured(sock, route.server, self._clock() + CONNECT_SECONDS)
         sock.settimeout(self._idle_seconds)
         sock.sendall(_request(route))
-        return self._head(sock, self._idle_seconds)
+        return self._read_response(sock, self._idle_seconds)
 
     def receive(self) -> bytes:
         """The next bytes, at least one; none if the server has closed the connection. Raises ``TimeoutError``."""
@@ -90,21 +90,21 @@ class Connection:
             raise OSError("not connected")
         return self._socket
 
-    def _head(self, sock: socket.socket, first_byte_seconds: float) -> Head:
-        reader = HeadReader()
+    def _read_response(self, sock: socket.socket, first_byte_seconds: float) -> Response:
+        reader = ResponseReader()
         sock.settimeout(first_byte_seconds)
         block = sock.recv(READ_BYTES)
-        due = self._clock() + HEAD_SECONDS
+        due = self._clock() + HEADERS_SECONDS
         while block:
             if (found := reader.feed(block)) is not None:
-                head, self._unread = found
+                response, self._unread = found
                 sock.settimeout(self._idle_seconds)
-                return head
+                return response
             try:
                 sock.settimeout(_left(due, self._clock()))
                 block = sock.recv(READ_BYTES)
             except TimeoutError:
-                raise HeadTooSlow(f"its head was not whole after {HEAD_SECONDS:g} s") from None
+                raise HeadersTooSlow(f"its headers were not complete after {HEADERS_SECONDS:g} s") from None
         raise ConnectionError("the connection ended before there was an answer")
 
     def _tunnel(self, sock: socket.socket, route: Route) -> None:
@@ -114,9 +114,9 @@ class Connection:
             lines.append(f"Proxy-Authorization: {route.proxy_authorization}")
         sock.settimeout(CONNECT_SECONDS)
         sock.sendall("\r\n".join([*lines, "", ""]).encode())
-        head = self._head(sock, CONNECT_SECONDS)
-        if not 200 <= head.status < 300:
-            raise ConnectionError(f"the proxy answered {head.status} {head.reason}")
+        response = self._read_response(sock, CONNECT_SECONDS)
+        if not 200 <= response.status < 300:
+            raise ConnectionError(f"the proxy answered {response.status} {response.reason}")
         if self._unread:
             raise ConnectionError("the proxy speaks before the server does")
 
@@ -184,7 +184,7 @@ def _shaken(tls: ssl.SSLSocket, due: float) -> bool:
 
 
 def _context() -> ssl.SSLContext:
-    given = next(filter(None, map(os.environ.get, _CA_VARIABLES)), str(DEFAULT_CA_BUNDLE_PATH))
+    given = next(filter(None, map(os.environ.get, CA_VARIABLES)), str(DEFAULT_CA_BUNDLE_PATH))
     if Path(given).is_dir():
         return ssl.create_default_context(capath=given)
     return ssl.create_default_context(cafile=given)

@@ -17,12 +17,13 @@ from meetupkit.progress import Progress
 from meetupkit.retry import reconnect_policy
 from meetupkit.urls import shown
 
-from meetup_stream.intake import Closed, Event, Intake, Lines, Opened
-from meetup_stream.lines import Line, LineSplitter
-from meetup_stream.metrics import Disconnect, Metrics
+from meetup_stream.labels import Disconnect
+from meetup_stream.metrics import Metrics
 from meetup_stream.reading.answer import ERROR_BODY_SECONDS, Lost, Refused, described, stream_body
 from meetup_stream.reading.body import Body, BrokenBody
-from meetup_stream.reading.connection import CONNECT_SECONDS, HEAD_SECONDS, Connection
+from meetup_stream.reading.connection import CONNECT_SECONDS, HEADERS_SECONDS, Connection
+from meetup_stream.reading.intake import Closed, Event, Intake, Lines, Opened
+from meetup_stream.reading.lines import Line, LineSplitter
 from meetup_stream.reading.refusals import Refusals
 from meetup_stream.reading.resume import Request
 
@@ -32,8 +33,8 @@ _SLICE_SECONDS: Final = 5.0
 """How long the reader waits for room before it says again that it is alive."""
 _SHORTEST_SECONDS: Final = 0.2
 """From one connection to the next, when each brings something new and ends at once: five a second are enough."""
-_SETUP_SECONDS: Final = 3 * CONNECT_SECONDS + HEAD_SECONDS + ERROR_BODY_SECONDS
-"""To connect, through a proxy and TLS, and to read a head once it has begun."""
+_SETUP_SECONDS: Final = 3 * CONNECT_SECONDS + HEADERS_SECONDS + ERROR_BODY_SECONDS
+"""To connect, through a proxy and TLS, and to read headers once they have begun."""
 
 
 class Source:
@@ -60,7 +61,7 @@ class Source:
         self._connection: Connection | None = None
         self._refusals = Refusals()
         self._limited = LimitedLog(log)
-        self.why_not: str | None = "not connected yet"
+        self.unavailable_reason: str | None = "not connected yet"
         """Why nothing can be read now."""
 
     def run(self) -> None:
@@ -105,7 +106,7 @@ class Source:
     def _note(self, lost: Lost) -> None:
         """Raises ``UpstreamRefused`` if this was one refusal too many."""
         self._metrics.disconnects[lost.cause].inc()
-        self.why_not = f"not connected: {lost}"
+        self.unavailable_reason = f"not connected: {lost}"
         if not isinstance(lost, Refused):
             self._refusals.over()
         elif self._refusals.final(time.monotonic()):
@@ -119,7 +120,7 @@ class Source:
             if self._stopping.is_set():  # ``stop`` may have come before there was a connection to end
                 raise Lost(Disconnect.ENDED, "stopped while connecting")
             self._refusals.over()
-            self.why_not = None
+            self.unavailable_reason = None
             self._metrics.connects.inc()
             self._metrics.connected.set(1)
             where = shown(request.url)
@@ -159,7 +160,7 @@ class Source:
             raise Lost(Disconnect.BROKEN, f"the connection broke: {described(error)}") from None
         finally:
             if splitter.truncated:
-                self._metrics.torn_tails.inc()
+                self._metrics.truncated_lines.inc()
 
     def _hand_over(self, lines: list[Line], now: float) -> None:
         self._metrics.last_record.set_to_current_time()

@@ -14,7 +14,7 @@ from meetupkit.feeds import Feed
 from meetupkit.records import Reason, Record, Rejection, read_line
 from meetupkit.stores.objects import NewObject
 
-from meetup_stream.lines import Line, OversizedLine
+from meetup_stream.reading.lines import Line, OversizedLine
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from meetupkit.archive import SEGMENT_ENDING
 from meetupkit.records import Reason
 from meetupkit.stores.objects import NewObject
 
-from meetup_stream.account import Account, Counts
-from meetup_stream.creation import Creator, Outcome
-from meetup_stream.packing import Packer
-from meetup_stream.quarantine import Rejected
+from meetup_stream.writing.account import Account, Counts
+from meetup_stream.writing.packing import Packer
+from meetup_stream.writing.parsing import Rejected
+from meetup_stream.writing.uploader import Outcome, Uploader
 
 SINGLES_A_MINUTE: Final = 60
 """Objects of one line: what a person looks through one by one. The feeds send none in a normal week."""
@@ -60,10 +60,10 @@ class RejectedLines:
     """What becomes of a writer's rejected lines: ``store`` what was added, ``finish`` also what is held."""
 
     def __init__(
-        self, label: str, creator: Creator, account: Account, *, clock: Callable[[], float] = time.monotonic
+        self, label: str, uploader: Uploader, account: Account, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._label = label
-        self._creator = creator
+        self._uploader = uploader
         self._account = account
         self._clock = clock
         self._seen: OrderedDict[str, None] = OrderedDict()
@@ -79,7 +79,7 @@ class RejectedLines:
     def add(self, line: Rejected) -> None:
         """One more line; nothing is stored yet."""
         if line.sha256 in self._seen:
-            self._account.repeated(record=False)
+            self._account.duplicate(record=False)
             return
         now = self._clock()
         if line.reason not in _MAY_BE_RECORDS and not self._junk.take(len(line.kept), now):
@@ -100,9 +100,9 @@ class RejectedLines:
         new, self._new = self._new, []
         if new:
             objects = [line.object(self._label) for line in new]
-            for line, made, outcome in zip(new, objects, self._creator.create_all(objects), strict=True):
+            for line, made, outcome in zip(new, objects, self._uploader.create_all(objects), strict=True):
                 if outcome is Outcome.DUPLICATE:
-                    self._account.repeated(record=False)
+                    self._account.duplicate(record=False)
                 else:
                     self._account.rejected(line, made.name)
         old = self._clock() - self._packed_since >= PACK_SECONDS
@@ -116,7 +116,7 @@ class RejectedLines:
         pack, packed = self._pack, self._packed
         self._pack, self._packed, self._packed_bytes = Packer(), [], 0
         new = _object_of(self._label, pack)
-        self._creator.create_all([new])
+        self._uploader.create_all([new])
         self._account.rejected_together(packed, new.name)
 
     def _hold(self, document: bytes, reason: Reason | None, now: float) -> None:

@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from meetup_stream.lines import Line, OversizedLine
+from meetup_stream.reading.lines import Line, OversizedLine
 
 MAX_BYTES: Final = 8 * 1024 * 1024
 """About 5,700 rsvps, an hour of that feed: room for any hiccup of a store, and a tenth of the container's memory."""

@@ -16,8 +16,8 @@ from meetupkit.stores.objects import Created, NewObject, ObjectStore
 
 from meetup_stream.metrics import Metrics
 
-_TURN_SECONDS: Final = 90.0
-"""A try at some objects while the store is away ends after two rounds of its timeouts, 15 s each in Cloud Storage, and
+_CALL_SECONDS_AT_MOST: Final = 90.0
+"""A try at some objects while the store is down ends after two rounds of its timeouts, 15 s each in Cloud Storage, and
 eight rounds of a slow store fit; a writer that needs longer is stuck."""
 
 
@@ -35,7 +35,7 @@ class Outcome(Enum):
 
 
 class _Run:
-    """One try at many objects: over when as many in a row failed as are tried at once, because the store is away then.
+    """One try at many objects: over when as many in a row failed as are tried at once, because the store is down then.
 
     Without it each of some hundred objects would wait for its own timeout.
     """
@@ -59,16 +59,16 @@ class _Run:
         return outcome
 
 
-class Creator:
+class Uploader:
     """The one place where a stream creates objects."""
 
-    def __init__(self, store: ObjectStore, *, metrics: Metrics, progress: Progress, giving_up: threading.Event) -> None:
+    def __init__(self, store: ObjectStore, *, metrics: Metrics, progress: Progress, hard_stop: threading.Event) -> None:
         self._store = store
         self._metrics = metrics
         self._progress = progress
-        self._giving_up = giving_up
+        self._hard_stop = hard_stop
         self._pool = ThreadPoolExecutor(store.concurrency, "create") if store.concurrency > 1 else None
-        self.why_not: str | None = None
+        self.unavailable_reason: str | None = None
         """Why nothing can be stored now."""
         metrics.store_up.set(1)
 
@@ -81,10 +81,10 @@ class Creator:
         ``look_first``: each other one is looked for before it is created, which costs one request if it is there and
         not two, but two and not one if it is not.
 
-        Raises the store's ``TransientError`` if ``giving_up`` is set meanwhile, ``StoreRefused`` if a person must act.
+        Raises the store's ``TransientError`` if ``hard_stop`` is set meanwhile, and ``StoreRefused``.
         """
         outcomes: dict[int, Outcome] = {}
-        for attempt in reconnect_policy("create", stopping=self._giving_up, on_retry=self._waiting):
+        for attempt in reconnect_policy("create", stopping=self._hard_stop, on_retry=self._waiting):
             with attempt:
                 self.idle()
                 if list_first and self._pool is not None:
@@ -93,15 +93,15 @@ class Creator:
                 self._answered()
         return [outcomes[index] for index in range(len(objects))]
 
-    def patiently(self, call: Callable[[], T]) -> T:
+    def with_retries(self, call: Callable[[], T]) -> T:
         """Another call to the store, for as long as it takes."""
-        result = reconnect_policy("read", stopping=self._giving_up, on_retry=self._waiting)(call)
+        result = reconnect_policy("read", stopping=self._hard_stop, on_retry=self._waiting)(call)
         self._answered()
         return result
 
     def idle(self) -> None:
         """Say that the writer is alive."""
-        self._progress.moving("writer", _TURN_SECONDS)
+        self._progress.moving("writer", _CALL_SECONDS_AT_MOST)
 
     def close(self) -> None:
         """Let go of the threads."""
@@ -151,14 +151,14 @@ class Creator:
         return Outcome.DUPLICATE
 
     def _answered(self) -> None:
-        self.why_not = None
+        self.unavailable_reason = None
         self._metrics.store_up.set(1)
 
     def _waiting(self, error: TransientError, seconds: float) -> None:
         self._metrics.store_up.set(0)
-        self.why_not = f"the object store is away: {error}"
+        self.unavailable_reason = f"the object store is unavailable: {error}"
         self._metrics.retries["create"].inc()
-        self._progress.moving("writer", seconds + _TURN_SECONDS)
+        self._progress.moving("writer", seconds + _CALL_SECONDS_AT_MOST)
 
 
 def _names_beside(new: NewObject) -> Iterator[str]:

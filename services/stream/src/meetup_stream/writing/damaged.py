@@ -17,9 +17,9 @@ from meetupkit.segments import MAX_TEXT_BYTES, Unpacked
 from meetupkit.stores.objects import NewObject, ObjectStore, StoredObject
 from meetupkit.stores.objects.read_ahead import read_all
 
-from meetup_stream.creation import Creator
 from meetup_stream.metrics import Metrics
-from meetup_stream.packing import Packer
+from meetup_stream.writing.packing import Packer
+from meetup_stream.writing.uploader import Uploader
 
 log = logging.getLogger(__name__)
 
@@ -29,17 +29,17 @@ SEGMENT_TYPE: Final = "application/gzip"
 class DamagedObjects:
     """The one place where a stream moves what it did not write, or what is not any more what it wrote."""
 
-    def __init__(self, label: str, store: ObjectStore, creator: Creator, metrics: Metrics) -> None:
+    def __init__(self, label: str, store: ObjectStore, uploader: Uploader, metrics: Metrics) -> None:
         self._label = label
         self._store = store
-        self._creator = creator
+        self._uploader = uploader
         self._metrics = metrics
 
     def stored_keys(self, hour: int, key: Callable[[bytes], int]) -> set[int]:
         """The key of every sound record of an hour's segments; the damaged ones among these are set aside."""
         known: set[int] = set()
         damaged: list[str] = []
-        names = self._creator.patiently(lambda: segment_names(self._store, self._label, hour))
+        names = self._uploader.with_retries(lambda: segment_names(self._store, self._label, hour))
 
         def read_on() -> None:
             """From where an outage of the store has ended the last try."""
@@ -51,9 +51,9 @@ class DamagedObjects:
                     known.update(map(key, segment.records))
                 del names[0]
 
-        self._creator.patiently(read_on)
+        self._uploader.with_retries(read_on)
         for name in damaged:
-            segment = self._creator.patiently(lambda name=name: self._read_segment(name))  # type: ignore[misc]
+            segment = self._uploader.with_retries(lambda name=name: self._read_segment(name))  # type: ignore[misc]
             self._set_aside(name, segment, [record for record in segment.records if key(record) not in known])
             known.update(map(key, segment.records))
         return known
@@ -64,17 +64,17 @@ class DamagedObjects:
 
     def _set_aside(self, name: str, segment: Unpacked, to_store: Sequence[bytes]) -> None:
         self._metrics.objects_damaged.inc()
-        stored = self._creator.patiently(lambda: self._read(name))
+        stored = self._uploader.with_retries(lambda: self._read(name))
         if stored is None:
             self._tell(name, segment, "it stays where it is")
             return
         if to_store:
-            self._creator.create_all([_segment_of(name, to_store)])
+            self._uploader.create_all([_segment_of(name, to_store)])
         copy = set_aside_name(self._label, name)
-        self._creator.create_all([_copy(copy, stored.body)])
+        self._uploader.create_all([_copy(copy, stored.body)])
         where = f"it is kept as {copy}"
         try:
-            self._creator.patiently(lambda: self._store.delete(name, expected_version=stored.version))
+            self._uploader.with_retries(lambda: self._store.delete(name, expected_version=stored.version))
         except (Conflict, StoreRefused) as error:  # a bucket's retention policy, another process: it is copied anyway
             where = f"{where}, and could not be removed ({error})"
         self._tell(name, segment, where)

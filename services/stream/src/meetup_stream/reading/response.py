@@ -1,4 +1,4 @@
-"""The head of an HTTP/1.x answer, from a server that may send anything. Pure: it reads nothing and waits for nothing.
+"""Status and headers of an HTTP/1.x answer, from a server that may send anything. Pure: it does no I/O.
 
 Only what is needed must be right: the status, and how the body ends and is coded. A reason phrase full of escape
 sequences, or a header that is no header, says nothing about the records behind it.
@@ -11,25 +11,25 @@ from typing import Final
 
 from meetupkit.foreign_text import printable
 
-MAX_HEAD_BYTES: Final = 64 * 1024
-"""Of all heads of one answer, interim ones (1xx) included. Recorded heads have 400 bytes, and servers
+MAX_HEADERS_BYTES: Final = 64 * 1024
+"""Of one answer, those of interim answers (1xx) included. Recorded ones have 400 bytes, and servers
 bound them to 8 KiB or so."""
 _SHOWN: Final = 80
 """Characters of what is no HTTP, to see what answered."""
 _SWITCHING: Final = 101
-"""The one interim status after which no other head comes."""
+"""The one interim status after which no other comes."""
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.(\d)[ \t]+(\d{3})(?:[ \t]+(.*))?", re.DOTALL)
 _BEGIN: Final = b"HTTP/"
 _END: Final = re.compile(rb"\r?\n\r?\n")
 _LONGEST_END: Final = 4
 
 
-class BadHead(Exception):  # noqa: N818  (named for the state, as the error tree's are)
-    """What came is no head of an HTTP/1.x answer, or has no end; the text is printable."""
+class BadResponse(Exception):  # noqa: N818  (named for the state, as the error tree's are)
+    """What came is no HTTP/1.x answer, or its headers have no end; the text is printable."""
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class Response:
     """``minor`` is 0 for HTTP/1.0. Names of ``headers`` are in lower case, repeated ones joined by commas."""
 
     minor: int
@@ -43,7 +43,7 @@ class Head:
         return [each for each in members if each]
 
 
-class HeadReader:
+class ResponseReader:
     """Takes the bytes as they come; interim answers are passed over."""
 
     def __init__(self) -> None:
@@ -51,20 +51,20 @@ class HeadReader:
         self._searched = 0
         self._passed = 0
 
-    def feed(self, data: bytes) -> tuple[Head, bytes] | None:
-        """The head, and what came behind it; ``None`` while it is not whole. Raises ``BadHead``."""
+    def feed(self, data: bytes) -> tuple[Response, bytes] | None:
+        """Status and headers, and what came after them; ``None`` until they are complete. Raises ``BadResponse``."""
         self._held += data
         while True:
             self._skip_blank_lines()
             if not _BEGIN.startswith(self._held[: len(_BEGIN)]):
-                raise BadHead(f"no HTTP answer, but {printable(bytes(self._held[:_SHOWN]), _SHOWN)}")
+                raise BadResponse(f"no HTTP answer, but {printable(bytes(self._held[:_SHOWN]), _SHOWN)}")
             end = _END.search(self._held, self._searched)
-            if end is None or self._passed + end.end() > MAX_HEAD_BYTES:
+            if end is None or self._passed + end.end() > MAX_HEADERS_BYTES:
                 self._wait()
                 return None
-            head, behind = _parse(bytes(self._held[: end.start()])), bytes(self._held[end.end() :])
-            if head.status >= 200 or head.status == _SWITCHING:
-                return head, behind
+            response, behind = _parse(bytes(self._held[: end.start()])), bytes(self._held[end.end() :])
+            if response.status >= 200 or response.status == _SWITCHING:
+                return response, behind
             self._passed += end.end()
             self._held, self._searched = bytearray(behind), 0
 
@@ -75,18 +75,18 @@ class HeadReader:
             del self._held[:blank]
 
     def _wait(self) -> None:
-        if self._passed + len(self._held) > MAX_HEAD_BYTES:
-            raise BadHead(f"a head of more than {MAX_HEAD_BYTES} bytes")
+        if self._passed + len(self._held) > MAX_HEADERS_BYTES:
+            raise BadResponse(f"headers of more than {MAX_HEADERS_BYTES} bytes")
         self._searched = max(0, len(self._held) - _LONGEST_END)
 
 
-def _parse(text: bytes) -> Head:
+def _parse(text: bytes) -> Response:
     status_line, *lines = (line.rstrip(b"\r") for line in text.split(b"\n"))
     found = _STATUS_LINE.fullmatch(status_line)
     if found is None:
-        raise BadHead(f"no HTTP/1 answer, but {printable(status_line, _SHOWN)}")
+        raise BadResponse(f"no HTTP/1 answer, but {printable(status_line, _SHOWN)}")
     minor, status, reason = found.groups()
-    return Head(int(minor), int(status), printable(reason or b"", _SHOWN), _headers(lines))
+    return Response(int(minor), int(status), printable(reason or b"", _SHOWN), _headers(lines))
 
 
 def _headers(lines: list[bytes]) -> dict[str, str]:

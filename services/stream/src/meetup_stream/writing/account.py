@@ -11,7 +11,7 @@ from meetupkit.limited_log import LimitedLog
 from meetupkit.records import Reason, Record
 
 from meetup_stream.metrics import Metrics
-from meetup_stream.quarantine import Rejected
+from meetup_stream.writing.parsing import Rejected
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ class Account:
                 extra={"event": "wrong_row"},
             )
 
-    def repeated(self, *, record: bool = True) -> None:
+    def duplicate(self, *, record: bool = True) -> None:
         """A line that was stored before."""
         if record:
             self._lacking = 0

@@ -17,14 +17,14 @@ from meetupkit.feeds import Feed
 from meetupkit.records import Record
 from meetupkit.stores.objects import NewObject
 
-from meetup_stream.account import Account, Tally
-from meetup_stream.creation import Creator
-from meetup_stream.intake import TimedLine
-from meetup_stream.packing import Packer
-from meetup_stream.quarantine import Rejected, read_or_reject
-from meetup_stream.rejected import RejectedLines
-from meetup_stream.set_aside import SEGMENT_TYPE, DamagedObjects
-from meetup_stream.writer import Batch
+from meetup_stream.reading.intake import TimedLine
+from meetup_stream.writing.account import Account, Tally
+from meetup_stream.writing.damaged import SEGMENT_TYPE, DamagedObjects
+from meetup_stream.writing.layout import Durable
+from meetup_stream.writing.packing import Packer
+from meetup_stream.writing.parsing import Rejected, read_or_reject
+from meetup_stream.writing.rejected import RejectedLines
+from meetup_stream.writing.uploader import Uploader
 
 SEGMENT_BYTES: Final = 16 * 1024 * 1024
 """Held, before compression, of all hours together: 11,000 rsvps. Most of it waits compressed, in a fifth of that."""
@@ -41,7 +41,7 @@ class _Hour:
 
     known: set[int]
     """Keys of the records that are stored or held."""
-    untold: set[int]
+    unannounced: set[int]
     """Those of them that this process has not read from the stream."""
     held: Packer | None = None
 
@@ -54,7 +54,7 @@ class SegmentsWriter:
         feed: Feed,
         label: str,
         damaged: DamagedObjects,
-        creator: Creator,
+        uploader: Uploader,
         account: Account,
         *,
         max_age: float,
@@ -64,8 +64,8 @@ class SegmentsWriter:
         self._feed = feed
         self._label = label
         self._damaged = damaged
-        self._creator = creator
-        self._rejected = RejectedLines(label, creator, account, clock=clock)
+        self._uploader = uploader
+        self._rejected = RejectedLines(label, uploader, account, clock=clock)
         self._account = account
         self._max_age = max_age
         self._known_keys = known_keys
@@ -75,14 +75,14 @@ class SegmentsWriter:
         self._cost = 0
         self._held = Tally()
         self._held_since = 0.0
-        self._batch = Batch()
+        self._batch = Durable()
         self.new_records = 0
 
     def is_stored(self, record: Record) -> bool:
         """By its bytes."""
         return _key(record.body) in self._hour(hour_of(record.mtime)).known
 
-    def write(self, lines: Sequence[TimedLine]) -> Batch:
+    def write(self, lines: Sequence[TimedLine]) -> Durable:
         """Hold the lines' records; durable is what the answer says."""
         self._held.begin(self._account.counts)
         for line, read_at in lines:
@@ -93,35 +93,35 @@ class SegmentsWriter:
                     self._hold(record, read_at)
         return self.idle()
 
-    def idle(self) -> Batch:
+    def idle(self) -> Durable:
         """Store what is held if it is large or old enough."""
-        self._creator.idle()
+        self._uploader.idle()
         self._rejected.store()
         if self._held and self._held.size < SEGMENT_BYTES and self._clock() - self._held_since < self._max_age:
-            return Batch()
+            return Durable()
         return self._store_held()
 
-    def finish(self) -> Batch:
+    def finish(self) -> Durable:
         """Store what is held, one segment an hour."""
         self._rejected.finish()
         return self._store_held()
 
-    def _store_held(self) -> Batch:
+    def _store_held(self) -> Durable:
         if self._held:
-            self._creator.create_all(list(self._segments()))
+            self._uploader.create_all(list(self._segments()))
             self._account.stored(self._held)
             self._held = Tally()
         self._forget()
-        batch, self._batch = self._batch, Batch()
+        batch, self._batch = self._batch, Durable()
         return batch
 
     def _hold(self, record: Record, read_at: float) -> None:
         hour = self._hour(hour_of(record.mtime))
         key = _key(record.body)
         if key in hour.known:
-            self._account.repeated()
-            if key in hour.untold:  # stored, but the process that did so may have died before it told the ids
-                hour.untold.remove(key)
+            self._account.duplicate()
+            if key in hour.unannounced:  # stored, but the process that did so may have died before it told the ids
+                hour.unannounced.remove(key)
                 self._batch.add(record)
             return
         hour.known.add(key)

@@ -1,4 +1,4 @@
-"""The second stop of a record: from a line to what is stored of it. Here the layout ``records``, one object a record.
+"""The layout ``records``: one object per record.
 
 A record's name is made of itself, so a record that comes again names the same object, whoever writes it and whenever.
 """
@@ -6,9 +6,8 @@ A record's name is made of itself, so a record that comes again names the same o
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 
 import google_crc32c
 from meetupkit.errors import ObjectRefused
@@ -16,61 +15,27 @@ from meetupkit.feeds import Feed
 from meetupkit.records import MAX_LINE_BYTES, Record
 from meetupkit.stores.objects import NewObject, ObjectStore
 
-from meetup_stream.account import Account, Tally
-from meetup_stream.creation import Creator, Outcome
-from meetup_stream.intake import TimedLine
-from meetup_stream.quarantine import Rejected, read_or_reject
-from meetup_stream.rejected import RejectedLines
+from meetup_stream.reading.intake import TimedLine
+from meetup_stream.writing.account import Account, Tally
+from meetup_stream.writing.layout import Durable
+from meetup_stream.writing.parsing import Rejected, read_or_reject
+from meetup_stream.writing.rejected import RejectedLines
+from meetup_stream.writing.uploader import Outcome, Uploader
 
 REMEMBERED: Final = 20_000
 """Names stored last, about 5 MB: four times the backlog that a reconnect brings again, so repeats cost no request."""
 
 
-@dataclass(slots=True)
-class Batch:
-    """What some stored lines held. ``mtime`` is the greatest, in milliseconds; 0 while nothing is stored."""
-
-    mtime: int = 0
-    members: set[int] = field(default_factory=set)
-    groups: set[int] = field(default_factory=set)
-
-    def add(self, record: Record) -> None:
-        """One more record."""
-        if record.mtime > self.mtime:  # a third of what max() costs, for each record
-            self.mtime = record.mtime
-        self.members.update(record.members)
-        self.groups.update(record.groups)
-
-
-class Writer(Protocol):
-    """A layout. Each method returns what has become durable with it, and waits for a store that is away."""
-
-    new_records: int
-    """How many records were new to it so far."""
-
-    def is_stored(self, record: Record) -> bool:
-        """Whether it is stored, by whomever, or held."""
-
-    def write(self, lines: Sequence[TimedLine]) -> Batch:
-        """Take lines, in the order in which they were read."""
-
-    def idle(self) -> Batch:
-        """Called every second or so while nothing comes."""
-
-    def finish(self) -> Batch:
-        """Store what is held, at the end or because its durability is waited for."""
-
-
 class RecordsWriter:
     """``{label}/{data_id}_{mtime}.json``, its body the record's bytes as received."""
 
-    def __init__(self, feed: Feed, label: str, store: ObjectStore, creator: Creator, account: Account) -> None:
+    def __init__(self, feed: Feed, label: str, store: ObjectStore, uploader: Uploader, account: Account) -> None:
         self._feed = feed
         self._label = label
         self._store = store
-        self._creator = creator
+        self._uploader = uploader
         self._account = account
-        self._rejected = RejectedLines(label, creator, account)
+        self._rejected = RejectedLines(label, uploader, account)
         self._catching_up: bool | None = None
         """Whether most of what came last was stored already; at first nobody knows."""
         self._seen: OrderedDict[str, int] = OrderedDict()
@@ -80,15 +45,15 @@ class RecordsWriter:
     def is_stored(self, record: Record) -> bool:
         """By its name: another body of this id and mtime is the same happening."""
         name = self._name(record)
-        return name in self._seen or self._creator.patiently(lambda: self._is_there(name))
+        return name in self._seen or self._uploader.with_retries(lambda: self._is_there(name))
 
-    def write(self, lines: Sequence[TimedLine]) -> Batch:
+    def write(self, lines: Sequence[TimedLine]) -> Durable:
         """Store the lines; all of their records are durable when this returns."""
         unseen = self._unseen(lines)
-        batch = Batch()
+        batch = Durable()
         stored = Tally()
         stored.begin(self._account.counts)
-        outcomes = self._creator.create_all(
+        outcomes = self._uploader.create_all(
             [new for new, _, _ in unseen],
             list_first=self._catching_up is not False,
             look_first=self._catching_up is True,
@@ -98,7 +63,7 @@ class RecordsWriter:
         for (new, record, read_at), outcome in zip(unseen, outcomes, strict=True):
             batch.add(record)
             if outcome is Outcome.DUPLICATE:
-                self._account.repeated()
+                self._account.duplicate()
             else:
                 stored.add(record, read_at)
             if outcome is Outcome.COLLIDED:
@@ -109,16 +74,16 @@ class RecordsWriter:
         self._account.stored(stored)
         return batch
 
-    def idle(self) -> Batch:
+    def idle(self) -> Durable:
         """No record is held back."""
-        self._creator.idle()
+        self._uploader.idle()
         self._rejected.store()
-        return Batch()
+        return Durable()
 
-    def finish(self) -> Batch:
+    def finish(self) -> Durable:
         """No record is held back."""
         self._rejected.finish()
-        return Batch()
+        return Durable()
 
     def _is_there(self, name: str) -> bool:
         try:
@@ -138,7 +103,7 @@ class RecordsWriter:
             new = self._object(record, read_at)
             key = _key(new)
             if self._seen.get(new.name) == key or here.get(new.name) == key:
-                self._account.repeated()
+                self._account.duplicate()
             else:
                 here[new.name] = key
                 unseen.append((new, record, read_at))
