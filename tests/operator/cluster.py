@@ -120,11 +120,13 @@ class Cluster:
         about = [event for event in self.items("events") if event["involvedObject"]["name"] == feed]
         return [(event["reason"], event["message"]) for event in about]
 
-    def roll_out(self, feed: str) -> None:
-        """Say of the Deployment what its controller would say when its pod is available."""
+    def roll_out(self, feed: str, *, available: int | None = None) -> None:
+        """Say of the Deployment what its controller would say when so many of its pods are available."""
         deployment = self.deployment(feed)
         count = deployment["spec"]["replicas"]
         numbers = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), count)
+        if available is not None:
+            numbers |= {"readyReplicas": available, "availableReplicas": available}
         status = {"observedGeneration": deployment["metadata"]["generation"], **numbers}
         self.merge(
             "deployments", f"{feed}-stream", {"status": status}, subresource="status", by="kube-controller-manager"

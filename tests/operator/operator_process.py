@@ -67,7 +67,7 @@ def an_operator(cluster: Cluster, directory: Path, name: str = "operator", **set
     """Start it with the operator's own rights; it is ready, unless the settings say ``wait="no"``."""
     wait = settings.pop("wait", "yes")
     kubeconfig, log = directory / f"{name}.kubeconfig", directory / f"{name}.log"
-    kubeconfig.write_text(cluster.kubeconfig())
+    kubeconfig.write_text(settings.pop("kubeconfig", "") or cluster.kubeconfig())
     defaults = {
         "PORT": "0",
         "NAMESPACE": cluster.namespace,

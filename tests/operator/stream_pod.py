@@ -24,7 +24,7 @@ class StreamPod:
 
 
 @contextmanager
-def a_stream_pod() -> Iterator[StreamPod]:
+def a_stream_pod(port: int = 0) -> Iterator[StreamPod]:
     pod = StreamPod()
 
     class Handler(BaseHTTPRequestHandler):
@@ -38,7 +38,7 @@ def a_stream_pod() -> Iterator[StreamPod]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     pod.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from meetup_feed_operator.status.reading import read_metrics
+from meetup_feed_operator.status.metrics_page import read_metrics
 from meetup_stream.labels import LINES, Verdict
 from meetup_stream.metrics import Metrics
 from meetup_stream.settings import StreamSettings
@@ -33,12 +33,12 @@ def test_the_figures_of_the_status_are_metrics_of_the_stream_service() -> None:
     metrics.last_gap_from.set(1)
     metrics.last_gap_to.set(2)
     page = generate_latest(metrics.registry).decode()
-    reading = read_metrics(page, pod_uid="p", at=0, not_ready=None)
-    assert reading.connected is not None
-    assert reading.stored is not None
+    scrape = read_metrics(page, pod_uid="p", at=0, not_ready=None)
+    assert scrape.connected is not None
+    assert scrape.stored is not None
     for name in ("records_rejected_total", "last_record_timestamp_seconds", "cursor_timestamp_seconds"):
         assert f"meetup_stream_{name}" in page
-    assert reading.ledger is not None
-    assert reading.ledger.connections == dict.fromkeys(Verdict, 0)
-    assert reading.ledger.lines == dict.fromkeys(LINES, 0)
-    assert reading.ledger.last_gap == (1, 2)
+    assert scrape.ledger is not None
+    assert scrape.ledger.connections == dict.fromkeys(Verdict, 0)
+    assert scrape.ledger.lines == dict.fromkeys(LINES, 0)
+    assert scrape.ledger.last_gap == (1, 2)

@@ -13,7 +13,7 @@ from cel_expr_python import cel  # type: ignore[import-untyped]
 from meetup_feed_operator.resources.allowed import BUCKET_PATTERN
 from meetup_feed_operator.resources.meetupfeed import GROUP, KIND, PLURAL, VERSION, FeedSpec
 from meetup_feed_operator.status.conditions import Observation, derive
-from meetup_feed_operator.status.reading import Ledger, Reading
+from meetup_feed_operator.status.metrics_page import Ledger, Scrape
 from meetupkit.feeds import FEEDS
 
 CRD = yaml.safe_load((Path(__file__).parents[3] / "charts/meetup-analysis/crds/meetupfeeds.yaml").read_text())
@@ -172,7 +172,7 @@ def test_every_column_shows_a_field_of_the_schema() -> None:
 def test_the_schema_has_every_figure_that_the_operator_writes() -> None:
     """A field that the schema does not have is dropped by the API server without a word."""
     now = 1_700_000_000.0
-    reading = Reading(
+    scrape = Scrape(
         pod_uid="p",
         at=now,
         connected=True,
@@ -190,8 +190,8 @@ def test_the_schema_has_every_figure_that_the_operator_writes() -> None:
             problem=None,
             deployment=None,
             pods=[],
-            reading=reading,
-            earlier=replace(reading, at=now - 60, stored=1),
+            scrape=scrape,
+            earlier=replace(scrape, at=now - 60, stored=1),
             previous={},
             now=now,
         )

@@ -53,9 +53,9 @@ class Metrics:
             "When everything was last listed with success.",
             registry=self.registry,
         )
-        self.pod_readings = Counter(
-            "meetup_operator_pod_readings_total",
-            "Readings of stream pods' pages.",
+        self.pod_scrapes = Counter(
+            "meetup_operator_pod_scrapes_total",
+            "Scrapes of stream pods.",
             ["outcome"],
             registry=self.registry,
         )
@@ -70,7 +70,7 @@ class Metrics:
         for outcome in ("succeeded", "failed", "crashed"):  # so that a rate over them begins at 0 and not at the first
             self.reconciles.labels(outcome)
         for outcome in ("read", "failed"):
-            self.pod_readings.labels(outcome)
+            self.pod_scrapes.labels(outcome)
         self.queue_depth = Gauge(
             "meetup_operator_queue_depth", "Feeds that are due for a reconciliation.", registry=self.registry
         )

@@ -1,4 +1,4 @@
-"""kopf as a watcher of one kind: what it is told, and what it hands on.
+"""kopf as a watcher of one kind: its settings, and what it hands on.
 
 Only event handlers, because they write nothing into the MeetupFeed: no finalizer (a feed can be deleted while no
 operator runs), no progress and no last-seen annotation. A kopf timer would add a finalizer.
@@ -19,7 +19,7 @@ from meetup_feed_operator.resources.meetupfeed import GROUP
 from meetup_feed_operator.resources.names import MANAGED, OPERATOR
 
 _BACKOFFS: Final = (0.5, 1.0, 2.0)
-"""Tries of kopf's own; then the watch ends, which ``Watch`` tells of and mends."""
+"""Tries of kopf's own; then the watch ends, and ``Watch`` logs it and sets it up again."""
 _LOGIN_SECONDS: Final = 2.0
 """Between two log-ins: kopf logs in anew at each 401, as fast as the API server refuses."""
 

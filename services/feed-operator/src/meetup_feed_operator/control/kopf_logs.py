@@ -1,8 +1,8 @@
 """kopf's log lines, brought to our terms: ERROR means that operator action is required, and a line holds its subject.
 
 kopf says several times that its watches ended, and each time as an ERROR; ``Watch`` says it once, with the severity
-that it has, and sets them up again. Told by the name of the package, ``kopf``, and at the handlers, so that it does not
-matter how kopf names its own loggers.
+that it has, and sets them up again. Lines are recognised at the handlers by the name of the package, ``kopf``, so that
+it does not matter how kopf names its own loggers.
 """
 
 import logging
@@ -20,7 +20,7 @@ def configure() -> None:
 
 
 def _in_our_terms(record: logging.LogRecord) -> bool:
-    """DEBUG, whatever it is to kopf: ``Watch`` tells of what goes wrong."""
+    """DEBUG, whatever it is to kopf: ``Watch`` logs what goes wrong."""
     if record.name.partition(".")[0] != _PACKAGE:
         return True
     for name in _NOT_FOR_A_LINE:

@@ -151,7 +151,7 @@ class Leases:
         return True
 
     def _note(self, seen: _Seen, spec: Manifest) -> None:
-        """Whether a lease runs out is told by this clock alone, from when it was last seen to change."""
+        """Note a change: a lease expires by this clock alone, counted from its last change seen here."""
         holder = printable(str(spec.get("holderIdentity") or ""), 100)
         if (holder, spec.get("renewTime")) != (seen.holder, seen.renewed):
             seen.holder, seen.renewed, seen.since = holder, spec.get("renewTime"), self._clock()

@@ -32,7 +32,7 @@ from meetup_feed_operator.resources.meetupfeed import (
 from meetup_feed_operator.resources.names import stream_name
 from meetup_feed_operator.settings import OperatorSettings
 from meetup_feed_operator.status.conditions import Observation, Problem, derive, worth_writing
-from meetup_feed_operator.status.reading import Reading
+from meetup_feed_operator.status.metrics_page import Scrape
 from meetup_feed_operator.status.scrape import Scraper
 from meetup_feed_operator.status.transitions import transition
 
@@ -45,13 +45,13 @@ _SOON_FOR_SECONDS: Final = 60.0
 """As long after a pod was last seen to change; then it is asked as often as all others."""
 _WINDOW_SECONDS: Final = 60.0
 """Rates are over this, so that they do not jump with each record of a quiet feed."""
-_MOST_READINGS: Final = 16
+_MOST_SCRAPES: Final = 16
 _LEASE_SECONDS: Final = 0.5
 """Until it is known who serves a namespace that has just got its first feed."""
 
 
 class Reconciler:
-    """Holds nothing that a restart would miss: the latest readings, for the rates between them."""
+    """Holds nothing that a restart would miss: the latest scrapes, for the rates between them."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Reconciler:
         self._recorder = recorder
         self._leases = leases
         self._clock = clock
-        self._readings: dict[FeedKey, deque[Reading]] = {}
+        self._scrapes: dict[FeedKey, deque[Scrape]] = {}
         self._written: dict[FeedKey, float] = {}
         self._begun: dict[Target, str] = {}
 
@@ -101,7 +101,7 @@ class Reconciler:
         return self._next_look(key)
 
     def _forget(self, key: FeedKey) -> None:
-        self._readings.pop(key, None)
+        self._scrapes.pop(key, None)
         self._written.pop(key, None)
         self._applier.forget([(key[0], stream_name(key[1]))])
 
@@ -165,6 +165,8 @@ class Reconciler:
                 applied,
                 extra={"event": "applied", "feed": body["metadata"]["name"], "change": applied.change.value},
             )
+            if applied.change is Change.CREATED and applied.kind != DEPLOYMENT.name:
+                continue  # the Deployment's event stands for what its pods need
             repaired = applied.change is Change.REPAIRED
             why = " after someone else had changed or deleted it" if repaired else ""
             event = Event(applied.change.capitalize(), f"{applied}{why}", applied.version, warning=repaired)
@@ -174,33 +176,33 @@ class Reconciler:
         """Read the feed's pod if that is due; whether there is something new."""
         pod = self._running_pod(key)
         if pod is None:
-            return self._readings.pop(key, None) is not None
-        readings = self._readings.setdefault(key, deque(maxlen=_MOST_READINGS))
-        if readings and readings[-1].pod_uid != pod["metadata"]["uid"]:
-            readings.clear()
+            return self._scrapes.pop(key, None) is not None
+        scrapes = self._scrapes.setdefault(key, deque(maxlen=_MOST_SCRAPES))
+        if scrapes and scrapes[-1].pod_uid != pod["metadata"]["uid"]:
+            scrapes.clear()
         version = str(pod["metadata"].get("resourceVersion", ""))
-        is_same = readings and readings[-1].pod_version == version
-        if is_same and self._clock() - readings[-1].at < self._interval(key) / 2:
+        is_same = scrapes and scrapes[-1].pod_version == version
+        if is_same and self._clock() - scrapes[-1].at < self._interval(key) / 2:
             return False
-        readings.append(await self._scraper.read(pod))
-        while readings[-1].at - readings[0].at > _WINDOW_SECONDS:
-            readings.popleft()
+        scrapes.append(await self._scraper.read(pod))
+        while scrapes[-1].at - scrapes[0].at > _WINDOW_SECONDS:
+            scrapes.popleft()
         return True
 
     def _interval(self, key: FeedKey) -> float:
-        """Seconds from one reading to the next."""
-        readings = self._readings.get(key)
-        if not readings:
+        """Seconds from one scrape to the next."""
+        scrapes = self._scrapes.get(key)
+        if not scrapes:
             return self._settings.status_seconds
-        changed = next((b.at for a, b in reversed(list(pairwise(readings))) if a.is_good != b.is_good), readings[0].at)
-        is_new = len(readings) < 2 or not readings[-1].is_good
-        if is_new and readings[-1].at - changed < _SOON_FOR_SECONDS:
+        changed = next((b.at for a, b in reversed(list(pairwise(scrapes))) if a.is_good != b.is_good), scrapes[0].at)
+        is_new = len(scrapes) < 2 or not scrapes[-1].is_good
+        if is_new and scrapes[-1].at - changed < _SOON_FOR_SECONDS:
             return min(_SOON_SECONDS, self._settings.status_seconds)
         return self._settings.status_seconds
 
     def _next_look(self, key: FeedKey) -> float:
-        readings = self._readings.get(key)
-        passed = self._clock() - readings[-1].at if readings else 0.0
+        scrapes = self._scrapes.get(key)
+        passed = self._clock() - scrapes[-1].at if scrapes else 0.0
         return max(self._interval(key) - passed, 0.0)
 
     def _running_pod(self, key: FeedKey) -> Manifest | None:
@@ -212,7 +214,7 @@ class Reconciler:
     async def _report(self, body: Manifest, feed: MeetupFeed | None, problem: Problem | None, *, fresh: bool) -> None:
         meta, previous = body["metadata"], body["status"]
         key = (meta["namespace"], meta["name"])
-        readings = self._readings.get(key)
+        scrapes = self._scrapes.get(key)
         status = derive(
             Observation(
                 generation=meta.get("generation", 0),
@@ -221,8 +223,8 @@ class Reconciler:
                 problem=problem,
                 deployment=self._cache.get(DEPLOYMENT, (meta["namespace"], stream_name(meta["name"]))),
                 pods=self._cache.pods(key),
-                reading=readings[-1] if readings else None,
-                earlier=_earliest(readings),
+                scrape=scrapes[-1] if scrapes else None,
+                earlier=_earliest(scrapes),
                 previous=previous,
                 now=self._clock(),
             )
@@ -251,8 +253,8 @@ class Reconciler:
         return True
 
 
-def _earliest(readings: "deque[Reading] | None") -> Reading | None:
-    """The oldest reading of the window that holds figures, if it is not the latest."""
-    if not readings:
+def _earliest(scrapes: "deque[Scrape] | None") -> Scrape | None:
+    """The oldest scrape of the window that holds figures, if it is not the latest."""
+    if not scrapes:
         return None
-    return next((reading for reading in list(readings)[:-1] if not reading.unreadable), None)
+    return next((scrape for scrape in list(scrapes)[:-1] if not scrape.unreadable), None)

@@ -110,7 +110,7 @@ class Resync:
         self._metrics.queue_depth.set(self._queue.depth())
 
     def _show_wanted(self) -> None:
-        """Which feeds are to be read, so that one whose pod is gone is told from one that nobody wants."""
+        """Which feeds are to be read, which separates a feed whose pod is gone from one that is paused."""
         wanted: dict[tuple[str, str], bool] = {}
         for (namespace, _), body in self._cache.feeds().items():
             named = (str(body["spec"].get("feed", "")), namespace)

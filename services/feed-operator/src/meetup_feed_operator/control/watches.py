@@ -197,7 +197,7 @@ class _KopfThread(threading.Thread):
 
 
 def _tell_of_lost_errors(_: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-    """When a watch ends by an error, kopf leaves tasks whose error nobody asks for; ``Watch`` tells of the first."""
+    """When a watch ends by an error, kopf leaves tasks whose error nobody reads; ``Watch`` logs the first."""
     log.debug("kopf left behind: %s", context.get("message"), extra={"event": "kopf_left_behind"})
 
 

@@ -19,7 +19,7 @@ _limited = LimitedLog(log)
 _IDLE_SECONDS: Final = 10.0
 """A worker with nothing to do says so this often."""
 _CALLS: Final = 24
-"""Requests of one reconciliation at most: five objects, each found, taken over, applied and told of, and a status."""
+"""Requests of one reconciliation at most: five objects, found, taken over, applied, with events, and a status."""
 
 
 class Worker:

@@ -169,9 +169,11 @@ class KubeApi:
         except TimeoutError:
             raise ApiUnavailable(f"{what}: no answer in {self._timeout.total:g} s") from None
         except CredentialsError as error:
+            self._credentials.refused()
             raise ApiUnavailable(f"no credentials for the API server: {error}") from None
-        except aiohttp.ClientSSLError as error:
-            await self._close()  # the authority may have been replaced
+        except aiohttp.ClientConnectorError as error:
+            self._credentials.refused()
+            await self._close()  # the server or its authority may have been replaced
             raise ApiUnavailable(f"{what}: {type(error).__name__}: {printable(str(error))}") from None
         except aiohttp.ClientError as error:
             raise ApiUnavailable(f"{what}: {type(error).__name__}: {printable(str(error))}") from None
@@ -192,7 +194,9 @@ class KubeApi:
 
     async def _opened(self) -> tuple[aiohttp.ClientSession, str]:
         """A session for the latest credentials, and the server's address."""
-        connection = await asyncio.to_thread(self._credentials.connection)
+        connection = self._credentials.fresh()
+        if connection is None:
+            connection = await asyncio.to_thread(self._credentials.connection)
         before, self._connection = self._connection, connection
         if self._session is None or before is None or connection.endpoint != before.endpoint:
             await self._close()

@@ -87,7 +87,7 @@ def open_session(
     headers: Callable[[], dict[str, str]],
     answered: Callable[[URL, int], None] | None = None,
 ) -> aiohttp.ClientSession:
-    """A session that sends ``headers()`` with each request, tells of each answer, and follows no redirect."""
+    """A session that sends ``headers()`` with each request, reports each answer, and follows no redirect."""
 
     async def send(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         request.headers.update(headers())

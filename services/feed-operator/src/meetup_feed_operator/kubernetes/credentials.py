@@ -16,6 +16,8 @@ _SERVER: Final = "https://kubernetes.default.svc"
 _DEFAULT: Final = "~/.kube/config"
 _READ_AGAIN_SECONDS: Final = 60.0
 """client-go, too, reads a mounted token again after a minute."""
+_READ_SOON_SECONDS: Final = 2.0
+"""Not before each request that fails: an exec plug-in is a process and a call to its cloud."""
 
 
 def log_in() -> Connection:
@@ -56,21 +58,26 @@ class Credentials:
         self._clock = clock
         self._lock = threading.Lock()
         self._latest: Connection | None = None
-        self._due = 0.0
+        self._read_at = self._due = 0.0
 
     def connection(self) -> Connection:
         """Raises ``CredentialsError``; then the next call reads them again."""
         with self._lock:
             if self._latest is None or self._clock() >= self._due:
                 self._latest = None
-                self._latest, self._due = self._login(), self._clock() + _READ_AGAIN_SECONDS
+                self._latest, self._read_at = self._login(), self._clock()
+                self._due = self._read_at + _READ_AGAIN_SECONDS
             return self._latest
+
+    def fresh(self) -> Connection | None:
+        """Those at hand, if nothing need be read; never waits."""
+        return self._latest if self._clock() < self._due else None
 
     def headers(self) -> dict[str, str]:
         """Those of the latest credentials."""
         return self.connection().headers
 
     def refused(self) -> None:
-        """The API server refused them (401): they are read anew before the next request."""
+        """They did not work (401, no connection): they are read again soon, since a file may have changed."""
         with self._lock:
-            self._latest = None
+            self._due = min(self._due, self._read_at + _READ_SOON_SECONDS)

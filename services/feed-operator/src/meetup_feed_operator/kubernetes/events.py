@@ -3,7 +3,7 @@
 Posted to the core API, which every ``kubectl`` reads, and never in the way: an event that cannot be posted is counted.
 kopf's own poster is not used, because it posts only from within kopf's handlers.
 
-An event's name follows from what it tells of, so that of two operators that see the same one posts it.
+An event's name follows from its content, so that of two operators which see the same, one posts it.
 """
 
 import hashlib

@@ -13,7 +13,7 @@ from meetupkit.foreign_text import printable
 from meetup_feed_operator.kubernetes.connection import CredentialsError, Pem
 
 _SECONDS: Final = 30.0
-"""A plug-in asks its cloud for a token, which takes seconds at most; one that waits for a person never ends."""
+"""A plug-in asks its cloud for a token, which takes seconds at most; one that waits for input never ends."""
 _MOST_BYTES: Final = 2**20
 _VERSIONS: Final = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
@@ -34,7 +34,7 @@ def credentials_of(plugin: object, here: Path) -> ExecCredentials:
     if plugin.get("apiVersion") not in _VERSIONS:
         raise CredentialsError(f"exec of a kubeconfig's user must have apiVersion {' or '.join(_VERSIONS)}")
     if plugin.get("interactiveMode") == "Always":
-        raise CredentialsError("the exec plug-in of the kubeconfig asks a person, and there is none")
+        raise CredentialsError("the exec plug-in of the kubeconfig asks for input, and nobody is there")
     return _read(plugin["command"], _run(plugin, here))
 
 

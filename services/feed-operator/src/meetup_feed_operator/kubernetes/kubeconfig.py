@@ -94,23 +94,23 @@ def _entry(sections: dict[str, dict[str, _Entry]], section: str, name: str, by: 
 
 def _connection(cluster: _Entry, user: _Entry) -> Connection:
     target, here = cluster
-    person, there = user
+    identity, there = user
     insecure = target.get("insecure-skip-tls-verify") is True
     authority = _pem(target, here, "certificate-authority")
     if insecure and authority:
         raise CredentialsError("a kubeconfig's cluster may have a certificate-authority or insecure-skip-tls-verify")
-    certificate, key = _pem(person, there, "client-certificate"), _pem(person, there, "client-key")
+    certificate, key = _pem(identity, there, "client-certificate"), _pem(identity, there, "client-key")
     headers = {}
-    if not (certificate and key) or _has_header(person):
-        headers = _headers(person, there)
-    if "exec" in person and not headers and not certificate:
-        given = credentials_of(person["exec"], there)
+    if not (certificate and key) or _has_header(identity):
+        headers = _headers(identity, there)
+    if "exec" in identity and not headers and not certificate:
+        given = credentials_of(identity["exec"], there)
         headers, certificate, key = given.headers, given.certificate, given.key
     if bool(certificate) != bool(key):
         raise CredentialsError("a kubeconfig's user needs both client-certificate and client-key, or neither")
     return Connection(
         server=_server(target),
-        headers={**headers, **_impersonation(person)},
+        headers={**headers, **_imidentityation(identity)},
         authority=authority,
         certificate=certificate,
         key=key,
@@ -136,20 +136,20 @@ def _proxy(target: Mapping[str, Any]) -> str:
     return proxy
 
 
-def _has_header(person: Mapping[str, Any]) -> bool:
-    return bool(person.keys() & {"token", "tokenFile", "username"})
+def _has_header(identity: Mapping[str, Any]) -> bool:
+    return bool(identity.keys() & {"token", "tokenFile", "username"})
 
 
-def _headers(person: Mapping[str, Any], here: Path) -> dict[str, str]:
-    token = _text(person, "token")
-    if path := _text(person, "tokenFile"):
+def _headers(identity: Mapping[str, Any], here: Path) -> dict[str, str]:
+    token = _text(identity, "token")
+    if path := _text(identity, "tokenFile"):
         token = _read_token(here / Path(path).expanduser()) or token  # the file wins, as in client-go
     if token:
         return {"Authorization": f"Bearer {_one_line(token)}"}
-    if username := _text(person, "username"):
-        both = f"{username}:{_text(person, 'password')}".encode()
+    if username := _text(identity, "username"):
+        both = f"{username}:{_text(identity, 'password')}".encode()
         return {"Authorization": f"Basic {base64.b64encode(both).decode()}"}
-    if "auth-provider" in person:
+    if "auth-provider" in identity:
         raise CredentialsError("a kubeconfig's auth-provider is not supported; use an exec plug-in or a token")
     return {}
 
@@ -170,10 +170,10 @@ def _one_line(token: str) -> str:
     return token
 
 
-def _impersonation(person: Mapping[str, Any]) -> dict[str, str]:
-    if person.get("as-groups") or person.get("as-user-extra"):
+def _imidentityation(identity: Mapping[str, Any]) -> dict[str, str]:
+    if identity.get("as-groups") or identity.get("as-user-extra"):
         raise CredentialsError("as-groups and as-user-extra of a kubeconfig's user are not supported")
-    names = {"Impersonate-User": _text(person, "as"), "Impersonate-Uid": _text(person, "as-uid")}
+    names = {"Imidentityate-User": _text(identity, "as"), "Imidentityate-Uid": _text(identity, "as-uid")}
     return {header: value for header, value in names.items() if value}
 
 

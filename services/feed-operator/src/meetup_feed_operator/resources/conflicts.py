@@ -1,4 +1,4 @@
-"""Two feeds with one bucket and one label would move one checkpoint: one keeps it, the other is told. No I/O.
+"""Two feeds with one bucket and one label would move one checkpoint: one keeps it, the other is refused. No I/O.
 
 The older feed keeps it. Creation times have whole seconds: within one, the feed whose pod runs keeps it, then the one
 that this operator has begun to carry out, then the lower uid; so every operator decides alike, and exactly one runs.

@@ -19,7 +19,7 @@ _HASH: Final = 8
 
 
 def bounded(name: str, suffix: str = "") -> str:
-    """``name`` and ``suffix`` as one DNS label; a name that had to be changed is told apart by a hash of it."""
+    """``name`` and ``suffix`` as one DNS label; a name that had to be changed gets a hash of it."""
     plain = re.sub(r"[^a-z0-9-]", "-", name)
     if plain == name and len(name) + len(suffix) <= MAX_NAME:
         return name + suffix

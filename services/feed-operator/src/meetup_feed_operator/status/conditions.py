@@ -14,12 +14,12 @@ from meetupkit.foreign_text import printable
 from meetup_feed_operator.kubernetes.times import rfc3339
 from meetup_feed_operator.resources.meetupfeed import Manifest
 from meetup_feed_operator.status.diagnosis import diagnose
-from meetup_feed_operator.status.reading import Ledger, Reading, all_rejected
+from meetup_feed_operator.status.metrics_page import Ledger, Scrape, all_rejected
 
 _MESSAGE_CHARS: Final = 1024
 """Far below the 32,768 the API conventions allow: a sentence."""
 _MIN_RATE_SECONDS: Final = 0.5
-"""Two readings closer than this (after a burst of events) say nothing of a rate."""
+"""Two scrapes closer than this (after a burst of events) say nothing of a rate."""
 FIGURES_SECONDS: Final = 30.0
 """Figures that move a little are written this often: each write goes to etcd, and there are hundreds of feeds."""
 _RATE_SHARE, _RATE_STEP = 0.2, 10
@@ -43,7 +43,7 @@ class Problem:
 class Observation:
     """All that a feed's status is derived from.
 
-    ``pods`` are newest first; ``earlier`` is the oldest reading of the last minute; ``now``: seconds since the epoch.
+    ``pods`` are newest first; ``earlier`` is the oldest scrape of the last minute; ``now``: seconds since the epoch.
     """
 
     generation: int
@@ -52,8 +52,8 @@ class Observation:
     problem: Problem | None
     deployment: Manifest | None
     pods: list[Manifest]
-    reading: Reading | None
-    earlier: Reading | None
+    scrape: Scrape | None
+    earlier: Scrape | None
     previous: Mapping[str, Any]
     now: float
 
@@ -94,7 +94,7 @@ def condition_of(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
 def worth_writing(previous: Mapping[str, Any], status: Mapping[str, Any], *, fresh: bool, seconds: float) -> bool:
     """Whether the status is to be written; ``seconds`` have passed since it was last written.
 
-    Figures and messages are written only when they were just read: else two operators, each with a reading of its own,
+    Figures and messages are written only when they were just read: else two operators, each with a scrape of its own,
     would answer each other's writes for ever.
     """
     if _outline(previous) != _outline(status):
@@ -134,7 +134,7 @@ def _degraded(seen: Observation) -> _State:
     if seen.problem:
         return _State("True", seen.problem.reason, seen.problem.message)
     found = diagnose(seen.deployment, seen.pods)
-    explained = seen.reading is not None and _answers(seen) and not seen.reading.is_good
+    explained = seen.scrape is not None and _answers(seen) and not seen.scrape.is_good
     if found and not (found[0] == _TOO_LATE and explained):  # what the pod says itself tells more
         return _State("True", *found)
     if lines := _all_rejected(seen):
@@ -143,14 +143,14 @@ def _degraded(seen: Observation) -> _State:
 
 
 def _answers(seen: Observation) -> bool:
-    return seen.reading is not None and not seen.reading.unreadable
+    return seen.scrape is not None and not seen.scrape.unreadable
 
 
 def _all_rejected(seen: Observation) -> int | None:
-    if seen.paused or seen.reading is None or seen.reading.unreadable:
+    if seen.paused or seen.scrape is None or seen.scrape.unreadable:
         return None
-    earlier = seen.earlier if seen.earlier and seen.earlier.pod_uid == seen.reading.pod_uid else None
-    return all_rejected(earlier, seen.reading)
+    earlier = seen.earlier if seen.earlier and seen.earlier.pod_uid == seen.scrape.pod_uid else None
+    return all_rejected(earlier, seen.scrape)
 
 
 def _rejected_sentence(lines: int) -> str:
@@ -185,17 +185,17 @@ def _streaming(seen: Observation, degraded: _State) -> _State:
         return _State("False", "Paused", "The feed is paused.")
     if seen.problem and not seen.pods:
         return _State("False", degraded.reason, seen.problem.message)
-    reading = seen.reading
-    if reading is None:
+    scrape = seen.scrape
+    if scrape is None:
         return _State("False", "NoPod", "No pod runs.")
-    if reading.unreadable:
-        return _State("Unknown", "Unreadable", reading.unreadable)
-    if reading.connected is None:
+    if scrape.unreadable:
+        return _State("Unknown", "Unreadable", scrape.unreadable)
+    if scrape.connected is None:
         return _State("Unknown", "Unreadable", "the pod does not say whether its stream is connected")
-    if reading.connected is False:
-        return _State("False", "Disconnected", reading.not_ready or "The stream is not connected.")
-    if reading.not_ready:
-        return _State("False", "NotReady", reading.not_ready)
+    if scrape.connected is False:
+        return _State("False", "Disconnected", scrape.not_ready or "The stream is not connected.")
+    if scrape.not_ready:
+        return _State("False", "NotReady", scrape.not_ready)
     if lines := _all_rejected(seen):
         return _State("False", "AllRejected", _rejected_sentence(lines))
     return _State("True", "Connected", "Records are read from the stream.")
@@ -234,20 +234,20 @@ def _figures(seen: Observation) -> dict[str, Any]:
     """What the pod says; what it does not say stays as it was, but for the rate, which is of now or of nothing."""
     kept = ("lastRecordTime", "cursor", "rejected", "ledger")
     figures = {name: seen.previous[name] for name in kept if name in seen.previous}
-    reading = seen.reading
+    scrape = seen.scrape
     if seen.paused:
         return {**figures, "recordsPerMinute": 0}
-    if reading is None or reading.unreadable:
+    if scrape is None or scrape.unreadable:
         return figures
-    if reading.last_record is not None:
-        figures["lastRecordTime"] = rfc3339(reading.last_record)
-    if reading.cursor is not None:
-        figures["cursor"] = rfc3339(reading.cursor)
-    if reading.rejected is not None:
-        figures["rejected"] = int(reading.rejected)
-    if reading.ledger is not None:
-        figures["ledger"] = _ledger(reading.ledger, seen.previous.get("ledger", {}))
-    rate = _per_minute(seen.earlier, reading)
+    if scrape.last_record is not None:
+        figures["lastRecordTime"] = rfc3339(scrape.last_record)
+    if scrape.cursor is not None:
+        figures["cursor"] = rfc3339(scrape.cursor)
+    if scrape.rejected is not None:
+        figures["rejected"] = int(scrape.rejected)
+    if scrape.ledger is not None:
+        figures["ledger"] = _ledger(scrape.ledger, seen.previous.get("ledger", {}))
+    rate = _per_minute(seen.earlier, scrape)
     if rate is not None:
         figures["recordsPerMinute"] = rate
     elif "recordsPerMinute" in seen.previous:
@@ -257,7 +257,7 @@ def _figures(seen: Observation) -> dict[str, Any]:
 
 def _ledger(ledger: Ledger, previous: Mapping[str, Any]) -> dict[str, Any]:
     """The day's figures; the last gap stays when its day is over, until there is another."""
-    told: dict[str, Any] = {
+    shown: dict[str, Any] = {
         "since": rfc3339(ledger.since),
         "connects": sum(ledger.connections.values()),
         "gaps": ledger.connections.get("gap", 0),
@@ -265,14 +265,14 @@ def _ledger(ledger: Ledger, previous: Mapping[str, Any]) -> dict[str, Any]:
         **{name: ledger.lines.get(name, 0) for name in ("received", "stored", "duplicate", "rejected")},
     }
     if ledger.last_gap:
-        told["lastGap"] = {"from": rfc3339(ledger.last_gap[0]), "to": rfc3339(ledger.last_gap[1])}
+        shown["lastGap"] = {"from": rfc3339(ledger.last_gap[0]), "to": rfc3339(ledger.last_gap[1])}
     elif "lastGap" in previous:
-        told["lastGap"] = previous["lastGap"]
-    return told
+        shown["lastGap"] = previous["lastGap"]
+    return shown
 
 
-def _per_minute(earlier: Reading | None, later: Reading) -> int | None:
-    """Whole records a minute between two readings of one pod; ``None`` if its counter says nothing of it."""
+def _per_minute(earlier: Scrape | None, later: Scrape) -> int | None:
+    """Whole records a minute between two scrapes of one pod; ``None`` if its counter says nothing of it."""
     if earlier is None or earlier.pod_uid != later.pod_uid or earlier.stored is None or later.stored is None:
         return None
     seconds = later.at - earlier.at

@@ -15,7 +15,7 @@ from meetupkit.foreign_text import printable
 
 from meetup_feed_operator.metrics import Metrics
 from meetup_feed_operator.resources.meetupfeed import Manifest
-from meetup_feed_operator.status.reading import Reading, read_metrics
+from meetup_feed_operator.status.metrics_page import Scrape, read_metrics
 
 _SECONDS: Final = 3.0
 """A pod answers in milliseconds; one that takes longer is not well, and the next feed waits."""
@@ -49,16 +49,16 @@ class Scraper:
     async def aclose(self) -> None:
         await self._session.close()
 
-    async def read(self, pod: Manifest) -> Reading:
+    async def read(self, pod: Manifest) -> Scrape:
         """What the pod's pages say, or why they could not be read."""
-        reading = await self._read(pod)
-        return replace(reading, pod_version=str(pod["metadata"].get("resourceVersion", "")))
+        scrape = await self._read(pod)
+        return replace(scrape, pod_version=str(pod["metadata"].get("resourceVersion", "")))
 
-    async def _read(self, pod: Manifest) -> Reading:
+    async def _read(self, pod: Manifest) -> Scrape:
         address = pod.get("status", {}).get("podIP")
         uid = str(pod["metadata"]["uid"])
         if not address or not pod.get("opsPort"):
-            return Reading(pod_uid=uid, at=self._clock(), unreadable="the pod has no address yet")
+            return Scrape(pod_uid=uid, at=self._clock(), unreadable="the pod has no address yet")
         host = f"[{address}]" if ":" in address else address
         base = f"http://{host}:{pod['opsPort']}"
         try:
@@ -68,14 +68,14 @@ class Scraper:
             _check(status, {_OK, _NOT_READY}, "/readyz")
             _check(metrics_status, {_OK}, "/metrics")
             not_ready = None if status == _OK else printable(sentence, _SENTENCE_CHARS) or "no reason is given"
-            reading = read_metrics(page.decode("utf-8"), pod_uid=uid, at=self._clock(), not_ready=not_ready)
+            scrape = read_metrics(page.decode("utf-8"), pod_uid=uid, at=self._clock(), not_ready=not_ready)
         except (UnreadableError, aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
-            self._metrics.pod_readings.labels(outcome="failed").inc()
+            self._metrics.pod_scrapes.labels(outcome="failed").inc()
             why = str(error) if isinstance(error, UnreadableError) else type(error).__name__
             unreadable = f"its pages at {base} cannot be read: {why}"
-            return Reading(pod_uid=uid, at=self._clock(), unreadable=unreadable)
-        self._metrics.pod_readings.labels(outcome="read").inc()
-        return reading
+            return Scrape(pod_uid=uid, at=self._clock(), unreadable=unreadable)
+        self._metrics.pod_scrapes.labels(outcome="read").inc()
+        return scrape
 
     async def _get(self, url: str, limit: int) -> tuple[int, bytes]:
         async with self._session.get(url, allow_redirects=False) as response:

@@ -3,26 +3,26 @@
 from typing import Final
 
 import pytest
-from meetup_feed_operator.status.reading import Ledger, Reading, all_rejected, read_metrics
+from meetup_feed_operator.status.metrics_page import Ledger, Scrape, all_rejected, read_metrics
 
 NOW: Final = 1_700_000_000.0
 
 
-def read(page: str) -> Reading:
+def read(page: str) -> Scrape:
     return read_metrics(page, pod_uid="p", at=NOW, not_ready=None)
 
 
 def test_counters_are_summed_over_their_labels() -> None:
-    reading = read(
+    scrape = read(
         '# TYPE meetup_stream_records_rejected_total counter\nmeetup_stream_records_rejected_total{reason="a"} 2\n'
         'meetup_stream_records_rejected_total{reason="b"} 3\nmeetup_stream_last_record_timestamp_seconds 0\n'
         "meetup_stream_connected 1\nother_metric 9\n"
     )
-    assert reading.rejected == 5
-    assert reading.connected is True
-    assert reading.last_record is None
-    assert reading.stored is None
-    assert reading.ledger is None
+    assert scrape.rejected == 5
+    assert scrape.connected is True
+    assert scrape.last_record is None
+    assert scrape.stored is None
+    assert scrape.ledger is None
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_a_count_that_no_status_holds_is_not_told(odd: str) -> None:
     assert read(f"meetup_stream_connected 1\nmeetup_stream_records_rejected_total {odd}\n").rejected is None
 
 
-def a_pod_that_counts(*, stored: float = 0, rejected: float = 0, duplicates: float = 0) -> Reading:
-    return Reading("p", 0, connected=True, stored=stored, rejected=rejected, duplicates=duplicates)
+def a_pod_that_counts(*, stored: float = 0, rejected: float = 0, duplicates: float = 0) -> Scrape:
+    return Scrape("p", 0, connected=True, stored=stored, rejected=rejected, duplicates=duplicates)
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,13 @@ def a_pod_that_counts(*, stored: float = 0, rejected: float = 0, duplicates: flo
     ],
 )
 def test_a_stream_of_which_every_line_is_rejected_is_told_from_one_with_some_rubbish(
-    earlier: Reading | None, latest: Reading, lines: int | None
+    earlier: Scrape | None, latest: Scrape, lines: int | None
 ) -> None:
     assert all_rejected(earlier, latest) == lines
 
 
 def test_the_ledger_is_read_by_verdict_and_by_state() -> None:
-    reading = read(
+    scrape = read(
         'meetup_stream_ledger_since_timestamp_seconds{feed="rsvps"} 1.7e9\n'
         'meetup_stream_ledger_connections{feed="rsvps",verdict="gap"} 2\n'
         'meetup_stream_ledger_connections{feed="rsvps",verdict="overlap"} 7\n'
@@ -93,7 +93,7 @@ def test_the_ledger_is_read_by_verdict_and_by_state() -> None:
         'meetup_stream_last_gap_from_timestamp_seconds{feed="rsvps"} 1.5e9\n'
         'meetup_stream_last_gap_to_timestamp_seconds{feed="rsvps"} 1.6e9\n'
     )
-    assert reading.ledger == Ledger(1.7e9, {"gap": 2, "overlap": 7}, {"stored": 90}, (1.5e9, 1.6e9))
+    assert scrape.ledger == Ledger(1.7e9, {"gap": 2, "overlap": 7}, {"stored": 90}, (1.5e9, 1.6e9))
 
 
 def test_a_stream_that_has_not_read_its_day_yet_tells_no_ledger() -> None:

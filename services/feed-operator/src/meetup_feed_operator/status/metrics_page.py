@@ -33,8 +33,8 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a stream pod's pages said at ``at`` (seconds since the epoch), or why they could not be read."""
+class Scrape:
+    """What a stream pod's endpoints answered at ``at`` (seconds since the epoch), or why they could not be read."""
 
     pod_uid: str
     at: float
@@ -55,7 +55,7 @@ class Reading:
         return not self.unreadable and not self.not_ready and self.connected is True
 
 
-def read_metrics(page: str, *, pod_uid: str, at: float, not_ready: str | None) -> Reading:
+def read_metrics(page: str, *, pod_uid: str, at: float, not_ready: str | None) -> Scrape:
     """The figures on a stream's ``/metrics``; raises ``ValueError`` if the page is not Prometheus' text."""
     samples: _Samples = {}
     ours = "\n".join(line for line in page.split("\n") if line.startswith(_PREFIX))  # the rest is not worth its time
@@ -69,7 +69,7 @@ def read_metrics(page: str, *, pod_uid: str, at: float, not_ready: str | None) -
     except (LookupError, TypeError, RecursionError, OverflowError) as error:  # the parser's own, for broken lines
         raise ValueError(f"the page is not Prometheus' text ({type(error).__name__})") from None
     connected = _sum(samples, "connected")
-    return Reading(
+    return Scrape(
         pod_uid=pod_uid,
         at=at,
         not_ready=not_ready,
@@ -83,7 +83,7 @@ def read_metrics(page: str, *, pod_uid: str, at: float, not_ready: str | None) -
     )
 
 
-def all_rejected(earlier: Reading | None, latest: Reading) -> int | None:
+def all_rejected(earlier: Scrape | None, latest: Scrape) -> int | None:
     """How many lines came, if not one of them was a record: since the pod started, or since ``earlier``.
 
     A stream whose format changes, or whose row was never right, is connected and busy, and stores nothing.
@@ -95,8 +95,8 @@ def all_rejected(earlier: Reading | None, latest: Reading) -> int | None:
     return None
 
 
-def _since(before: Reading | None, latest: Reading) -> tuple[float, float]:
-    """Lines rejected, and records stored or known, between two readings; of none of a pod's life, since its start."""
+def _since(before: Scrape | None, latest: Scrape) -> tuple[float, float]:
+    """Lines rejected, and records stored or known, between two scrapes; of none of a pod's life, since its start."""
     rejected, good = latest.rejected or 0.0, (latest.stored or 0.0) + (latest.duplicates or 0.0)
     if before is not None:
         rejected -= before.rejected or 0.0
