@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from meetup_simulator.emulators.process import free_port
 from meetup_simulator.pytest_plugin import StartSimulator
 from meetup_simulator.service_process import StartStream, until
 from meetup_simulator.stored import Stored
@@ -55,6 +56,21 @@ def test_a_stop_while_it_connects_is_a_clean_stop(start_stream: StartStream) -> 
     stream = start_stream("http://127.0.0.1:9/2/rsvps")
     until(lambda: stream.get("/readyz").text.startswith("not connected: "), "the reason")
     assert stream.stop() == 0
+    assert stream.events("stopped")
+
+
+def test_a_stop_while_no_credentials_are_there_yet_is_heard(start_stream: StartStream) -> None:
+    """google-auth's own tries at the metadata server of a cluster outlive a pod's grace."""
+    nobody = f"127.0.0.1:{free_port()}"
+    stream = start_stream(
+        "http://127.0.0.1:9/2/rsvps",
+        STREAM_OBJECTS="gs://bucket",
+        KUBERNETES_SERVICE_HOST="10.0.0.1",
+        GCE_METADATA_HOST=nobody,
+        GCE_METADATA_IP=nobody,
+    )
+    until(lambda: stream.events("retry"), "a try that failed")
+    assert stream.stop(seconds=15) == 0
     assert stream.events("stopped")
 
 

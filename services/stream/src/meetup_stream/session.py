@@ -97,12 +97,13 @@ class Session:
             progress=progress,
             stopping=self._reading_over,
         )
-        self._acquired = False
+        self.acquired = False
+        """Whether the cursor is this process's; before that nothing is read."""
 
     def run(self) -> str | None:
         """Until ``stop``, or until another process owns the cursor, whose name is then returned."""
         checkpoint = self._cursor.acquire()
-        self._acquired = True
+        self.acquired = True
         if self._announcer:
             members, groups = checkpoint.pending
             self._announcer.add(Durable(members=set(members), groups=set(groups)), timeout=0)
@@ -132,7 +133,7 @@ class Session:
 
     def not_ready(self) -> str | None:
         """Why records do not flow."""
-        if not self._acquired:
+        if not self.acquired:
             return "starting: reading the cursor"
         return self._uploader.unavailable_reason or self._source.unavailable_reason
 

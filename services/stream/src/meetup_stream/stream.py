@@ -60,6 +60,8 @@ class Stream:
         self._grace.start()
         if session := self._session:
             session.stop()
+            if not session.acquired:
+                self._hard_stop.set()  # nothing is read yet, so nothing need be stored
 
     def not_ready(self) -> str | None:
         """Why records do not flow, in a sentence; ``None`` if they do."""
