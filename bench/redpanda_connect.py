@@ -9,7 +9,7 @@ from typing import Final
 
 import psutil
 import requests
-from meetup_simulator.service_process import until
+from meetup_testkit.service_process import until
 
 from bench.stream_run import Run, cpu_of, replay_server, until_idle
 from bench.workbench import Workbench, on_core

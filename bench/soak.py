@@ -15,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from meetup_simulator.pipeline import Pipeline, Stores, assert_conserved, wait_until_enriched, wait_until_stored
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.proxy import TcpProxy
+from meetup_testkit.pipeline import Pipeline, Stores, assert_conserved, wait_until_enriched, wait_until_stored
+from meetup_testkit.simulator_process import SimulatorProcess
+from meetup_testkit.tcp_proxy import TcpProxy
 
 from bench.conditions import conditions
 from bench.report import markdown, put_between

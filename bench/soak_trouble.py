@@ -9,10 +9,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from meetup_simulator.pipeline import Pipeline
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.proxy import TcpProxy
-from meetup_simulator.service_process import ServiceProcess, until
+from meetup_testkit.pipeline import Pipeline
+from meetup_testkit.service_process import ServiceProcess, until
+from meetup_testkit.simulator_process import SimulatorProcess
+from meetup_testkit.tcp_proxy import TcpProxy
 
 _OUTAGE_SECONDS: Final = (0.5, 5.0)
 

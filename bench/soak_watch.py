@@ -4,8 +4,8 @@ from typing import Final
 
 import psutil
 import requests
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.service_process import ServiceProcess
+from meetup_testkit.service_process import ServiceProcess
+from meetup_testkit.simulator_process import SimulatorProcess
 
 from bench.soak_trouble import Trouble
 from bench.stream_run import MIB

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Final
 
 import psutil
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.service_process import ServiceProcess, until
+from meetup_testkit.service_process import ServiceProcess, until
+from meetup_testkit.simulator_process import SimulatorProcess
 
 from bench.workbench import Workbench, on_core
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from meetup_simulator.generators import generated
-from meetup_simulator.world import World
+from meetup_simulator.made_up.generators import generated
+from meetup_simulator.made_up.world import World
 from meetupkit.feeds import FEEDS
 from meetupkit.records import Record, read_line
 

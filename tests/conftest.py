@@ -5,9 +5,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from meetup_simulator.emulators.pytest_plugin import Bucket, FirestoreProject
-from meetup_simulator.pipeline import Pipeline, Stores
-from meetup_simulator.process import SimulatorProcess
+from meetup_testkit.emulators.pytest_plugin import Bucket, FirestoreProject
+from meetup_testkit.pipeline import Pipeline, Stores
+from meetup_testkit.simulator_process import SimulatorProcess
 
 
 @pytest.fixture

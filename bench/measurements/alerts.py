@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import requests
-from meetup_simulator.service_process import ServiceProcess
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_testkit.service_process import ServiceProcess
+from meetup_testkit.slack_plugin import SlackStandIn
 
 from bench.measurement import Row
 from bench.workbench import Workbench

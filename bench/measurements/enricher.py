@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 import psutil
 import requests
 from meetup_enricher.settings import LINGER_SECONDS
-from meetup_simulator.pipeline import KINDS, Pipeline, Stores, ids_in
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.service_process import ServiceProcess, until
+from meetup_testkit.pipeline import KINDS, Pipeline, Stores, ids_in
+from meetup_testkit.service_process import ServiceProcess, until
+from meetup_testkit.simulator_process import SimulatorProcess
 
 from bench.measurement import Row, spread
 from bench.stream_run import cpu_of

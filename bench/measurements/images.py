@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Final
 
 import requests
-from meetup_simulator.emulators.process import free_port
-from meetup_simulator.service_process import until
+from meetup_testkit.emulators.process import free_port
+from meetup_testkit.service_process import until
 
 from bench.measurement import Row, spread
 from bench.program import server

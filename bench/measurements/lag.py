@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from meetup_simulator.service_process import ServiceProcess, until
+from meetup_testkit.service_process import ServiceProcess, until
 from meetupkit.feeds import FEEDS
 from meetupkit.records import Record, read_line
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Final
 
 import requests
-from meetup_simulator.service_process import ServiceProcess
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_testkit.service_process import ServiceProcess
+from meetup_testkit.slack_plugin import SlackStandIn
 
 from bench.measurement import Row
 from bench.measurements.alerts import environ, firing

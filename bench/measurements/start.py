@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 
 import psutil
-from meetup_simulator.service_process import ServiceProcess, until
+from meetup_testkit.service_process import ServiceProcess, until
 
 from bench.measurement import Row, spread
 from bench.program import server

@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar
 import pytest
 import requests
 import yaml
-from meetup_simulator.service_process import until
+from meetup_testkit.service_process import until
 
 from ..chart.tools import REPOSITORY
 

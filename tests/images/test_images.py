@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from meetup_simulator.emulators.firestore import FirestoreEmulator
-from meetup_simulator.listening import ReservedPort
+from meetup_simulator.http.listening import ReservedPort
+from meetup_testkit.emulators.firestore import FirestoreEmulator
 
 from ..operator.cluster import a_test_cluster, a_test_server
 from .conftest import SERVICES

@@ -25,8 +25,8 @@ import yaml
 from meetup_feed_operator.resources.manifests import desired
 from meetup_feed_operator.resources.meetupfeed import read_feed
 from meetup_feed_operator.settings import OperatorSettings
-from meetup_simulator.emulators.cloud_storage import CloudStorageEmulator
-from meetup_simulator.emulators.firestore import FirestoreEmulator
+from meetup_testkit.emulators.cloud_storage import CloudStorageEmulator
+from meetup_testkit.emulators.firestore import FirestoreEmulator
 from meetupkit.stores import open_objects
 
 from ..chart.helm import Helm, Values, environment, merged, named, of_kind

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from meetup_simulator.namespace import IN_NAMESPACE
+from meetup_testkit.namespace import IN_NAMESPACE
 
 _MEBIBYTES: Final = 32
 """Four times what the run stores, one file of 4 KiB a record."""

@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
-from meetup_simulator import namespace
-from meetup_simulator.service_process import until
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_testkit import namespace
+from meetup_testkit.service_process import until
+from meetup_testkit.slack_plugin import SlackStandIn
 
 from . import shipped
 from .test_metrics import NOT_OURS, used

@@ -11,8 +11,8 @@ from typing import Any, Final
 import pytest
 import requests
 from meetup_alert_webhook.sources.log_export import parse
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.service_process import ServiceProcess, until
+from meetup_testkit.service_process import ServiceProcess, until
+from meetup_testkit.simulator_process import SimulatorProcess
 
 from ..operator.cluster import a_faulty_connection, a_test_cluster, a_test_server
 from ..operator.cluster import eventually as operator_until

@@ -8,8 +8,8 @@ from typing import Any, Final
 import pytest
 import requests
 from meetup_local.monitoring import alertmanager_config
-from meetup_simulator.emulators.process import EmulatorProcess, free_port
-from meetup_simulator.service_process import until
+from meetup_testkit.emulators.process import EmulatorProcess, free_port
+from meetup_testkit.service_process import until
 
 from . import shipped
 

@@ -8,8 +8,8 @@ from typing import Final
 
 import pytest
 from meetup_alert_webhook.digest.outbox import UNREADABLE
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.service_process import ServiceProcess
+from meetup_testkit.service_process import ServiceProcess
+from meetup_testkit.simulator_process import SimulatorProcess
 from meetupkit.stores import open_documents
 from meetupkit.stores.documents import Create
 

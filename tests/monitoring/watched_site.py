@@ -14,11 +14,11 @@ from typing import Any, Final, Self
 
 import requests
 from meetup_local.monitoring import alertmanager_config, prometheus_config
-from meetup_simulator.emulators.process import EmulatorProcess, free_port
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.service_process import ServiceProcess, until
-from meetup_simulator.slack_plugin import SlackStandIn
 from meetup_stream.cursor_body import Checkpoint
+from meetup_testkit.emulators.process import EmulatorProcess, free_port
+from meetup_testkit.service_process import ServiceProcess, until
+from meetup_testkit.simulator_process import SimulatorProcess
+from meetup_testkit.slack_plugin import SlackStandIn
 
 from ..operator.cluster import a_test_cluster, a_test_server
 from ..operator.operator_process import an_operator

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import requests
 import yaml
-from meetup_simulator.service_process import until
+from meetup_testkit.service_process import until
 
 Body = dict[str, Any]
 T = TypeVar("T")

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from meetup_simulator.pipeline import (
+from meetup_testkit.pipeline import (
     Pipeline,
     Stores,
     assert_conserved,
     wait_until_enriched,
     wait_until_stored,
 )
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.pytest_plugin import StartSimulator
+from meetup_testkit.simulator_plugin import StartSimulator
+from meetup_testkit.simulator_process import SimulatorProcess
 from meetupkit.feeds import FEEDS
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

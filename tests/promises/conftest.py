@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from meetup_simulator.emulators.pytest_plugin import Bucket, FirestoreProject
-from meetup_simulator.pipeline import Pipeline, Stores
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.pytest_plugin import StartSimulator
+from meetup_testkit.emulators.pytest_plugin import Bucket, FirestoreProject
+from meetup_testkit.pipeline import Pipeline, Stores
+from meetup_testkit.simulator_plugin import StartSimulator
+from meetup_testkit.simulator_process import SimulatorProcess
 
 from .disturbed import FLAGS, NAME, Address, Site, StartSite, Upstream
 from .grpc_faults import GrpcFaultProxy

@@ -7,11 +7,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from meetup_simulator.http_fault_proxy import HttpFaultProxy
-from meetup_simulator.pipeline import Pipeline, assert_conserved, ids_in, wait_until_enriched, wait_until_stored
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.proxy import TcpProxy
-from meetup_simulator.service_process import ServiceProcess, until
+from meetup_testkit.http_fault_proxy import HttpFaultProxy
+from meetup_testkit.pipeline import Pipeline, assert_conserved, ids_in, wait_until_enriched, wait_until_stored
+from meetup_testkit.service_process import ServiceProcess, until
+from meetup_testkit.simulator_process import SimulatorProcess
+from meetup_testkit.tcp_proxy import TcpProxy
 
 from .grpc_faults import GrpcFaultProxy
 

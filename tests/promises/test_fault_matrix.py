@@ -10,8 +10,8 @@ from pathlib import Path
 
 import grpc  # type: ignore[import-untyped]
 import pytest
-from meetup_simulator.proxy import Direction, Disturbance, TcpProxy
-from meetup_simulator.pytest_plugin import StartHttpFaultProxy, StartProxy
+from meetup_testkit.simulator_plugin import StartHttpFaultProxy, StartProxy
+from meetup_testkit.tcp_proxy import Direction, Disturbance, TcpProxy
 
 from .disturbed import NAME, Address, Outage, Placed, StartSite, Upstream, go_through
 from .grpc_faults import GrpcFaultProxy

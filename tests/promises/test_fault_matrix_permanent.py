@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import grpc  # type: ignore[import-untyped]
 import pytest
-from meetup_simulator.emulators.pytest_plugin import Bucket
-from meetup_simulator.pipeline import Pipeline, Stores, assert_conserved, wait_until_stored
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.proxy import TcpProxy
-from meetup_simulator.pytest_plugin import StartHttpFaultProxy, StartProxy, StartSimulator
-from meetup_simulator.service_process import until
+from meetup_testkit.emulators.pytest_plugin import Bucket
+from meetup_testkit.pipeline import Pipeline, Stores, assert_conserved, wait_until_stored
+from meetup_testkit.service_process import until
+from meetup_testkit.simulator_plugin import StartHttpFaultProxy, StartProxy, StartSimulator
+from meetup_testkit.simulator_process import SimulatorProcess
+from meetup_testkit.tcp_proxy import TcpProxy
 from meetupkit.stores import open_objects
 
 from .disturbed import Address, Outage, Placed, StartSite, Upstream, go_through

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from meetup_simulator.pipeline import (
+from meetup_testkit.pipeline import (
     Pipeline,
     Stores,
     assert_conserved,
@@ -17,9 +17,9 @@ from meetup_simulator.pipeline import (
     wait_until_enriched,
     wait_until_stored,
 )
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.pytest_plugin import StartSimulator
-from meetup_simulator.service_process import ServiceProcess, until
+from meetup_testkit.service_process import ServiceProcess, until
+from meetup_testkit.simulator_plugin import StartSimulator
+from meetup_testkit.simulator_process import SimulatorProcess
 from meetupkit.seams import Seam
 from meetupkit.stores import open_objects
 

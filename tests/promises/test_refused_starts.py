@@ -12,8 +12,8 @@ import grpc  # type: ignore[import-untyped]
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from meetup_simulator.emulators.pytest_plugin import Bucket
-from meetup_simulator.pytest_plugin import StartHttpFaultProxy
+from meetup_testkit.emulators.pytest_plugin import Bucket
+from meetup_testkit.simulator_plugin import StartHttpFaultProxy
 
 from .grpc_faults import GrpcFaultProxy
 

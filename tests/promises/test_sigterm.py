@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 import requests
-from meetup_simulator.service_process import ServiceProcess
+from meetup_testkit.service_process import ServiceProcess
 
 TIMES: Final = int(os.environ.get("SIGTERMS", "12"))
 LONGEST_SECONDS: Final = 60.0

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_testkit.slack_plugin import SlackStandIn
 
 sys.path.insert(0, str(Path(__file__).parent))
 from webhook_running import InProcess, WebhookProcess, environ

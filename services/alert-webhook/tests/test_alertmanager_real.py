@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 import requests
-from meetup_simulator.emulators.process import EmulatorProcess, free_port
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_testkit.emulators.process import EmulatorProcess, free_port
+from meetup_testkit.slack_plugin import SlackStandIn
 from webhook_running import TOKEN, Webhook, WebhookProcess, environ
 
 PROGRAM = "prometheus-alertmanager"

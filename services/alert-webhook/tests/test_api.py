@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_testkit.slack_plugin import SlackStandIn
 from webhook_running import BEARER, InProcess, WebhookProcess, firing, group, log_entry, pushed
 
 StartWebhook = Callable[..., InProcess]

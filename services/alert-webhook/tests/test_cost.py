@@ -10,7 +10,7 @@ from typing import Any, Final
 import psutil
 import pytest
 import requests
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_testkit.slack_plugin import SlackStandIn
 from webhook_running import BEARER, WebhookProcess, environ, firing, group, log_entry, pushed
 
 StartProcess = Callable[..., WebhookProcess]

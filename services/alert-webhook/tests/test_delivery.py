@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from meetup_alert_webhook.delivery.claims import CLAIMS
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_testkit.slack_plugin import SlackStandIn
 from meetupkit.stores.documents import Put
 from webhook_running import InProcess, firing, group, log_entry, pushed, resolved
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from meetup_simulator.emulators.pytest_plugin import FirestoreProject
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_testkit.emulators.pytest_plugin import FirestoreProject
+from meetup_testkit.slack_plugin import SlackStandIn
 from webhook_running import InProcess, firing, group, resolved
 
 StartWebhook = Callable[..., InProcess]

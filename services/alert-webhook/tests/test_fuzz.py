@@ -14,8 +14,8 @@ from meetup_alert_webhook.slack.blocks import alert_message
 from meetup_alert_webhook.sources import alertmanager, log_export
 from meetup_alert_webhook.sources.malformed import Malformed
 from meetup_alert_webhook.text import redaction
-from meetup_simulator.slack_limits import error_of
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_simulator.slack.limits import error_of
+from meetup_testkit.slack_plugin import SlackStandIn
 from webhook_running import BEARER, InProcess, environ, firing, group, log_entry, pushed
 
 JSON = st.recursive(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from meetup_alert_webhook.slack.blocks import MAX_BLOCKS, MAX_TEXT, alert_message
 from meetup_alert_webhook.sources import alertmanager, log_export
-from meetup_simulator.slack_limits import error_of
+from meetup_simulator.slack.limits import error_of
 from webhook_running import pushed
 
 PAIRS = sorted((Path(__file__).parent / "golden").glob("*.json"))

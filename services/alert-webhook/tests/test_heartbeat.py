@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from meetup_alert_webhook.watchdog import COLLECTION
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_testkit.slack_plugin import SlackStandIn
 from meetupkit.stores.documents import Put
 from raw_server import RawServer, http
 from webhook_running import InProcess, firing, group, resolved

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_testkit.slack_plugin import SlackStandIn
 from raw_server import RawServer, http
 from webhook_running import InProcess, firing, group
 

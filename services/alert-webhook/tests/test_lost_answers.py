@@ -16,7 +16,7 @@ from meetup_alert_webhook.metrics import Metrics
 from meetup_alert_webhook.slack.client import WebApi
 from meetup_alert_webhook.slack.sender import Sender
 from meetup_alert_webhook.sources import alertmanager
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_testkit.slack_plugin import SlackStandIn
 from meetupkit.errors import StoreUnavailable
 from meetupkit.progress import Progress
 from meetupkit.stores.documents import Create, Delete, Put, Write

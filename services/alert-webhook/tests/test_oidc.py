@@ -19,8 +19,8 @@ from cryptography.x509.oid import NameOID
 from google.auth import crypt, jwt
 from meetup_alert_webhook.http.certificates import Certificates
 from meetup_alert_webhook.http.credentials import CannotCheck
-from meetup_simulator.service_process import until
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_testkit.service_process import until
+from meetup_testkit.slack_plugin import SlackStandIn
 from webhook_running import InProcess, firing, group, log_entry, pushed
 
 StartWebhook = Callable[..., InProcess]

@@ -19,8 +19,8 @@ from meetup_alert_webhook.digest.outbox import (
 from meetup_alert_webhook.model import Alert
 from meetup_alert_webhook.slack.blocks import digest_message
 from meetup_alert_webhook.sources import alertmanager
-from meetup_simulator.slack_limits import error_of
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_simulator.slack.limits import error_of
+from meetup_testkit.slack_plugin import SlackStandIn
 from meetupkit.errors import Conflict
 from meetupkit.stores.documents import Create
 from meetupkit.stores.documents.sqlite.documents import SqliteDocuments

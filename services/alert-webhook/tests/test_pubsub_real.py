@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
-from meetup_simulator.emulators import pubsub
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_testkit.emulators import pubsub
+from meetup_testkit.slack_plugin import SlackStandIn
 from webhook_running import InProcess, log_entry
 
 StartWebhook = Callable[..., InProcess]

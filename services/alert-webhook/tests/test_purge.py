@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from meetup_alert_webhook.delivery.claims import CLAIMS, INCIDENTS, Claims
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_testkit.slack_plugin import SlackStandIn
 from meetupkit.stores.documents import Create
 from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 from test_lost_answers import Site

@@ -9,7 +9,7 @@ import pytest
 from meetup_alert_webhook.delivery.channels import RoutesError, read_routes
 from meetup_alert_webhook.settings import AlertWebhookSettings
 from meetup_alert_webhook.sources import alertmanager, log_export
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_testkit.slack_plugin import SlackStandIn
 from webhook_running import InProcess, environ, firing, group, log_entry
 
 StartWebhook = Callable[..., InProcess]

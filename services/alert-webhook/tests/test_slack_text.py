@@ -11,7 +11,7 @@ from meetup_alert_webhook.model import Alert
 from meetup_alert_webhook.slack.blocks import MAX_BLOCKS, MAX_TEXT, alert_message, digest_message, quiet_message
 from meetup_alert_webhook.sources import alertmanager, log_export
 from meetup_alert_webhook.text.instants import is_set, unix_of
-from meetup_simulator.slack_limits import error_of
+from meetup_simulator.slack.limits import error_of
 from webhook_running import firing, group, log_entry, pushed
 
 MENTIONS = [

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
-from meetup_simulator.slack_plugin import SlackStandIn, StartSlack
-from meetup_simulator.slack_workspace import Posted
+from meetup_simulator.slack.workspace import Posted
+from meetup_testkit.slack_plugin import SlackStandIn, StartSlack
 from webhook_running import Webhook, WebhookProcess, firing, group
 
 StartProcess = Callable[..., WebhookProcess]

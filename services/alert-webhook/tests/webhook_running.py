@@ -15,7 +15,7 @@ import requests
 from faulty_store import FaultyStore
 from meetup_alert_webhook.service import Service
 from meetup_alert_webhook.settings import AlertWebhookSettings
-from meetup_simulator.slack_plugin import SlackStandIn
+from meetup_testkit.slack_plugin import SlackStandIn
 from meetupkit.http.server import HttpServer
 from meetupkit.stores import open_documents
 

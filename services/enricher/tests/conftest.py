@@ -15,7 +15,7 @@ from meetup_enricher.http.app import create_app
 from meetup_enricher.metrics import Metrics
 from meetup_enricher.service import Service
 from meetup_enricher.settings import EnricherSettings
-from meetup_simulator.service_process import ServiceProcess
+from meetup_testkit.service_process import ServiceProcess
 from meetupkit.http.server import HttpServer
 from meetupkit.ops_pages import OpsPages
 from meetupkit.progress import Progress

@@ -16,7 +16,7 @@ import requests
 from meetup_enricher.health import Health
 from meetup_enricher.metrics import Metrics
 from meetup_enricher.service import Service
-from meetup_simulator.service_process import until
+from meetup_testkit.service_process import until
 from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 
 KEY = "0123abcd4567ef89deadbeefcafe"

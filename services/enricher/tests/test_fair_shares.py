@@ -14,7 +14,7 @@ from meetup_enricher.queueing.fair_shares import MAX_CLIENTS, NEW, REFRESH, ROUN
 from meetup_enricher.queueing.queue import Queue, is_former
 from meetup_enricher.queueing.wakeup import Wakeup
 from meetup_enricher.storage.profiles import profile_fields
-from meetup_simulator.emulators.pytest_plugin import FirestoreProject
+from meetup_testkit.emulators.pytest_plugin import FirestoreProject
 from meetupkit.stores import open_documents
 from meetupkit.stores.documents import Create, DocumentStore, Put
 

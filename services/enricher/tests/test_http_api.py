@@ -15,7 +15,7 @@ import requests
 from meetup_enricher.http.app import ACCEPTING, READING
 from meetup_enricher.http.body import MAX_BODY_BYTES
 from meetup_enricher.kinds import MAX_ID
-from meetup_simulator.service_process import until
+from meetup_testkit.service_process import until
 
 from services.enricher.tests.enricher_doubles import MeetupApi, Reply, Running
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from meetup_simulator.service_process import ServiceProcess, until
+from meetup_testkit.service_process import ServiceProcess, until
 from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 
 from services.enricher.tests.enricher_doubles import KEY, Call, MeetupApi, Reply

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 import pytest
 import requests
 from meetup_enricher.retrier import RETRY_CEILING_SECONDS
-from meetup_simulator.client import ArmedFault, Faults
 from meetup_simulator.faults import Ending
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.pytest_plugin import StartSimulator
-from meetup_simulator.service_process import ServiceProcess, until
+from meetup_testkit.service_process import ServiceProcess, until
+from meetup_testkit.simulator_client import ArmedFault, Faults
+from meetup_testkit.simulator_plugin import StartSimulator
+from meetup_testkit.simulator_process import SimulatorProcess
 from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 
 pytestmark = pytest.mark.faults

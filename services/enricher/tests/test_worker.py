@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from meetup_simulator.service_process import until
+from meetup_testkit.service_process import until
 
 from services.enricher.tests.enricher_doubles import KEY, Call, MeetupApi, Reply
 

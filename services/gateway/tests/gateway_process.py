@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from meetup_simulator.graphql_api.process import GraphqlProcess
-from meetup_simulator.service_process import ServiceProcess
+from meetup_testkit.graphql_process import GraphqlProcess
+from meetup_testkit.service_process import ServiceProcess
 
 KEY = "a-shared-key"
 

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from meetup_simulator.graphql_api.process import GraphqlProcess
-from meetup_simulator.graphql_api.pytest_plugin import StartLivingMeetup
-from meetup_simulator.service_process import ServiceProcess, until
+from meetup_testkit.graphql_plugin import StartLivingMeetup
+from meetup_testkit.graphql_process import GraphqlProcess
+from meetup_testkit.service_process import ServiceProcess, until
 from meetupkit.archive import read_feed
 from meetupkit.stores import open_documents, open_objects
 

@@ -8,8 +8,8 @@ from typing import Any
 import google_crc32c
 import pytest
 from meetup_insight.settings import InsightSettings
-from meetup_simulator.generators import generated
-from meetup_simulator.world import World
+from meetup_simulator.made_up.generators import generated
+from meetup_simulator.made_up.world import World
 from meetupkit.feeds import FEEDS
 from meetupkit.records import Record, read_line
 from meetupkit.stores import open_objects

@@ -17,7 +17,7 @@ from typing import Final
 import psutil
 import pytest
 import requests
-from meetup_simulator.emulators.pytest_plugin import Bucket, FirestoreProject
+from meetup_testkit.emulators.pytest_plugin import Bucket, FirestoreProject
 from meetupkit.feeds import FEEDS
 from meetupkit.stores import open_documents, open_objects
 

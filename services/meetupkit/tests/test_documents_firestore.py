@@ -17,8 +17,8 @@ from google.protobuf.any_pb2 import Any as AnyMessage  # type: ignore[import-unt
 from google.protobuf.duration_pb2 import Duration  # type: ignore[import-untyped]
 from google.protobuf.message import Message  # type: ignore[import-untyped]
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
-from meetup_simulator.emulators.pytest_plugin import FirestoreProject
-from meetup_simulator.proxy import Direction, Disturbance, TcpProxy
+from meetup_testkit.emulators.pytest_plugin import FirestoreProject
+from meetup_testkit.tcp_proxy import Direction, Disturbance, TcpProxy
 from meetupkit.errors import (
     Conflict,
     DocumentRefused,

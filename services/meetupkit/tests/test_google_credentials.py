@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from meetup_simulator.emulators.process import free_port
+from meetup_testkit.emulators.process import free_port
 
 FIRST_USE = """
 import sys, time

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import google_crc32c
 import pytest
-from meetup_simulator.emulators.pytest_plugin import Bucket
-from meetup_simulator.hostile_objects import same_checksum
+from meetup_testkit.emulators.pytest_plugin import Bucket
+from meetup_testkit.hostile_objects import same_checksum
 from meetupkit.errors import Conflict, ObjectRefused, StoreRefused, StoreUnavailable
 from meetupkit.stores import open_objects
 from meetupkit.stores.objects import Created, Exists, NewObject, ObjectStore

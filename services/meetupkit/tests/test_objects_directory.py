@@ -12,8 +12,8 @@ from pathlib import Path
 
 import google_crc32c
 import pytest
-from meetup_simulator import namespace
-from meetup_simulator.namespace import IN_NAMESPACE, can_mount
+from meetup_testkit import namespace
+from meetup_testkit.namespace import IN_NAMESPACE, can_mount
 from meetupkit.errors import Conflict, ObjectRefused, StoreRefused, StoreUnavailable
 from meetupkit.stores import open_objects
 from meetupkit.stores.objects import Created, Exists, NewObject

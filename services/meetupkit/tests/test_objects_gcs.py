@@ -23,10 +23,10 @@ import google_crc32c
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from meetup_simulator.emulators.process import free_port
-from meetup_simulator.emulators.pytest_plugin import Bucket
-from meetup_simulator.proxy import Direction, Disturbance
-from meetup_simulator.pytest_plugin import StartProxy
+from meetup_testkit.emulators.process import free_port
+from meetup_testkit.emulators.pytest_plugin import Bucket
+from meetup_testkit.simulator_plugin import StartProxy
+from meetup_testkit.tcp_proxy import Direction, Disturbance
 from meetupkit.errors import Conflict, StoreRefused, StoreUnavailable
 from meetupkit.stores import open_objects
 from meetupkit.stores.objects import Created, NewObject

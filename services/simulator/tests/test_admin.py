@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import requests
-from meetup_simulator.ledger import Ledger, LedgerIncomplete
-from meetup_simulator.pytest_plugin import StartSimulator
+from meetup_simulator.streams.ledger import Ledger, LedgerIncomplete
+from meetup_testkit.simulator_plugin import StartSimulator
 
 OpenWire = Callable[..., Any]
 

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from meetup_simulator.continuation import Continuation
-from meetup_simulator.generators import GENERATORS, generated
-from meetup_simulator.generators.clock import Pause
-from meetup_simulator.timeline import at_path
-from meetup_simulator.world import World
+from meetup_simulator.made_up.generators import GENERATORS, generated
+from meetup_simulator.made_up.generators.clock import Pause
+from meetup_simulator.made_up.world import World
+from meetup_simulator.streams.continuation import Continuation
+from meetup_simulator.streams.timeline import at_path
 from meetupkit.feeds import FEEDS
 
 EPOCH = 1_795_464_000_000

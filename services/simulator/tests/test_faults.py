@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import requests
-from meetup_simulator.client import ArmedFault, Faults
 from meetup_simulator.faults import Ending, Kind
-from meetup_simulator.process import SimulatorProcess
+from meetup_testkit.simulator_client import ArmedFault, Faults
+from meetup_testkit.simulator_process import SimulatorProcess
 
 OpenWire = Callable[..., Any]
 Arm = Callable[[Faults], ArmedFault]

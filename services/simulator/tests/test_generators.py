@@ -7,9 +7,9 @@ from itertools import islice, pairwise
 from typing import Any
 
 import pytest
-from meetup_simulator.generators import GENERATORS, generated
-from meetup_simulator.generators.open_venues import venue_database
-from meetup_simulator.world import World
+from meetup_simulator.made_up.generators import GENERATORS, generated
+from meetup_simulator.made_up.generators.open_venues import venue_database
+from meetup_simulator.made_up.world import World
 from meetupkit.feeds import FEEDS
 from meetupkit.records import Record, read_line
 

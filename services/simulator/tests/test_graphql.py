@@ -19,8 +19,8 @@ from meetup_simulator.graphql_api.execution import schema_text
 from meetup_simulator.graphql_api.keys import new_private_key, public_key_of
 from meetup_simulator.graphql_api.living_world import LivingWorld, Size
 from meetup_simulator.graphql_api.population import DAY
-from meetup_simulator.graphql_api.pytest_plugin import StartLivingMeetup
 from meetup_simulator.graphql_api.tokens import Client, Tokens
+from meetup_testkit.graphql_plugin import StartLivingMeetup
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 EPOCH = 1_790_000_000_000

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import requests
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.pytest_plugin import StartSimulator
+from meetup_testkit.simulator_plugin import StartSimulator
+from meetup_testkit.simulator_process import SimulatorProcess
 
 OpenWire = Callable[..., Any]
 KEY = "a-key"

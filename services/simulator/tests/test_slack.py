@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import requests
-from meetup_simulator.slack_main import READY_LINE
-from meetup_simulator.slack_page import rendered
-from meetup_simulator.slack_plugin import SlackStandIn, StartSlack
+from meetup_simulator.slack.__main__ import READY_LINE
+from meetup_simulator.slack.page import rendered
+from meetup_testkit.slack_plugin import SlackStandIn, StartSlack
 
 SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "*hello*"}}
 
@@ -178,7 +178,7 @@ def test_the_messages_are_listed_for_programs(slack: SlackStandIn) -> None:
 
 
 def test_the_command_says_where_it_listens_and_ends_when_asked() -> None:
-    command = [sys.executable, "-m", "meetup_simulator.slack_main", "--port", "0", "--channel", "#one"]
+    command = [sys.executable, "-m", "meetup_simulator.slack.__main__", "--port", "0", "--channel", "#one"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().removeprefix(READY_LINE).strip()

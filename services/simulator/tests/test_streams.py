@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import requests
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.pytest_plugin import StartSimulator
+from meetup_testkit.simulator_plugin import StartSimulator
+from meetup_testkit.simulator_process import SimulatorProcess
 from meetupkit.feeds import FEEDS
 
 OpenWire = Callable[..., Any]

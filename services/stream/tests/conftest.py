@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from meetup_simulator.service_process import ServiceProcess, StartStream
-from meetup_simulator.stored import Stored
+from meetup_testkit.service_process import ServiceProcess, StartStream
+from meetup_testkit.stored import Stored
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """An outage of the stream that is longer than the server's backlog."""
 
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.service_process import StartStream, until
-from meetup_simulator.stored import Stored
+from meetup_testkit.service_process import StartStream, until
+from meetup_testkit.simulator_process import SimulatorProcess
+from meetup_testkit.stored import Stored
 
 SHORT_BACKLOG = ("--rate=200", "--backlog=10")
 """Flags of the simulator: it has forgotten everything within a twentieth of a second."""

@@ -4,13 +4,13 @@ import json
 import threading
 import time
 
-from meetup_simulator.stored import Stored
 from meetup_stream.metrics import Metrics
 from meetup_stream.writing.account import Account
 from meetup_stream.writing.damaged import DamagedObjects
 from meetup_stream.writing.layout import Durable
 from meetup_stream.writing.segments import KNOWN_KEYS, SegmentsWriter
 from meetup_stream.writing.uploader import Uploader
+from meetup_testkit.stored import Stored
 from meetupkit.archive import read_feed
 from meetupkit.feeds import FEEDS
 from meetupkit.progress import Progress

@@ -1,9 +1,9 @@
 import threading
 
-from meetup_simulator.stored import Stored
 from meetup_stream.checkpoint import EXPIRED_SECONDS, RENEWAL_SECONDS, Cursor
 from meetup_stream.cursor_body import Checkpoint
 from meetup_stream.metrics import Metrics
+from meetup_testkit.stored import Stored
 from meetupkit.progress import Progress
 from meetupkit.stores.objects import StoredObject
 from meetupkit.stores.objects.directory import DirectoryObjects

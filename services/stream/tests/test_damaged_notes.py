@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from meetup_simulator.hostile_objects import damaged_json
-from meetup_simulator.stored import Stored
 from meetup_stream.checkpoint import Cursor
 from meetup_stream.completeness.day import Day, Entry, Figures
 from meetup_stream.completeness.ledger import Ledger
@@ -21,6 +19,8 @@ from meetup_stream.completeness.report import report as lines_of_report
 from meetup_stream.cursor_body import Checkpoint
 from meetup_stream.metrics import Metrics
 from meetup_stream.reading.intake import Opened
+from meetup_testkit.hostile_objects import damaged_json
+from meetup_testkit.stored import Stored
 from meetupkit.feeds import FEEDS
 from meetupkit.progress import Progress
 from meetupkit.stores.objects.directory import DirectoryObjects

@@ -8,8 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from meetup_simulator.hostile_objects import damaged_segments, foreign_names
-from meetup_simulator.stored import Stored
+from meetup_testkit.hostile_objects import damaged_segments, foreign_names
+from meetup_testkit.stored import Stored
 from meetupkit.archive import Damage, read_feed
 from meetupkit.segments import unpack
 

@@ -4,14 +4,14 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from meetup_simulator.http_fault_proxy import HttpFaultProxy
-from meetup_simulator.pytest_plugin import StartHttpFaultProxy
-from meetup_simulator.service_process import until
-from meetup_simulator.stored import Stored
 from meetup_stream.checkpoint import Cursor
 from meetup_stream.enrichment import Announcer, Enricher
 from meetup_stream.metrics import Metrics
 from meetup_stream.writing.layout import Durable
+from meetup_testkit.http_fault_proxy import HttpFaultProxy
+from meetup_testkit.service_process import until
+from meetup_testkit.simulator_plugin import StartHttpFaultProxy
+from meetup_testkit.stored import Stored
 from meetupkit.errors import EnricherUnavailable
 from meetupkit.progress import Progress
 from meetupkit.stores.objects.directory import DirectoryObjects

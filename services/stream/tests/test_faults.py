@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import pytest
 import requests
-from meetup_simulator.client import ArmedFault, SimulatorClient
 from meetup_simulator.faults import Ending
-from meetup_simulator.process import SimulatorProcess
-from meetup_simulator.pytest_plugin import StartProxy, StartSimulator
-from meetup_simulator.service_process import ServiceProcess, StartStream, until
-from meetup_simulator.stored import Stored
 from meetup_stream.reading.refusals import REFUSALS, REFUSED_SECONDS
+from meetup_testkit.service_process import ServiceProcess, StartStream, until
+from meetup_testkit.simulator_client import ArmedFault, SimulatorClient
+from meetup_testkit.simulator_plugin import StartProxy, StartSimulator
+from meetup_testkit.simulator_process import SimulatorProcess
+from meetup_testkit.stored import Stored
 
 RECORDS = 400
 """Published within a second or so, and far below the backlog."""

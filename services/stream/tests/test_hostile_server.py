@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from meetup_simulator.pytest_plugin import StartSimulator
-from meetup_simulator.service_process import ServiceProcess, StartStream, until
-from meetup_simulator.stored import Stored
+from meetup_testkit.service_process import ServiceProcess, StartStream, until
+from meetup_testkit.simulator_plugin import StartSimulator
+from meetup_testkit.stored import Stored
 
 from .hostile import ONE, TWO, Ending, RawServer, chunked, response_headers
 

@@ -3,15 +3,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from meetup_simulator.pytest_plugin import StartSimulator
-from meetup_simulator.service_process import StartStream, until
-from meetup_simulator.stored import Stored
 from meetup_stream.completeness.day import Entry
 from meetup_stream.completeness.ledger import MAX_ENTRIES, SAVE_SECONDS, Ledger
 from meetup_stream.labels import LINES, Verdict
 from meetup_stream.metrics import Metrics
 from meetup_stream.reading.intake import Closed, Opened, TimedLine
 from meetup_stream.reading.lines import OversizedLine
+from meetup_testkit.service_process import StartStream, until
+from meetup_testkit.simulator_plugin import StartSimulator
+from meetup_testkit.stored import Stored
 from meetupkit.errors import Conflict, StoreUnavailable, TransientError
 from meetupkit.feeds import FEEDS
 from meetupkit.records import Record

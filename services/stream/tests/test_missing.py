@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from meetup_simulator.pytest_plugin import StartSimulator
-from meetup_simulator.service_process import StartStream
-from meetup_simulator.stored import Stored
 from meetup_stream.completeness.day import Day, Entry
 from meetup_stream.completeness.report import Answer, answer
+from meetup_testkit.service_process import StartStream
+from meetup_testkit.simulator_plugin import StartSimulator
+from meetup_testkit.stored import Stored
 
 from services.stream.tests.gap import SHORT_BACKLOG, come_back_too_late, store_some
 

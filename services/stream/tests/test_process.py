@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from meetup_simulator.emulators.process import free_port
-from meetup_simulator.pytest_plugin import StartSimulator
-from meetup_simulator.service_process import StartStream, until
-from meetup_simulator.stored import Stored
+from meetup_testkit.emulators.process import free_port
+from meetup_testkit.service_process import StartStream, until
+from meetup_testkit.simulator_plugin import StartSimulator
+from meetup_testkit.stored import Stored
 
 
 def test_all_wrong_settings_are_said_at_once_with_exit_code_2() -> None:

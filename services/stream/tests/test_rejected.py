@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 import pytest
-from meetup_simulator.stored import Stored
 from meetup_stream.writing.rejected import BYTES_AN_HOUR, SAMPLE_BYTES, SINGLES_A_MINUTE
+from meetup_testkit.stored import Stored
 
 from services.stream.tests.segment_writing import T0, Writing, rsvp
 

@@ -1,7 +1,7 @@
 import gzip
 
-from meetup_simulator.stored import Stored
 from meetup_stream.writing.layout import Durable
+from meetup_testkit.stored import Stored
 from meetupkit.stores.objects import NewObject
 
 from services.stream.tests.segment_writing import HOUR, T0, Writing, rsvp

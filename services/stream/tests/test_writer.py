@@ -7,15 +7,15 @@ from datetime import datetime
 import google_crc32c
 import pytest
 import requests
-from meetup_simulator.emulators.pytest_plugin import Bucket
-from meetup_simulator.pytest_plugin import StartHttpFaultProxy
-from meetup_simulator.stored import Stored
 from meetup_stream.metrics import Metrics
 from meetup_stream.reading.lines import OversizedLine
 from meetup_stream.writing.account import Account
 from meetup_stream.writing.layout import Durable
 from meetup_stream.writing.records import RecordsWriter
 from meetup_stream.writing.uploader import Uploader
+from meetup_testkit.emulators.pytest_plugin import Bucket
+from meetup_testkit.simulator_plugin import StartHttpFaultProxy
+from meetup_testkit.stored import Stored
 from meetupkit.errors import StoreUnavailable
 from meetupkit.feeds import FEEDS
 from meetupkit.progress import Progress

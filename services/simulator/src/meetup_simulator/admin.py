@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from meetup_simulator.faults import FaultBook, FaultRefused, Kind, fault_as_json
-from meetup_simulator.http_server import Connection, Request, Response, head
-from meetup_simulator.ledger import Ledger, LedgerIncomplete
-from meetup_simulator.rest import RestApi
+from meetup_simulator.http.server import Connection, Request, Response, head
+from meetup_simulator.rest.api import RestApi
+from meetup_simulator.streams.ledger import Ledger, LedgerIncomplete
 
 ADMIN_PATHS: Final = ("/faults", "/published", "/asked", "/stats")
 _NDJSON: Final = "application/x-ndjson"

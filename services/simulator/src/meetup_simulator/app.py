@@ -14,23 +14,23 @@ from meetupkit.feeds import FEEDS
 from meetupkit.java_json import encode
 
 from meetup_simulator.admin import Admin
-from meetup_simulator.continuation import Continuation
 from meetup_simulator.faults import FaultBook, Kind
 from meetup_simulator.flags import Options
-from meetup_simulator.generators import NATURAL_RATES, generated
-from meetup_simulator.generators.clock import Pause
-from meetup_simulator.generators.open_venues import venue_database
-from meetup_simulator.http_server import Connection, HttpServer, Request, Response
-from meetup_simulator.ledger import Ledger
-from meetup_simulator.listening import ReservedPort
-from meetup_simulator.profiles import Profiles, Unknown, group_profile, member_profile
+from meetup_simulator.http.listening import ReservedPort
+from meetup_simulator.http.server import Connection, HttpServer, Request, Response
+from meetup_simulator.made_up.generators import NATURAL_RATES, generated
+from meetup_simulator.made_up.generators.clock import Pause
+from meetup_simulator.made_up.generators.open_venues import venue_database
+from meetup_simulator.made_up.world import World
 from meetup_simulator.replay import lines_of
 from meetup_simulator.request_faults import Struck, send_half, strike
-from meetup_simulator.rest import RestApi
-from meetup_simulator.streams import Streams, errors
-from meetup_simulator.timeline import Timeline, at_path
-from meetup_simulator.venue_database import VenueDatabase
-from meetup_simulator.world import World
+from meetup_simulator.rest.api import RestApi
+from meetup_simulator.rest.profiles import Profiles, Unknown, group_profile, member_profile
+from meetup_simulator.streams.answers import Streams, errors
+from meetup_simulator.streams.continuation import Continuation
+from meetup_simulator.streams.ledger import Ledger
+from meetup_simulator.streams.timeline import Timeline, at_path
+from meetup_simulator.streams.venue_database import VenueDatabase
 
 _NEWEST: Final = 100
 """Lines in which the latest mtime is looked for: old records are published again among them."""

@@ -11,7 +11,7 @@ from typing import Final
 from meetupkit.arguments import number, replay, whole_file
 from meetupkit.feeds import FEEDS
 
-from meetup_simulator.rate_limit import RateLimit
+from meetup_simulator.rest.rate_limit import RateLimit
 
 API_KEY_VARIABLE: Final = "SIMULATOR_API_KEY"
 DEVELOPMENT_KEY: Final = "development-key"

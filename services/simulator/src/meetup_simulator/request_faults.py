@@ -6,9 +6,9 @@ from dataclasses import replace
 from enum import Enum
 
 from meetup_simulator.faults import Ending, Fault, Kind
-from meetup_simulator.http_server import Connection, Response
-from meetup_simulator.rest import RestApi, problem
-from meetup_simulator.streams import errors
+from meetup_simulator.http.server import Connection, Response
+from meetup_simulator.rest.api import RestApi, problem
+from meetup_simulator.streams.answers import errors
 
 _SLOW_SECONDS = 1.0
 

@@ -21,8 +21,8 @@ from meetup_simulator.graphql_api.population import (
     Venue,
     new_group,
 )
-from meetup_simulator.vocabulary import ACTIVITIES, FIRST_NAMES, LAST_NAMES, PLACES, VENUES
-from meetup_simulator.world import sentence
+from meetup_simulator.made_up.vocabulary import ACTIVITIES, FIRST_NAMES, LAST_NAMES, PLACES, VENUES
+from meetup_simulator.made_up.world import sentence
 
 _LETTERS: Final = "bcdfghjklmnpqrstvwxyz"
 _LEAD_WEIGHTS: Final = ((2 * DAY, 2.9), (7 * DAY, 1.4), (14 * DAY, 0.5), (10_000 * DAY, 0.1))

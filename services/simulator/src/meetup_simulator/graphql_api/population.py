@@ -5,7 +5,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from meetup_simulator.vocabulary import PLACES, TOPICS, Place
+from meetup_simulator.made_up.vocabulary import PLACES, TOPICS, Place
 
 HOUR: Final = 3_600_000
 DAY: Final = 24 * HOUR

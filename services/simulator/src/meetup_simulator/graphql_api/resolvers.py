@@ -9,8 +9,8 @@ from meetup_simulator.graphql_api.connections import Node, page
 from meetup_simulator.graphql_api.dials import Dials
 from meetup_simulator.graphql_api.living_world import LivingWorld
 from meetup_simulator.graphql_api.population import Event, EventState, Group, Member, Rsvp, RsvpState, Venue
-from meetup_simulator.vocabulary import Place
-from meetup_simulator.world import photo_link
+from meetup_simulator.made_up.vocabulary import Place
+from meetup_simulator.made_up.world import photo_link
 
 _POSITIVE: Final = ("YES", "ATTENDED")
 """What ``rsvps`` shows without a filter."""

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from meetup_simulator.admin import answer_json
 from meetup_simulator.graphql_api.api import DIALS_PATH, GRAPHQL_PATH, TOKEN_PATH, GraphqlApi, Reply
-from meetup_simulator.http_server import Connection, HttpServer, Request, Response
-from meetup_simulator.listening import ReservedPort
+from meetup_simulator.http.listening import ReservedPort
+from meetup_simulator.http.server import Connection, HttpServer, Request, Response
 
 _NDJSON: Final = (("Content-Type", "application/x-ndjson"),)
 

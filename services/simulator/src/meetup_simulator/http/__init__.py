@@ -1,0 +1,1 @@
+"""An HTTP/1.1 server that can be made to misbehave, and where it listens."""

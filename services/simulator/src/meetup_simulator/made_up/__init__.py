@@ -1,0 +1,1 @@
+"""People, groups, events and records: each a function of the seed."""

@@ -1,0 +1,1 @@
+"""The REST API: profiles by id, with its call limit."""

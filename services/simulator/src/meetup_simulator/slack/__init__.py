@@ -1,0 +1,1 @@
+"""Slack's stand-in: incoming webhooks, the Web API, and a page of what arrived."""
