@@ -9,6 +9,8 @@ from .cluster import Cluster, eventually
 from .conftest import StartOperator
 from .operator_process import Operator, an_operator
 
+pytestmark = pytest.mark.faults
+
 SLOW_RESYNC = {"RESYNC_SECONDS": "300"}
 """Longer than a test: what is noticed is noticed by the watches."""
 WATCHES = 5

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+import pytest
 from meetup_feed_operator.kubernetes.cache import Cache
-from meetup_feed_operator.kubernetes.kinds import DEPLOYMENT, FEED
+from meetup_feed_operator.kubernetes.kinds import DEPLOYMENT, FEED, POD
 
 A, B = ("n", "a"), ("n", "b")
 
@@ -57,6 +58,38 @@ def test_an_object_made_while_a_list_is_under_way_is_not_lost_to_the_list() -> N
     cache.observe(DEPLOYMENT, a_deployment("a", version="2"))
     assert cache.replace(DEPLOYMENT, []) == set()
     assert cache.get(DEPLOYMENT, ("n", "a-stream"))
+
+
+@pytest.mark.parametrize("odd", [None, [], "text", 5, {"bucket": [], "label": {}}, {"feed": None}])
+def test_an_object_of_before_the_crds_rules_stops_nothing(odd: object) -> None:
+    cache = Cache()
+    cache.expect_list(FEED)
+    bodies = [{**a_feed("odd", version="1"), "spec": odd, "status": odd}, a_feed("b", version="2")]
+    assert cache.replace(FEED, bodies) == {("n", "odd"), B}
+    assert isinstance(cache.feeds()["n", "odd"]["spec"], dict)
+    cache.observe(FEED, bodies[0], gone=True)
+    assert list(cache.feeds()) == [B]
+
+
+def test_what_is_asked_in_each_reconciliation_has_an_index_that_follows_every_change() -> None:
+    cache = Cache("records")
+    for name, label in (("a", "x"), ("b", "x")):
+        cache.observe(FEED, {**a_feed(name, version="1"), "spec": {"feed": "rsvps", "label": label}})
+
+    def writers(target: tuple[str, str]) -> list[str]:
+        return sorted(body["metadata"]["name"] for body in cache.feeds_of(target))
+
+    assert writers(("records", "x")) == ["a", "b"]
+    cache.observe(FEED, {**a_feed("b", version="2"), "spec": {"feed": "rsvps", "label": "x", "bucket": "other"}})
+    assert (writers(("records", "x")), writers(("other", "x"))) == (["a"], ["b"])
+    cache.expect_list(FEED)
+    cache.replace(FEED, [a_feed("a", version="3")])
+    assert (writers(("records", "x")), writers(("other", "x")), writers(("records", ""))) == ([], [], ["a"])
+    pod = {"metadata": {"name": "p", "namespace": "n", "uid": "p", "labels": {"meetup-analysis.dev/feed": "a"}}}
+    cache.observe(POD, pod)
+    assert [found["metadata"]["name"] for found in cache.pods(A)] == ["p"]
+    cache.observe(POD, pod, gone=True)
+    assert cache.pods(A) == []
 
 
 def test_what_was_seen_before_a_list_is_replaced_by_it() -> None:

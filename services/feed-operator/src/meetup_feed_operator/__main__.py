@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Awaitable
 from importlib.metadata import version
 
@@ -39,11 +40,12 @@ def main() -> None:
     settings = OperatorSettings.or_exit(os.environ)
     logs.configure("feed-operator", version=version("meetup-feed-operator"), level=settings.log_level)
     kopf_logs.configure()
-    asyncio.run(operate(settings))
+    if not asyncio.run(operate(settings)):
+        sys.exit(1)
 
 
-async def operate(settings: OperatorSettings) -> None:
-    """Run until SIGTERM or SIGINT."""
+async def operate(settings: OperatorSettings) -> bool:
+    """Run until SIGTERM or SIGINT; false if it ended by a bug, so that the kubelet starts it anew."""
     metrics, progress, cache, queue = Metrics(), Progress(), Cache(settings.bucket), WorkQueue()
     credentials = Credentials()
     kinds = watched_kinds(settings)
@@ -81,12 +83,26 @@ async def operate(settings: OperatorSettings) -> None:
             await _first(stopping.wait(), resync.listed.wait())  # before, there is nothing to compare with
             runs = (leases.run(), *(worker.run() for worker in workers), *(watch.run() for watch in watches))
             tasks += [asyncio.create_task(run) for run in runs]
-            await stopping.wait()
+            sound = await _all_run(tasks, stopping)
+            stopping.set()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await leases.release()
     log.info("stopped", extra={"event": "stopped"})
+    return sound
+
+
+async def _all_run(tasks: list["asyncio.Task[None]"], stopping: asyncio.Event) -> bool:
+    """Return when asked to stop, or when a task has ended, which none does but by a bug."""
+    waiter = asyncio.create_task(stopping.wait())
+    await asyncio.wait({waiter, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    waiter.cancel()
+    ended = [task for task in tasks if task.done()]
+    for task in ended:
+        error = None if task.cancelled() else task.exception()
+        log.critical("%s ended by a bug", task.get_name(), exc_info=error, extra={"event": "crash"})
+    return not ended
 
 
 async def _first(*waits: Awaitable[object]) -> None:

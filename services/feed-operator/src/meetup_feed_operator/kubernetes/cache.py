@@ -139,7 +139,7 @@ def _kept(kind: Kind, body: Mapping[str, Any]) -> Manifest:
         kept["status"] = {name: status[name] for name in _POD_STATUS if name in status}
         kept["opsPort"] = _ops_port(body)
     elif kind == FEED:
-        kept |= {"spec": body.get("spec") or {}, "status": body.get("status") or {}}
+        kept |= {name: body[name] if isinstance(body.get(name), dict) else {} for name in ("spec", "status")}
     elif "status" in body:
         kept["status"] = body["status"]
     if kind == DEPLOYMENT:
