@@ -13,6 +13,7 @@ from bench.measurements.enricher import enricher
 from bench.measurements.files import files
 from bench.measurements.images import images
 from bench.measurements.lag import lag
+from bench.measurements.living_source import living_source
 from bench.measurements.memory import memory
 from bench.measurements.operator import operator
 from bench.measurements.reading_back import reading_back
@@ -26,6 +27,7 @@ MEASUREMENTS: Final[Mapping[str, Measurement]] = MappingProxyType(
         "start": start,
         "images": images,
         "lag": lag,
+        "living_source": living_source,
         "enricher": enricher,
         "cloud_storage": cloud_storage,
         "batch": batch,

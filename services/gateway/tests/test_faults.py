@@ -12,6 +12,8 @@ from meetup_simulator.graphql_api.population import Event, EventState, RsvpState
 
 from services.gateway.tests.gateway_world import Gateway, Meetup, follow_all
 
+pytestmark = pytest.mark.timeout(600)  # a busy machine is no fault of Meetup's
+
 FLOOR = 300.0
 HOUR = 3600
 STILL = Size(groups=3, members=8, events_per_group=2, changes_per_hour=0)
@@ -100,7 +102,7 @@ def test_no_single_fault_invents_a_record(start: Callable[..., Gateway], fault: 
     before = {feed: gateway.emitted(feed) for feed in ("open_events", "rsvps", "open_venues")}
     assert len(before["open_events"]) == 6
     gateway.meetup.api.dials.turn(fault)
-    gateway.wait(HOUR)
+    gateway.wait(5 * FLOOR)
     assert {feed: gateway.emitted(feed) for feed in before} == before
 
 
@@ -119,7 +121,8 @@ def test_what_happened_during_a_fault_is_told_once_after_it(
     deleted.versions.put(now(gateway), None)
     gateway.wait(FLOOR)
     gateway.meetup.api.dials.turn(healthy)
-    gateway.wait(2.5 * HOUR)
+    # A lost field is asked for again after an hour; the others are right again at once.
+    gateway.wait((2.5 if fault.get("removed") else 1.5) * HOUR)
     titles = [record["name"] for record in gateway.emitted("open_events")[edited.token]]
     assert titles.count("Another title") == 1
     assert statuses(gateway, deleted.token).count("deleted") == 1
