@@ -5,10 +5,18 @@ BIN := .venv/bin
 SOURCES := pyproject.toml uv.lock $(wildcard services/*/pyproject.toml)
 CODE := services tests $(wildcard bench conftest.py)
 
-.PHONY: run test lint bench soak clean
+.PHONY: run insight test lint bench soak clean
 
-run: .venv/run  ## The whole pipeline on this machine; MONITORING=1, SOURCE=graphql, ARGS="--seconds 30", OBJECTS=gs://... DOCUMENTS=firestore://...
-	@$(BIN)/meetup-local $(if $(OBJECTS),--objects $(OBJECTS)) $(if $(DOCUMENTS),--documents $(DOCUMENTS)) $(if $(MONITORING),--monitoring) $(if $(SOURCE),--source $(SOURCE)) $(ARGS)
+run: .venv/run $(if $(INSIGHT),.venv/insight)  ## The whole pipeline on this machine; INSIGHT=1, MONITORING=1, SOURCE=graphql, ARGS="--seconds 30", OBJECTS=gs://... DOCUMENTS=firestore://...
+	@$(BIN)/meetup-local $(if $(OBJECTS),--objects $(OBJECTS)) $(if $(DOCUMENTS),--documents $(DOCUMENTS)) $(if $(MONITORING),--monitoring) $(if $(INSIGHT),--insight) $(if $(SOURCE),--source $(SOURCE)) $(ARGS)
+
+insight: .venv/insight  ## Build and serve the page of a store; OBJECTS=..., DOCUMENTS=..., PORT=8090
+	@mkdir -p data && test -s data/insight.key || (umask 077 && python3 -c 'import secrets; print(secrets.token_hex(16))' > data/insight.key)
+	@echo "The page will be at http://127.0.0.1:$(or $(PORT),8090)/ (Ctrl-C ends it)"
+	@INSIGHT_OBJECTS=$(or $(OBJECTS),file://$(CURDIR)/data/objects) \
+	  INSIGHT_DOCUMENTS=$(or $(DOCUMENTS),$(if $(wildcard data/documents.sqlite),sqlite:///data/documents.sqlite)) \
+	  INSIGHT_WAREHOUSE=duckdb:///data/insight.duckdb INSIGHT_HASH_KEY_FILE=data/insight.key INSIGHT_PORT=$(or $(PORT),8090) \
+	  $(BIN)/meetup-insight serve
 
 test: .venv/dev  ## Every test that this machine has the parts for; ARGS="-k words services/stream"
 	@$(BIN)/pytest -n 3 --dist loadfile --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks $(ARGS)
@@ -39,6 +47,10 @@ $(UV):
 	@$(UV) sync --quiet --frozen --no-dev --inexact
 	@touch $@
 
+.venv/insight: $(UV) $(SOURCES)
+	@$(UV) sync --quiet --frozen --no-dev --group insight --inexact
+	@touch $@
+
 .venv/dev: $(UV) $(SOURCES)
 	@$(UV) sync --quiet --frozen
-	@touch $@ .venv/run
+	@touch $@ .venv/run .venv/insight

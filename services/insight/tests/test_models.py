@@ -17,6 +17,7 @@ from meetup_insight.models.predictor import Predictor
 from meetup_insight.models.scorers import ItemWeights, MemberEase, MemberWalk, ease, walk
 from meetup_insight.models.splits import split
 
+pytestmark = pytest.mark.timeout(300)  # whole cities, on a machine that may be busy
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 needs_data = pytest.mark.skipif(not SHARED.exists(), reason="../shared/data is absent")
 

@@ -63,6 +63,17 @@ def test_the_alert_webhook_speaks_to_the_stand_in_for_slack_and_asks_for_a_token
     assert environ["ALERT_WEBHOOK_STATE"] == "sqlite:////data/documents.sqlite"
 
 
+def test_the_page_is_in_the_plan_only_if_asked_for_and_reads_what_the_others_write(tmp_path: Path) -> None:
+    assert "insight" not in processes()
+    page = processes("--insight", "--data", str(tmp_path))["insight"]
+    assert page.environ["INSIGHT_OBJECTS"] == f"file://{tmp_path}/objects"
+    assert page.environ["INSIGHT_DOCUMENTS"] == f"sqlite:///{tmp_path}/documents.sqlite"
+    (key,) = page.files
+    key.path.write_text(key.render({}))
+    assert len(key.path.read_text()) == 32
+    assert key.render({}) == key.path.read_text()  # the warehouse of an earlier run belongs to it
+
+
 def test_there_is_a_stream_for_each_of_the_five_feeds() -> None:
     assert {process.feed for process in processes().values() if process.feed} == {
         "open_events",

@@ -1,4 +1,4 @@
-"""``meetup-insight``: build, recommend, evaluate, export, forget."""
+"""``meetup-insight``: build, serve, recommend, evaluate, export, forget."""
 
 import argparse
 import logging
@@ -18,10 +18,11 @@ log = logging.getLogger("meetup_insight")
 def parser() -> argparse.ArgumentParser:
     """The commands; those that need a warehouse take their settings from the environment."""
     root = argparse.ArgumentParser(
-        prog="meetup-insight", description="Raw records become tables, patterns, predictions."
+        prog="meetup-insight", description="Raw records become tables, patterns, predictions, a page."
     )
     commands = root.add_subparsers(dest="command", required=True)
     commands.add_parser("build", help="Load what is new, make every table, publish.")
+    commands.add_parser("serve", help="The page, rebuilt on a schedule.")
     recommend = commands.add_parser("recommend", help="Predict items for members, from file to file.")
     recommend.add_argument("--interactions", type=Path, required=True, help="CSV: member,item or member,item,time.")
     recommend.add_argument("--top", type=_positive, default=10, help="Items for each member.")
@@ -81,6 +82,10 @@ def _run_with_settings(given: argparse.Namespace) -> None:
     match given.command:
         case "build":
             commands.build_once(settings)
+        case "serve":
+            from meetup_insight.serving.serve import serve
+
+            serve(settings)
         case "evaluate":
             sys.stdout.write(commands.model_card(settings))
         case "export":

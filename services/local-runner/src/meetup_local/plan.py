@@ -4,6 +4,7 @@ A process is an entry of ``plan``. Where it needs another one it holds an ``Addr
 follows from these, so one more process is one more entry.
 """
 
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,9 @@ SIMULATOR: Final = "simulator"
 ENRICHER: Final = "enricher"
 GRAPHQL: Final = "graphql-stand-in"
 GATEWAY: Final = "gateway"
+INSIGHT: Final = "insight"
+_REBUILD_SECONDS: Final = "60"
+"""How often the page is made anew: who watches wants to see what came meanwhile."""
 SLACK: Final = "slack"
 ALERT_WEBHOOK: Final = "alert-webhook"
 PROMETHEUS: Final = "prometheus"
@@ -128,7 +132,35 @@ def plan(options: Options, keys: Keys, monitoring: Monitoring | None = None) -> 
         Process(SLACK, "meetup-slack-stand-in", arguments=("--port", OwnPort()), ready_path="/messages", page="/"),
         _alert_webhook(options, keys.alerts, watched=monitoring is not None),
     )
+    if options.insight:
+        pipeline = (*pipeline, _insight(options))
     return (*pipeline, *_monitoring(monitoring, keys.alerts)) if monitoring else pipeline
+
+
+def _insight(options: Options) -> Process:
+    """The page. It is ready when it listens: its first build finds next to nothing, the next ones what came since."""
+    key = WrittenFile(options.data / "insight.key", frozenset(), lambda _: _kept_key(options.data / "insight.key"))
+    return Process(
+        INSIGHT,
+        "meetup-insight",
+        arguments=("serve",),
+        environ={
+            "INSIGHT_OBJECTS": options.objects,
+            "INSIGHT_DOCUMENTS": options.documents,
+            "INSIGHT_WAREHOUSE": f"duckdb:///{options.data}/insight.duckdb",
+            "INSIGHT_HASH_KEY_FILE": str(key.path),
+            "INSIGHT_REBUILD_SECONDS": _REBUILD_SECONDS,
+            "INSIGHT_PORT": OwnPort(),
+        },
+        beside=(key,),
+        ready_path="/livez",
+        page="/",
+    )
+
+
+def _kept_key(file: Path) -> str:
+    """The key of an earlier run: the warehouse beside it belongs to that key."""
+    return file.read_text() if file.exists() else secrets.token_hex(16)
 
 
 def _monitoring(monitoring: Monitoring, token: SecretStr) -> tuple[Process, ...]:

@@ -34,6 +34,7 @@ class Options:
     rate: float
     seed: int
     monitoring: bool = False
+    insight: bool = False
     source: str = "streams"
 
     @property
@@ -98,6 +99,11 @@ def parser() -> argparse.ArgumentParser:
         help="Run Prometheus and Alertmanager too, with the chart's rules and routes, if they are on this machine.",
     )
     add(
+        "--insight",
+        action="store_true",
+        help="Serve the page of tables, patterns and predictions too, made anew every minute.",
+    )
+    add(
         "--source",
         choices=SOURCES,
         metavar="SOURCE",
@@ -123,6 +129,7 @@ def read_options(arguments: Sequence[str]) -> Options:
         rate=given.rate,
         seed=given.seed,
         monitoring=given.monitoring,
+        insight=given.insight,
         source=given.source,
     )
 

@@ -1,0 +1,69 @@
+"""What a view is made of: figures, tables, choices. A template turns it into HTML."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table: its heads and its rows, as text."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A plot with its caption and the same figures as a table; without a plot, why there is none."""
+
+    key: str
+    title: str
+    caption: str
+    plot: Any | None
+    grid: Grid
+    empty: str = "Nothing yet: no cell stands on ten members."
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A list to choose from; its name is a parameter of the address."""
+
+    name: str
+    label: str
+    value: str
+    options: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A figure that stands for itself."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One page."""
+
+    title: str
+    intro: str
+    cards: Sequence[Card] = ()
+    choices: Sequence[Choice] = ()
+    figures: Sequence[Figure] = field(default_factory=tuple)
+
+
+NOTHING: Final = "\N{EN DASH}"
+"""Where a figure is missing."""
+
+
+def number(value: float | None) -> str:
+    """With thin spaces between thousands; a dash for nothing."""
+    return NOTHING if value is None else f"{value:,.0f}".replace(",", "\u202f")
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share."""
+    return NOTHING if value is None else f"{value * 100:.{digits}f} %"

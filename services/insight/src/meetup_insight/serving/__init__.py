@@ -1,0 +1,1 @@
+"""``meetup-insight serve``: the page, and builds on a schedule."""

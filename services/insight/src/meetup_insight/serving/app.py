@@ -1,0 +1,54 @@
+"""The page as an ASGI application: GET and HEAD, nothing else; a page is made in a thread."""
+
+import asyncio
+from typing import Final
+
+from meetupkit.http.asgi import AsgiApp, Receive, Scope, Send
+
+from meetup_insight.page.site import Answer, Site
+from meetup_insight.serving.metrics import Metrics
+
+_AT_ONCE: Final = 4
+"""Pages made at once; each takes a tenth of a second of one processor."""
+_WAITING: Final = 64
+"""Who comes when more than these wait is told to come again."""
+
+
+def create_app(site: Site, metrics: Metrics) -> AsgiApp:
+    """Over a site."""
+    gate = asyncio.Semaphore(_AT_ONCE)
+    waiting = [0]
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001  (a page has no body to receive)
+        if scope["method"] not in ("GET", "HEAD"):
+            answer = Answer(
+                405, "text/plain; charset=utf-8", b"GET and HEAD are answered here\n", (("Allow", "GET, HEAD"),)
+            )
+        elif waiting[0] >= _WAITING:
+            answer = Answer(
+                503, "text/plain; charset=utf-8", b"too many at once, come again\n", (("Retry-After", "2"),)
+            )
+        else:
+            waiting[0] += 1
+            try:
+                async with gate:
+                    answer = await asyncio.to_thread(
+                        site.answer, scope["path"], scope["query_string"].decode("latin-1")
+                    )
+            finally:
+                waiting[0] -= 1
+        metrics.pages.labels(str(answer.status)).inc()
+        await _send(answer, send, head=scope["method"] == "HEAD")
+
+    return app
+
+
+async def _send(answer: Answer, send: Send, *, head: bool) -> None:
+    headers = [
+        ("Content-Type", answer.content_type),
+        ("Content-Length", str(len(answer.body))),
+        *answer.headers,
+    ]
+    encoded = [(name.lower().encode(), value.encode()) for name, value in headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": b"" if head else answer.body})
