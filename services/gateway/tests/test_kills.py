@@ -7,9 +7,9 @@ import pytest
 from meetup_gateway.failpoints import Failpoint
 from meetup_gateway.storage.database import open_database
 from meetup_gateway.storage.log import Log
-from meetup_simulator.graphql_api.process import GraphqlProcess
-from meetup_simulator.graphql_api.pytest_plugin import StartLivingMeetup
-from meetup_simulator.service_process import ServiceProcess, until
+from meetup_testkit.graphql_plugin import StartLivingMeetup
+from meetup_testkit.graphql_process import GraphqlProcess
+from meetup_testkit.service_process import ServiceProcess, until
 from meetupkit.stores.sqlite_file import SqliteFile
 
 from services.gateway.tests.gateway_process import environ_of, running

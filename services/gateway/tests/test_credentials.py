@@ -1,0 +1,166 @@
+"""Tokens: one renewal at a time, refresh tokens that are used once, and refusals in words without the key."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from meetup_gateway.source.credentials import (
+    Credentials,
+    CredentialsRefused,
+    RefreshSession,
+    SigningKey,
+    checked_private_key,
+)
+from meetup_gateway.storage.database import open_database
+from meetup_gateway.storage.meta import Meta, RefreshTokens
+from meetup_simulator.graphql_api.api import TOKEN_PATH
+from meetupkit.errors import UpstreamUnavailable
+from meetupkit.http.client import Answer, NoAnswer
+
+from services.gateway.tests.gateway_world import PRIVATE_KEY, PUBLIC_KEY, Meetup
+
+KEY = SigningKey("client-key", "100000007", "signing-key", PRIVATE_KEY)
+SESSION = RefreshSession("client-key", "client-secret", "first-refresh-token")
+
+
+class Kept:
+    """Where a refresh token is kept, in this process."""
+
+    def __init__(self) -> None:
+        self.token: str | None = None
+
+    def load(self) -> str | None:
+        return self.token
+
+    def save(self, token: str) -> None:
+        self.token = token
+
+
+def credentials(meetup: Any, grant: SigningKey | RefreshSession, kept: Kept | None = None) -> Credentials:
+    return Credentials(grant, url=TOKEN_PATH, exchange=meetup, tokens=kept or Kept(), now=meetup.now)
+
+
+def test_a_token_is_kept_until_most_of_its_time_is_over() -> None:
+    meetup = Meetup()
+    tokens = credentials(meetup, KEY)
+    first = tokens.token()
+    assert tokens.token() == first
+    meetup.seconds += 0.75 * 3600
+    assert tokens.token() == first
+    meetup.seconds += 0.1 * 3600
+    assert tokens.token() != first
+
+
+def test_a_token_that_was_refused_is_renewed_once() -> None:
+    meetup = Meetup()
+    tokens = credentials(meetup, KEY)
+    first = tokens.token()
+    tokens.refused("another that was renewed already")
+    assert tokens.token() == first
+    tokens.refused(first)
+    assert tokens.token() != first
+
+
+def test_the_assertion_says_who_for_whom_and_for_how_long() -> None:
+    meetup = Meetup()
+    claims = jwt.decode(
+        credentials(meetup, KEY)._form()["assertion"],
+        PUBLIC_KEY,
+        algorithms=["RS256"],
+        audience="api.meetup.com",
+        options={"verify_exp": False, "verify_iat": False},
+    )
+    now = int(meetup.now())
+    assert (claims["iss"], claims["sub"], claims["iat"], claims["exp"]) == (
+        "client-key",
+        "100000007",
+        now - 5,
+        now + 120,
+    )
+
+
+def test_each_refresh_token_is_kept_before_it_is_used_and_used_once() -> None:
+    meetup, kept = Meetup(), Kept()
+    tokens = credentials(meetup, SESSION, kept)
+    for _ in range(3):
+        tokens.refused(tokens.token())
+    assert kept.token
+    again = credentials(meetup, SESSION, kept)  # after a restart
+    assert again.token()
+    assert meetup.api.tokens.issued == 4
+
+
+def test_a_kept_refresh_token_outlives_a_restart(tmp_path: Path) -> None:
+    for token in ("first", "second"):
+        file = open_database(tmp_path / "g.db")
+        RefreshTokens(Meta(file)).save(token)
+        file.close()
+    file = open_database(tmp_path / "g.db")
+    assert RefreshTokens(Meta(file)).load() == "second"
+    file.close()
+
+
+def test_a_wrong_key_is_refused_in_words_without_the_key() -> None:
+    meetup = Meetup()
+    with pytest.raises(CredentialsRefused) as raised:
+        credentials(meetup, SigningKey("client-key", "100000007", "another", PRIVATE_KEY)).token()
+    assert "check the Pro subscription" in str(raised.value)
+    assert PRIVATE_KEY.splitlines()[1] not in str(raised.value)
+
+
+def test_a_clock_that_is_wrong_is_named() -> None:
+    meetup = Meetup(clock_skew_seconds=7200.0)
+    with pytest.raises(CredentialsRefused, match=r"clock is \+7200 s"):
+        credentials(meetup, SigningKey("client-key", "100000007", "another", PRIVATE_KEY)).token()
+
+
+class Answers:
+    """A token endpoint that answers so."""
+
+    def __init__(self, status: int, body: bytes | None) -> None:
+        self._answer = None if body is None else Answer(status, "", {}, body)
+
+    def now(self) -> float:
+        return 1_795_000_000.0
+
+    def __call__(self, method: str, url: str, **_: Any) -> Answer:
+        if self._answer is None:
+            raise NoAnswer("no answer (ConnectionRefusedError)")
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, json.dumps({"access_token": 5}).encode(), UpstreamUnavailable),
+        (200, b"", UpstreamUnavailable),
+        (200, b"[" * 10_000, UpstreamUnavailable),
+        (503, b"<html>", UpstreamUnavailable),
+        (429, b"", UpstreamUnavailable),
+        (0, None, UpstreamUnavailable),
+        (400, b'{"error": "invalid_grant\\u001b[31m"}', CredentialsRefused),
+        (401, b"", CredentialsRefused),
+        (404, b"<html>", CredentialsRefused),
+    ],
+)
+def test_every_other_answer_is_an_outage_or_a_refusal(status: int, body: bytes | None, kind: type[Exception]) -> None:
+    with pytest.raises(kind) as raised:
+        credentials(Answers(status, body), KEY).token()
+    assert "\x1b" not in str(raised.value)
+
+
+@pytest.mark.parametrize("expires", [None, -5, "soon", 0, 10**12, True])
+def test_a_time_of_expiry_that_makes_no_sense_is_bounded(expires: Any) -> None:
+    answers = Answers(200, json.dumps({"access_token": "t", "expires_in": expires}).encode())
+    assert credentials(answers, KEY).token() == "t"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", PUBLIC_KEY]
+)
+def test_what_is_no_private_key_is_refused_without_showing_it(text: str) -> None:
+    with pytest.raises(ValueError, match="must be a private RSA key in PEM") as raised:
+        checked_private_key(text)
+    assert "AAAA" not in str(raised.value)
