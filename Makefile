@@ -18,8 +18,8 @@ insight: .venv/insight  ## Build and serve the page of a store; OBJECTS=..., DOC
 	  INSIGHT_WAREHOUSE=duckdb:///data/insight.duckdb INSIGHT_HASH_KEY_FILE=data/insight.key INSIGHT_PORT=$(or $(PORT),8090) \
 	  $(BIN)/meetup-insight serve
 
-test: .venv/dev  ## Every test that this machine has the parts for; ARGS="-k words services/stream"
-	@$(BIN)/pytest -n 3 --dist loadfile --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks $(ARGS)
+test: .venv/dev  ## What a person runs; ALL=1: faults, kills, images and others' linters too; ARGS="-k words services/stream"
+	@$(BIN)/pytest -n 3 --dist loadfile $(if $(ALL),--max-suite-reruns 3 --rerun-show-tracebacks,-m "not faults and not images and not linters") $(ARGS)
 
 lint: .venv/dev  ## Style, types and import contracts
 	@$(BIN)/ruff check $(CODE)
@@ -32,7 +32,8 @@ lint: .venv/dev  ## Style, types and import contracts
 bench: .venv/dev  ## Measure, and write the table of bench/README.md
 	@$(BIN)/python -m bench $(ARGS)
 
-soak: .venv/dev  ## An hour of random faults; ARGS="--minutes 5"
+soak: .venv/dev  ## Twenty random kills, then an hour of random faults; ARGS="--minutes 5"
+	@KILL_SEEDS=20 $(BIN)/pytest -q tests/promises/test_kills.py -k seed
 	@$(BIN)/python -m bench.soak $(ARGS)
 
 clean:  ## Remove what make made; the data stay

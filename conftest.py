@@ -1,4 +1,4 @@
-"""For every test of the workspace: an absent part is a skip on a laptop and a failure in CI."""
+"""For every test of the workspace: an absent part is a skip on a laptop and a failure in CI; who is run again."""
 
 import os
 from collections.abc import Generator
@@ -7,6 +7,17 @@ import pytest
 
 ABSENT = ("emulator absent:", "part absent:")
 """What the reason of a skip begins with when the machine lacks a program that the test needs."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test of the fault tier that failed is run once more: it waits for outages on machines that others use too.
+
+    A folder of tests may have said already for what alone it may be. Nothing else is ever run again: a test that fails
+    now and then fails the run.
+    """
+    for item in items:
+        if item.get_closest_marker("faults") and not item.get_closest_marker("flaky"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.hookimpl(wrapper=True)

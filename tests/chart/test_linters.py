@@ -39,21 +39,25 @@ def test_helm_has_no_warning(helm: Helm) -> None:
     assert "[WARNING]" not in helm.run("lint", "--strict", str(CHART), values=LEAST)
 
 
+@pytest.mark.linters
 def test_the_recipe_of_the_images_is_clean() -> None:
     hadolint = program(HADOLINT, "hadolint")
     done = subprocess.run([hadolint, "services/Dockerfile"], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.linters
 def test_trivy_finds_nothing_unexplained_in_the_manifests(rendered: Path) -> None:
     assert not _trivy(rendered, rendered).keys() - _ACCEPTED.keys()
 
 
+@pytest.mark.linters
 def test_trivy_finds_nothing_unexplained_in_the_recipe_of_the_images(tmp_path: Path) -> None:
     assert not _trivy(REPOSITORY / "services" / "Dockerfile", tmp_path).keys() - _ACCEPTED_OF_IMAGES.keys()
 
 
 @pytest.mark.timeout(600)  # its first run installs it: some hundred packages
+@pytest.mark.linters
 def test_checkov_finds_nothing_unexplained_in_the_manifests(rendered: Path) -> None:
     command = [uv(), "tool", "run", "--quiet", "--python", "3.11", "--from", _CHECKOV, "checkov", "--skip-download"]
     command += ["--directory", str(rendered), "--framework", "kubernetes", "--output", "json"]

@@ -1,6 +1,7 @@
 """An upgrade from a released chart asks the API server for nothing that it must refuse, and moves no identity.
 
-``former/VERSION-VARIANT.json`` is what the chart of that version rendered. When a version is released, add its own with
+``former/VERSION-VARIANT.json`` has the objects that the chart of that version rendered, with nothing but the fields
+that must stay. When a version is released, add its own with
 ``python -m tests.chart.test_upgrade``; files of released versions never change.
 """
 
@@ -42,6 +43,12 @@ def changes(former: list[Manifest], now: list[Manifest]) -> Iterator[str]:
                 yield f"{kind} {name}: {path} was {_at(manifest, path)}, is {_at(new, path)}"
 
 
+def kept(manifests: list[Manifest]) -> list[Manifest]:
+    """What an upgrade is compared with: who is there, and the fields that cannot change."""
+    names = (*_IMMUTABLE, "ServiceAccount")
+    return [_only(each, _IMMUTABLE.get(each["kind"], ())) for each in manifests if each["kind"] in names]
+
+
 def test_there_is_a_former_rendering_of_each_kind_of_release() -> None:
     assert {file.stem.partition("-")[2] for file in _FORMER} == set(_KEPT)
 
@@ -69,6 +76,18 @@ def _identity(manifest: Manifest) -> tuple[str, str, str]:
     return manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"]
 
 
+def _only(manifest: Manifest, paths: tuple[str, ...]) -> Manifest:
+    found: Manifest = {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"]}
+    found["metadata"] = {"name": manifest["metadata"]["name"]}
+    for path in paths:
+        *outer, last = path.split(".")
+        place: Any = found
+        for key in outer:
+            place = place.setdefault(key, {})
+        place[last] = _at(manifest, path)
+    return found
+
+
 def _at(manifest: Any, path: str) -> Any:
     for key in path.split("."):
         manifest = (manifest or {}).get(key)
@@ -86,4 +105,4 @@ if __name__ == "__main__":
         file = Path(__file__).parent / "former" / f"{version}-{name}.json"
         if file.exists():
             sys.exit(f"{file} is there already; it was released")
-        file.write_text(json.dumps(newest.template(VARIANTS[name]), indent=1, sort_keys=True) + "\n")
+        file.write_text(json.dumps(kept(newest.template(VARIANTS[name])), indent=1, sort_keys=True) + "\n")

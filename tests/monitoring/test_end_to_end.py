@@ -12,7 +12,7 @@ from . import shipped
 from .test_metrics import NOT_OURS, used
 from .watched_site import GRAFANA, RUNBOOKS, TOKEN, WatchedSite
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("watched-site"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 WAIT_SECONDS = 60
 """For a message: its rule's wait, divided, is at most 15 s; the rest is for a busy machine."""

@@ -23,7 +23,8 @@ second attempt is not kept."""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=FAULTS_OF_A_BUSY_MACHINE))
+    if item.get_closest_marker("faults"):
+        item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=FAULTS_OF_A_BUSY_MACHINE))
 
 
 @pytest.fixture

@@ -26,8 +26,6 @@ WAIT_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 10.0
 """What a person is promised."""
 
-pytestmark = pytest.mark.xdist_group("meetup-local")  # seven processes a run: two cores hold one at a time
-
 
 class Runner:
     """A running ``meetup-local`` without a terminal."""
