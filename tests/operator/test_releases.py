@@ -2,9 +2,14 @@
 
 import signal
 from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
 
 from .cluster import Cluster, eventually
 from .conftest import StartOperator
+from .operator_process import an_operator
 
 
 def generation(cluster: Cluster, feed: str) -> int:
@@ -102,3 +107,29 @@ def test_a_hundred_feeds_that_are_refused_cost_a_few_lines_and_not_a_hundred(
 def _image(cluster: Cluster) -> str:
     containers = cluster.deployment("rsvps")["spec"]["template"]["spec"]["containers"]
     return str(containers[0]["image"])
+
+
+@pytest.mark.parametrize("first", ["*", "namespaced"])
+def test_an_operator_of_all_namespaces_and_one_of_this_namespace_do_not_fight(
+    own_cluster: Cluster, tmp_path: Path, first: str
+) -> None:
+    """Whichever came first serves; the other leaves the feeds alone."""
+    if own_cluster.server.startswith("https://"):
+        pytest.skip("the operator's account of a real API server has the rights of one namespace")
+    own_cluster.proxy = ""  # which knows requests of one namespace
+    config = yaml.safe_load(own_cluster.kubeconfig())
+    config["users"][0]["user"] = {"token": "admin"}
+    everywhere = {"NAMESPACE": "*", "IMAGE": "registry.invalid/stream:all", "kubeconfig": yaml.safe_dump(config)}
+    here = {"IMAGE": "registry.invalid/stream:here"}
+    order = [everywhere, here] if first == "*" else [here, everywhere]
+    with an_operator(own_cluster, tmp_path, "first", **order[0]) as one:
+        own_cluster.create_feed("rsvps", feed="rsvps")
+        own_cluster.wait_for_condition("rsvps", "Degraded", "False", "AsExpected")
+        before = generation(own_cluster, "rsvps")
+        with an_operator(own_cluster, tmp_path, "second", wait="no", **order[1]) as two:
+            eventually(lambda: two.logged("lease_standby"), "the second stands by and says so")
+            eventually(lambda: two.metric("meetup_operator_standby_namespaces") == 1, "it is counted")
+            one.wait_for_resyncs(3)
+            assert generation(own_cluster, "rsvps") == before
+            assert _image(own_cluster) == order[0]["IMAGE"]
+            assert two.stop() == 0
