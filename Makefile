@@ -8,7 +8,7 @@ CODE := services tests $(wildcard bench conftest.py)
 .PHONY: run insight test lint bench soak clean
 
 run: .venv/run $(if $(INSIGHT),.venv/insight)  ## The whole pipeline on this machine; INSIGHT=1, MONITORING=1, SOURCE=graphql, ARGS="--seconds 30", OBJECTS=gs://... DOCUMENTS=firestore://...
-	@$(BIN)/meetup-local $(if $(OBJECTS),--objects $(OBJECTS)) $(if $(DOCUMENTS),--documents $(DOCUMENTS)) $(if $(MONITORING),--monitoring) $(if $(INSIGHT),--insight) $(if $(SOURCE),--source $(SOURCE)) $(ARGS)
+	@$(BIN)/meetup-local-runner $(if $(OBJECTS),--objects $(OBJECTS)) $(if $(DOCUMENTS),--documents $(DOCUMENTS)) $(if $(MONITORING),--monitoring) $(if $(INSIGHT),--insight) $(if $(SOURCE),--source $(SOURCE)) $(ARGS)
 
 insight: .venv/insight  ## Build and serve the page of a store; OBJECTS=..., DOCUMENTS=..., PORT=8090
 	@mkdir -p data && test -s data/insight.key || (umask 077 && python3 -c 'import secrets; print(secrets.token_hex(16))' > data/insight.key)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 import requests
-from meetup_local.monitoring import alertmanager_config
+from meetup_local_runner.monitoring import alertmanager_config
 from meetup_testkit.emulators.process import EmulatorProcess, free_port
 from meetup_testkit.service_process import until
 

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import requests
-from meetup_local.monitoring import alertmanager_config, prometheus_config
+from meetup_local_runner.monitoring import alertmanager_config, prometheus_config
 from meetup_stream.cursor_body import Checkpoint
 from meetup_testkit.emulators.process import EmulatorProcess, free_port
 from meetup_testkit.service_process import ServiceProcess, until

@@ -1,7 +1,7 @@
 """A board as a run shows it, for tests of what it looks like."""
 
-from meetup_local.board import Board, FeedLine, Status
-from meetup_local.figures import EnricherCounts, StreamCounts
+from meetup_local_runner.board import Board, FeedLine, Status
+from meetup_local_runner.figures import EnricherCounts, StreamCounts
 
 
 def board(counts: StreamCounts, *, trouble: str | None = None, restarts: int = 0, fresh: int = 0) -> Board:

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from meetup_local.alerts import ALERT_NAME, Alerts
-from meetup_local.board import Status
+from meetup_local_runner.alerts import ALERT_NAME, Alerts
+from meetup_local_runner.board import Status
 
 BEGAN = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
 ENDED = datetime(2026, 11, 23, 21, 5, tzinfo=UTC)

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from meetup_local.data_folder import prepared
-from meetup_local.settings import read_options
+from meetup_local_runner.data_folder import prepared
+from meetup_local_runner.settings import read_options
 
 
 @pytest.mark.parametrize("earlier", [False, True], ids=["new", "left open by an earlier version"])
@@ -10,6 +10,7 @@ def test_only_this_user_can_read_what_a_run_writes(tmp_path: Path, earlier: bool
     options = read_options(["--data", str(tmp_path / "data")])
     if earlier:
         options.logs.mkdir(parents=True, mode=0o755)
+        (options.data / ".meetup-local").touch()  # the lock that every run leaves
     with prepared(options):
         (options.logs / "stream.log").write_text("a line")
         (options.data / "objects").mkdir()

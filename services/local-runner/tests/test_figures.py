@@ -1,8 +1,8 @@
 """Totals over all lives of a process, rate and lag."""
 
 import pytest
-from meetup_local.figures import EnricherCounts, EnricherHistory, StreamCounts, StreamHistory, median
-from meetup_local.scrape import Page
+from meetup_local_runner.figures import EnricherCounts, EnricherHistory, StreamCounts, StreamHistory, median
+from meetup_local_runner.scrape import Page
 
 INF = float("inf")
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from meetup_local.log_file import LogFile
+from meetup_local_runner.log_file import LogFile
 
 
 @pytest.fixture

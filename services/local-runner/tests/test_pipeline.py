@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from meetup_local.pipeline import ChildFailed, ChildRefused, Pipeline
-from meetup_local.plan import Address, OwnPort, Process, Value
+from meetup_local_runner.pipeline import ChildFailed, ChildRefused, Pipeline
+from meetup_local_runner.plan import Address, OwnPort, Process, Value
 
 _SERVER = """
 import json, os, signal, sys, threading

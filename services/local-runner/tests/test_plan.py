@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from meetup_local.monitoring import Monitoring
-from meetup_local.plan import Address, Keys, Process, arguments_of, environment_of, plan, waves_of_stop
-from meetup_local.settings import Options, read_options
+from meetup_local_runner.monitoring import Monitoring
+from meetup_local_runner.plan import Address, Keys, Process, arguments_of, environment_of, plan, waves_of_stop
+from meetup_local_runner.settings import Options, read_options
 from pydantic import SecretStr
 
 KEY = "a-key-that-nobody-may-see"

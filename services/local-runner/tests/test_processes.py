@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 import pytest
-from meetup_local.plan import Process
-from meetup_local.processes import LONGEST_WAIT_SECONDS, SOUND_SECONDS, Child, State
+from meetup_local_runner.plan import Process
+from meetup_local_runner.processes import LONGEST_WAIT_SECONDS, SOUND_SECONDS, Child, State
 
 
 class Clock:

@@ -1,4 +1,4 @@
-"""``meetup-local`` as a person runs it: real processes, real stores, and what is left of them."""
+"""``meetup-local-runner`` as a person runs it: real processes, real stores, and what is left of them."""
 
 import os
 import pty
@@ -21,14 +21,14 @@ from meetup_testkit.emulators.pytest_plugin import Bucket, FirestoreProject
 from meetupkit.feeds import FEEDS
 from meetupkit.stores import open_documents, open_objects
 
-COMMAND: Final = Path(sys.executable).with_name("meetup-local")
+COMMAND: Final = Path(sys.executable).with_name("meetup-local-runner")
 WAIT_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 10.0
 """What a person is promised."""
 
 
 class Runner:
-    """A running ``meetup-local`` without a terminal."""
+    """A running ``meetup-local-runner`` without a terminal."""
 
     def __init__(self, data: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
         self.data = data
@@ -212,7 +212,7 @@ def test_a_second_runner_in_the_same_folder_is_refused_and_the_first_one_stops_i
 
     second = subprocess.run([COMMAND, "--data", first.data], capture_output=True, text=True, check=False)
     assert second.returncode == 2
-    assert "another meetup-local runs there" in second.stderr
+    assert "another meetup-local-runner runs there" in second.stderr
 
     assert first.end(signal.SIGTERM, within=STOP_SECONDS) == 0
     assert re.search("stopping the streams.*\n(.*\n)*stopping enricher.*\n(.*\n)*stopping simulator", first.out)
@@ -245,7 +245,7 @@ def test_a_store_that_is_refused_is_one_clear_line_and_exit_code_2(
 
     assert runner.end() == 2
     last = runner.out.splitlines()[-1]
-    assert last.startswith("meetup-local: ")
+    assert last.startswith("meetup-local-runner: ")
     assert said in last
     assert "Traceback" not in runner.out
 

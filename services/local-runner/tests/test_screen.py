@@ -12,16 +12,16 @@ from typing import IO, cast
 
 import pytest
 from boards import board
-from meetup_local import table
-from meetup_local.board import Board, Status
-from meetup_local.figures import StreamCounts
-from meetup_local.outlet import Outlet
-from meetup_local.screen import LineScreen, Screen, TerminalScreen, screen
+from meetup_local_runner import table
+from meetup_local_runner.board import Board, Status
+from meetup_local_runner.figures import StreamCounts
+from meetup_local_runner.outlet import Outlet
+from meetup_local_runner.screen import LineScreen, Screen, TerminalScreen, screen
 from rich.console import Console
 
 ENCODINGS = ("ascii", "latin-1", "iso8859-15", "cp437", "koi8-r", "utf-8", "utf-16", "cp1252")
 WIDTHS = (1, 10, 20, 40, 79, 80, 200)
-COMMAND = Path(sys.executable).with_name("meetup-local")
+COMMAND = Path(sys.executable).with_name("meetup-local-runner")
 
 
 def show_all(shown: Screen, moment: Board) -> None:

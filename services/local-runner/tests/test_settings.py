@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from meetup_local.data_folder import DataFolderRefused, prepared
-from meetup_local.settings import documented, read_options
+from meetup_local_runner.data_folder import DataFolderRefused, prepared
+from meetup_local_runner.settings import documented, read_options
 from meetupkit.stores import open_documents, open_objects
 
 README = Path(__file__).parents[1] / "README.md"
@@ -78,7 +78,7 @@ def test_a_whole_file_is_taken(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["logs", "objects", "x.txt", ".hidden"])
 def test_a_folder_of_another_program_is_left_alone(content: str, tmp_path: Path) -> None:
     (tmp_path / content).mkdir()
-    refused = pytest.raises(DataFolderRefused, match=f"holds {content}, and no meetup-local has run there")
+    refused = pytest.raises(DataFolderRefused, match=f"holds {content}, and no meetup-local-runner has run there")
     with refused, prepared(read_options(["--data", str(tmp_path)])):
         pass
     assert [path.name for path in tmp_path.iterdir()] == [content]

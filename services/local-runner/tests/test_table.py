@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 from boards import board
-from meetup_local import table
-from meetup_local.board import Board, FeedLine, missing
-from meetup_local.figures import EnricherCounts, StreamCounts
+from meetup_local_runner import table
+from meetup_local_runner.board import Board, FeedLine, missing
+from meetup_local_runner.figures import EnricherCounts, StreamCounts
 from meetupkit.feeds import FEEDS
 from rich.console import Console, RenderableType
 

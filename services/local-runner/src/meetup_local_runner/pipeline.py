@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from meetup_local.board import Board, FeedLine, Status
-from meetup_local.figures import STALE_SECONDS, EnricherHistory, StreamHistory
-from meetup_local.plan import ALERT_WEBHOOK, ENRICHER, GATEWAY, Process, waves_of_stop
-from meetup_local.processes import Child, State
-from meetup_local.scrape import Page, Scraper
+from meetup_local_runner.board import Board, FeedLine, Status
+from meetup_local_runner.figures import STALE_SECONDS, EnricherHistory, StreamHistory
+from meetup_local_runner.plan import ALERT_WEBHOOK, ENRICHER, GATEWAY, Process, waves_of_stop
+from meetup_local_runner.processes import Child, State
+from meetup_local_runner.scrape import Page, Scraper
 
 STOP_SECONDS: Final = 9.0
 """A person is promised ten. What a process has not finished by then is lost to nobody: it is read again."""

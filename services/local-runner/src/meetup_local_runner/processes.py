@@ -18,8 +18,8 @@ from typing import Final
 
 from meetupkit.settings import EXIT_CODE
 
-from meetup_local.log_file import LogFile
-from meetup_local.plan import Process, arguments_of, environment_of
+from meetup_local_runner.log_file import LogFile
+from meetup_local_runner.plan import Process, arguments_of, environment_of
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _LIBC: Final = ctypes.CDLL(None)

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from meetupkit.feeds import FEEDS, Feed
 from pydantic import SecretStr
 
-from meetup_local.monitoring import INTERVAL_SECONDS, Monitoring, alertmanager_config, prometheus_config
-from meetup_local.settings import Options
+from meetup_local_runner.monitoring import INTERVAL_SECONDS, Monitoring, alertmanager_config, prometheus_config
+from meetup_local_runner.settings import Options
 
 INHERITED: Final = frozenset(
     {

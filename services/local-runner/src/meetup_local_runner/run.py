@@ -11,15 +11,15 @@ from typing import Final
 from meetupkit.settings import EXIT_CODE
 from pydantic import SecretStr
 
-from meetup_local import signals
-from meetup_local.alerts import Alerts
-from meetup_local.board import Board, missing
-from meetup_local.data_folder import DataFolderRefused, prepared
-from meetup_local.monitoring import Monitoring, MonitoringAbsent, found
-from meetup_local.pipeline import ChildFailed, ChildRefused, Pipeline
-from meetup_local.plan import Keys, plan
-from meetup_local.screen import Screen
-from meetup_local.settings import Options
+from meetup_local_runner import signals
+from meetup_local_runner.alerts import Alerts
+from meetup_local_runner.board import Board, missing
+from meetup_local_runner.data_folder import DataFolderRefused, prepared
+from meetup_local_runner.monitoring import Monitoring, MonitoringAbsent, found
+from meetup_local_runner.pipeline import ChildFailed, ChildRefused, Pipeline
+from meetup_local_runner.plan import Keys, plan
+from meetup_local_runner.screen import Screen
+from meetup_local_runner.settings import Options
 
 START_SECONDS: Final = 60.0
 """Seven interpreters start in a few seconds; a cold, busy disk needs longer."""
@@ -154,4 +154,4 @@ class Watch:
 def _say(text: str) -> None:
     if sys.stderr:  # None if it was closed from the start
         with contextlib.suppress(OSError):
-            sys.stderr.write(f"meetup-local: {text}\n")
+            sys.stderr.write(f"meetup-local-runner: {text}\n")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from meetup_local.figures import EnricherCounts, StreamCounts
+from meetup_local_runner.figures import EnricherCounts, StreamCounts
 
 
 @dataclass(frozen=True, slots=True)

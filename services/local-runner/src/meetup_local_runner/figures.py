@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
-from meetup_local.scrape import Bucket, Page
+from meetup_local_runner.scrape import Bucket, Page
 
 WINDOW_SECONDS: Final = 10.0
 """Rate and lag are those of so long: short enough to follow, long enough to be read."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from meetup_local.board import Status
+from meetup_local_runner.board import Status
 
 ALERT_NAME: Final = "MeetupProcessInTrouble"
 _NOT_ENDED: Final = "0001-01-01T00:00:00Z"  # how Alertmanager writes a time that is not set
@@ -37,7 +37,7 @@ class Incident:
         }
         return {
             "version": "4",
-            "groupKey": f"meetup-local/{self.process}",
+            "groupKey": f"meetup-local-runner/{self.process}",
             "status": status,
             "alerts": [alert],
             "groupLabels": {"service": self.process},

@@ -9,7 +9,7 @@ from typing import Final
 
 from meetupkit.foreign_text import printable
 
-from meetup_local.settings import Options
+from meetup_local_runner.settings import Options
 
 _LOCK: Final = ".meetup-local"
 _PRIVATE: Final = 0o077
@@ -48,7 +48,7 @@ def _held(options: Options) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise DataFolderRefused(
-                f"--data {options.data}: another meetup-local runs there; stop it or name another folder"
+                f"--data {options.data}: another meetup-local-runner runs there; stop it or name another folder"
             ) from None
         try:
             for log in options.logs.glob("*.log"):
@@ -64,5 +64,6 @@ def _refuse_foreign(folder: Path) -> None:
         return
     if found := next(folder.iterdir(), None):
         raise DataFolderRefused(
-            f"--data {folder}: holds {printable(found.name)}, and no meetup-local has run there; name an empty folder"
+            f"--data {folder}: holds {printable(found.name)}, and no meetup-local-runner has run there;"
+            " name an empty folder"
         )

@@ -1,4 +1,4 @@
-"""The command line of ``meetup-local``; the README's table is held to these flags by a test."""
+"""The command line of ``meetup-local-runner``; the README's table is held to these flags by a test."""
 
 import argparse
 import os
@@ -46,7 +46,7 @@ class Options:
 def parser() -> argparse.ArgumentParser:
     """The flags; each help text is the meaning in the README's table."""
     flags = argparse.ArgumentParser(
-        prog="meetup-local",
+        prog="meetup-local-runner",
         description="The whole pipeline on this machine: a stand-in for Meetup, five streams, the enricher.",
         epilog="STORAGE_EMULATOR_HOST and FIRESTORE_EMULATOR_HOST lead gs:// and firestore:// to emulators.",
     )

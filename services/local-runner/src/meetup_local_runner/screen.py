@@ -7,9 +7,9 @@ from typing import IO, Final, Protocol, TextIO, cast
 from rich.console import Console
 from rich.live import Live
 
-from meetup_local import table
-from meetup_local.board import Board, Status
-from meetup_local.outlet import Outlet
+from meetup_local_runner import table
+from meetup_local_runner.board import Board, Status
+from meetup_local_runner.outlet import Outlet
 
 LINE_SECONDS: Final = 5.0
 _FILE_WIDTH: Final = 100

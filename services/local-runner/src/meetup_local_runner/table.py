@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from meetup_local.board import Board, FeedLine, Status
+from meetup_local_runner.board import Board, FeedLine, Status
 
 _QUIET: Final = "bright_black"
 _GOOD: Final = "green"
