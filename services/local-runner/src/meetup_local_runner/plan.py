@@ -139,7 +139,8 @@ def plan(options: Options, keys: Keys, monitoring: Monitoring | None = None) -> 
 
 def _insight(options: Options) -> Process:
     """The page. It is ready when it listens: its first build finds next to nothing, the next ones what came since."""
-    key = WrittenFile(options.data / "insight.key", frozenset(), lambda _: _kept_key(options.data / "insight.key"))
+    kept = _kept_key(options.data / "insight.key")  # read now: writing the file begins by emptying it
+    key = WrittenFile(options.data / "insight.key", frozenset(), lambda _: kept)
     return Process(
         INSIGHT,
         "meetup-insight",
@@ -160,7 +161,8 @@ def _insight(options: Options) -> Process:
 
 def _kept_key(file: Path) -> str:
     """The key of an earlier run: the warehouse beside it belongs to that key."""
-    return file.read_text() if file.exists() else secrets.token_hex(16)
+    kept = file.read_text().strip() if file.exists() else ""
+    return kept or secrets.token_hex(16)
 
 
 def _monitoring(monitoring: Monitoring, token: SecretStr) -> tuple[Process, ...]:
