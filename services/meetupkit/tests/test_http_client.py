@@ -171,6 +171,7 @@ BROKEN = {
     "half a head": b"HTTP/1.1 200 OK\r\nContent-Le",
     "half a head, cut at the end of a line": b"HTTP/1.1 200 OK\r\nDate: x\r\n",
     "interim answers alone": b"HTTP/1.1 103 Early Hints\r\n\r\n" * 40,
+    "a line that is no header": b"HTTP/1.1 200 OK\r\nno header\r\nContent-Length: 2\r\n\r\nok",
     "half a body": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
     "no last chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
     "a size that is none": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhalf\r\n0\r\n\r\n",
