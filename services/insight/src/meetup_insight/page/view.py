@@ -1,8 +1,11 @@
 """What a view is made of: figures, tables, choices. A template turns it into HTML."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+Query = Mapping[str, str]
+"""What was chosen, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +70,10 @@ def number(value: float | None) -> str:
 def percent(value: float | None, digits: int = 1) -> str:
     """A share."""
     return NOTHING if value is None else f"{value * 100:.{digits}f} %"
+
+
+def chosen(value: str | None, options: Sequence[str]) -> str:
+    """The value if it is one of the options, else the first of them."""
+    if value in options:
+        return str(value)
+    return options[0] if options else ""

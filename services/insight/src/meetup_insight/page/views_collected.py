@@ -1,0 +1,144 @@
+"""What was collected, and how well. Pure."""
+
+from collections import defaultdict
+from datetime import UTC, datetime
+
+from meetup_insight.page import plots
+from meetup_insight.page.published import Published
+from meetup_insight.page.view import NOTHING, Card, Figure, Grid, Query, View, number, percent
+
+
+def overview(data: Published, _query: Query) -> View:
+    """What was collected, and is it complete."""
+    totals: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    by_day: dict[str, dict[object, int]] = defaultdict(dict)
+    for row in data.rows("collected"):
+        for name in ("records", "versions", "duplicates"):
+            totals[row["feed"]][name] += row[name]
+        by_day[row["feed"]][row["day"]] = row["versions"]
+    days = sorted({row["day"] for row in data.rows("collected")})[-90:]
+    parts = {feed: [found.get(day, 0) for day in days] for feed, found in sorted(by_day.items())}
+    counts = data.manifest.rows
+    gaps = len(data.rows("gaps"))
+    newest = data.manifest.newest
+    feeds = Grid(
+        ("feed", "records read", "different", "stored again"),
+        [
+            (feed, *(number(found[name]) for name in ("records", "versions", "duplicates")))
+            for feed, found in sorted(totals.items())
+        ],
+    )
+    return View(
+        "Overview",
+        "What was collected, and whether anything may be missing.",
+        (
+            Card("members", number(counts.get("members"))),
+            Card("groups", number(counts.get("groups"))),
+            Card("topics", number(counts.get("topics"))),
+            Card("possible gaps", number(gaps), "none known" if not gaps else "see data quality"),
+            Card("newest RSVP", f"{datetime.fromtimestamp(newest, UTC):%Y-%m-%d %H:%M}" if newest else NOTHING, "UTC"),
+        ),
+        (),
+        (
+            Figure(
+                "collected",
+                "Different records by day of their mtime",
+                "The last 90 days that have any, by feed.",
+                plots.stacked_days("Records by day and feed", days, parts) if days else None,
+                feeds,
+                "Nothing yet: the object store has no records.",
+            ),
+            _weekly(data),
+        ),
+    )
+
+
+def _weekly(data: Published) -> Figure:
+    rows = data.rows("rsvps_by_week")
+    forecast = next(iter(data.rows("forecast")), None)
+    expected = (forecast["week"], forecast["value"], forecast["low"], forecast["high"]) if forecast else None
+    caption = "RSVPs by week, each by its newest version."
+    if forecast:
+        caption += (
+            f" Next week: {number(forecast['value'])} ({number(forecast['low'])} to {number(forecast['high'])}, 80 %),"
+            f" by {forecast['model']}; one week ahead it was off by {percent(forecast['error'])},"
+            f" the mean of four weeks by {percent(forecast['naive_error'])}."
+        )
+    plot = plots.weekly("RSVPs by week", [row["week"] for row in rows], [row["rsvps"] for row in rows], expected)
+    grid = Grid(
+        ("week of", "members", "RSVPs", "yes"),
+        [(str(row["week"]), number(row["members"]), number(row["rsvps"]), number(row["yes"])) for row in rows],
+    )
+    return Figure("weekly", "RSVPs by week", caption, plot if rows else None, grid)
+
+
+def quality(data: Published, _query: Query) -> View:
+    """Gaps, duplicates, rejects, coverage."""
+    coverage = data.rows("coverage")
+    shares = [(row["what"], row["known"] / row["of"] * 100) for row in coverage if row["of"]]
+    gaps, rejected, unreadable = data.rows("gaps"), data.rows("rejected"), data.rows("unreadable")
+    ledger = data.rows("ledger")
+    return View(
+        "Data quality",
+        "What is missing, what came twice, what could not be used.",
+        (
+            Card("possible gaps", number(len(gaps)), "connections whose first record was new"),
+            Card("rejected", number(sum(row["times"] for row in rejected)), "lines and objects that are no record"),
+            Card("unreadable fields", number(sum(row["records"] for row in unreadable)), "values that no column holds"),
+            Card("connections", number(sum(row["connections"] for row in ledger)), "in the streams' ledgers"),
+        ),
+        (),
+        (
+            Figure(
+                "coverage",
+                "How much of what is named is known",
+                "In percent.",
+                plots.ranked("Coverage", shares, "percent") if shares else None,
+                Grid(
+                    ("what", "known", "of", "share"),
+                    [
+                        (
+                            row["what"],
+                            number(row["known"]),
+                            number(row["of"]),
+                            percent(row["known"] / row["of"] if row["of"] else None),
+                        )
+                        for row in coverage
+                    ],
+                ),
+            ),
+            Figure(
+                "rejected",
+                "Rejected",
+                "By feed and reason; the bytes stay in the object store.",
+                None,
+                Grid(
+                    ("feed", "reason", "times"),
+                    [(row["feed"], row["reason"], number(row["times"])) for row in rejected],
+                ),
+                "",
+            ),
+            Figure(
+                "unreadable",
+                "Unreadable fields",
+                "The record is in its table, with nothing in this column.",
+                None,
+                Grid(
+                    ("feed", "field", "records"),
+                    [(row["feed"], row["field"], number(row["records"])) for row in unreadable],
+                ),
+                "",
+            ),
+            Figure(
+                "gaps",
+                "Possible gaps",
+                "The server's backlog did not reach back to what was stored.",
+                None,
+                Grid(
+                    ("feed", "day", "after", "before"),
+                    [(row["feed"], str(row["day"]), str(row["gap_from"]), str(row["gap_to"])) for row in gaps],
+                ),
+                "",
+            ),
+        ),
+    )
