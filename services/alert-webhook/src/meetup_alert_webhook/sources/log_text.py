@@ -33,7 +33,7 @@ _MOST_TOLD: Final = 200
 """Fields by which an entry without text is told from others."""
 _VARYING: Final = re.compile(r"0x[0-9a-f]{1,32}+|[0-9a-f]{8}-[0-9a-f-]{27}|\d+", re.IGNORECASE)
 """What differs between two log lines of one statement: numbers, addresses, UUIDs."""
-_LONG_NUMBERS: Final = re.compile(r"0x[0-9a-f]{1,32}+|[0-9a-f]{8}-[0-9a-f-]{27}|\d{5,}+|\d+\.\d+", re.IGNORECASE)
+_LONG_NUMBERS: Final = re.compile(r"0x[0-9a-f]{1,32}+|[0-9a-f]{8}-[0-9a-f-]{27}|\d++\.\d++|\d{5,}+", re.IGNORECASE)
 """What differs between two entries without text; short numbers stay, because a code may be all that an entry says."""
 _NOTHING: Final = "(no message)"
 
