@@ -40,6 +40,7 @@ class SweepJob:
         self.node: Node | None = None
         self.failed = False
         self.null = False
+        self._groups: dict[str, Node] = {}
         self._connection = ("eventsSearch",) if target.network else ("events",)
 
     def variables(self) -> Mapping[str, Any]:
@@ -55,8 +56,13 @@ class SweepJob:
         if not isinstance(result.value, dict):
             self.null = True
             return False
-        self.node = result.value
-        return self.listing.add(read_page(result.value, self._connection, result.harmed))
+        page = read_page(result.value, self._connection, result.harmed)
+        if not self.target.network:
+            self.node = result.value
+        for node in page.nodes:  # a network's events repeat their groups: each is held once
+            if isinstance(group := node.get("group"), dict):
+                node["group"] = self._groups.setdefault(str(group.get("id")), group)
+        return self.listing.add(page)
 
 
 class Sweeper:
