@@ -52,7 +52,8 @@ def seen(folder: Path, process: ServiceProcess) -> list[str]:
     """Our files since, as the table names them."""
     process.process.send_signal(signal.SIGUSR2)
     trace = folder / "trace.json"
-    names = json.loads(until(lambda: trace.exists() and trace.read_text(), "the trace"))
+    until(trace.exists, "the trace")
+    names = json.loads(trace.read_text())
     return [re.sub(r"^.*/services/([^/]+)/src/[^/]+/", r"\1/", name) for name in names]
 
 

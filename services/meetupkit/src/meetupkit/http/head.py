@@ -53,5 +53,5 @@ class WholeHead(http.client.HTTPResponse):
             self.fp = file
         if watched.last not in _ENDS:
             raise BrokenHead("the answer broke off in its head")
-        if self.headers is not None and self.headers.defects:  # the parser stops there: what follows would be no header
+        if self.headers.defects:  # the parser stops there: what follows would be no header
             raise BrokenHead("the answer's head has a line that is no header")
