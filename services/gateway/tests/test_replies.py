@@ -160,6 +160,11 @@ def test_no_answer_however_odd_is_anything_but_a_reply_or_an_error_of_ours(value
         Listing().add(read_page(root, ("events",), [place[1:] for place in reply.harmed]))
 
 
+def test_half_of_a_surrogate_pair_is_in_no_answer_and_whole_pairs_stay() -> None:
+    reply = read(b'{"data": {"g0": {"title": "a\\ud83d", "name": "\\uD83D\\uDE00", "\\udc00": [1, "\\ude00x"]}}}')
+    assert reply.data["g0"] == {"title": "a?", "name": "\U0001f600", "?": [1, "?x"]}
+
+
 def page(ids: list[str], cursor: str | None = None, total: int | None = None) -> dict[str, Any]:
     info = {"hasNextPage": cursor is not None, "endCursor": cursor}
     return {"events": {"edges": [{"node": {"id": each}} for each in ids], "pageInfo": info, "totalCount": total}}

@@ -20,6 +20,8 @@ from meetup_gateway.translating.values import Untranslatable, ms
 
 _UNDEFINED: Final = re.compile(r"[Ff]ield '(\w+)' (?:in|on) type '(\w+)'")
 """In the words of graphql-java and of graphql-core."""
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
+"""An escape of a surrogate: seldom, so only then is the whole value looked at."""
 _LIMIT_SECONDS: Final = 60.0
 """The window of points; waited when the answer does not say until when."""
 _UNAUTHORIZED: Final = ("unauthorized", "unauthenticated", "not authorized", "invalid token", "expired token")
@@ -164,11 +166,24 @@ def _first_message(value: Any) -> str:
 
 
 def _json(body: bytes) -> Any:
-    """Lenient with bytes that are not UTF-8; ``None`` for what is not JSON."""
+    """Lenient with bytes that are not UTF-8 and with halves of surrogate pairs; ``None`` for what is not JSON."""
+    text = body.decode("utf-8", errors="replace")
     try:
-        return json.loads(body.decode("utf-8", errors="replace"))
+        value = json.loads(text)
+        return _without_halves(value) if _HALF.search(text) else value
     except (ValueError, RecursionError):
         return None
+
+
+def _without_halves(value: Any) -> Any:
+    """No database and no record could hold them."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_without_halves(each) for each in value]
+    if isinstance(value, dict):
+        return {_without_halves(name): _without_halves(each) for name, each in value.items()}
+    return value
 
 
 def _skew(date: str | None, now: float) -> float | None:
