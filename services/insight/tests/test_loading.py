@@ -81,12 +81,15 @@ def test_rows_equal_an_independent_count_in_both_layouts_and_in_a_mix(feed: str,
     assert read == [(len(set(lines[:200])) + 200,)]
 
 
-@pytest.mark.parametrize("file", RECORDED, ids=lambda file: file.name)
-def test_rows_equal_an_independent_count_of_every_recording(file: Path, store: Store, tmp_path: Path) -> None:
-    feed = next((name for name in FEEDS if file.name.startswith(name)), None)
+@pytest.mark.parametrize(
+    ("feed", "file"),
+    [(feed, file) for file in RECORDED for feed in FEEDS if file.name.startswith(feed)],
+    ids=lambda each: getattr(each, "name", ""),
+)
+def test_rows_equal_an_independent_count_of_every_recording(
+    feed: str, file: Path, store: Store, tmp_path: Path
+) -> None:
     lines = [line for line in gzip.decompress(file.read_bytes()).split(b"\n") if line]
-    if feed is None:
-        pytest.skip("profiles: see the test of documents")
     store.put_segment(feed, "2017-03-19/12/aa", lines)
     warehouse, _ = load(store, tmp_path / "w.duckdb")
     assert_holds(warehouse, feed, lines)
