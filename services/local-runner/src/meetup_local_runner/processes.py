@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from meetupkit.retry import doubled
 from meetupkit.settings import EXIT_CODE
 
 from meetup_local_runner.log_file import LogFile
@@ -178,7 +179,7 @@ class Child:
     def _plan_restart(self) -> None:
         sound = self._clock() - self._started_at >= SOUND_SECONDS
         self._quick_ends = 0 if sound else self._quick_ends
-        wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (self._quick_ends - 1)) if self._quick_ends else 0.0
+        wait = doubled(self._quick_ends, first=FIRST_WAIT_SECONDS, longest=LONGEST_WAIT_SECONDS)
         self._quick_ends += 1
         self._due = self._clock() + wait
 

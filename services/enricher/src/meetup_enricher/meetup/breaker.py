@@ -8,6 +8,8 @@ too: it is believed after several in a row over some time.
 from enum import StrEnum
 from typing import Final
 
+from meetupkit.retry import doubled
+
 FIRST_SECONDS: Final = 1.0
 """The first pause; each further one is twice as long. So a short outage never costs a long pause."""
 REFUSALS: Final = 4
@@ -79,8 +81,7 @@ class Breaker:
         self._failed_in_a_row += 1
         self._trial = False
         if self.state is State.HALF_OPEN or self._failed_in_a_row >= self._limit:
-            doublings = min(self._openings, 32)  # 2**32 s is far beyond any longest pause, and no overflow
-            self._open(now, min(self._longest, FIRST_SECONDS * 2**doublings))
+            self._open(now, doubled(self._openings + 1, first=FIRST_SECONDS, longest=self._longest))
 
     def refused(self, now: float, why: str, retry_after: float | None = None) -> None:
         """The API says that something must be changed: the key, or the address. ``refusal`` is set once it lasts."""
@@ -93,7 +94,7 @@ class Breaker:
             self.refusal = why
             pause = self._refused_seconds
         else:
-            pause = min(self._refused_seconds, FIRST_SECONDS * 2 ** min(self._refusals - 1, 32))
+            pause = doubled(self._refusals, first=FIRST_SECONDS, longest=self._refused_seconds)
         self._open(now, max(pause, retry_after or 0.0))
 
     def _open(self, now: float, seconds: float) -> None:

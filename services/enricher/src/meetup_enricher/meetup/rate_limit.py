@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from meetupkit.retry import doubled
+
 LONGEST_SECONDS: Final = 86_400.0
 """Clients of the time tell of waits of "an hour, ... a day" after repeated throttling; more than a day is an error."""
 LONGEST_WINDOW_SECONDS: Final = 3600.0
@@ -18,7 +20,8 @@ LONGEST_BACKOFF_SECONDS: Final = 3600.0
 """Meetup counts throttling "in one hour", so after an hour of silence the count is gone."""
 REPEATED_SECONDS: Final = 60.0
 """The least wait after "throttled more than the allowed times in one hour": further calls make it worse."""
-_FIRST_SECONDS: Final = 0.5
+_FIRST_SECONDS: Final = 1.0
+"""Without a word of how long: of the 30 calls in 10 s that were seen, some are free again by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +112,9 @@ class RateLimiter:
         """
         self._throttled_in_a_row += 1
         if retry_after is None:
-            doubled = min(LONGEST_BACKOFF_SECONDS, _FIRST_SECONDS * 2 ** min(self._throttled_in_a_row, 32))
+            backoff = doubled(self._throttled_in_a_row, first=_FIRST_SECONDS, longest=LONGEST_BACKOFF_SECONDS)
             window = self._resets_at - now if self._budget and self._budget.remaining < 1 else 0.0
-            retry_after = max(doubled, window, REPEATED_SECONDS if repeatedly else 0.0)
+            retry_after = max(backoff, window, REPEATED_SECONDS if repeatedly else 0.0)
         self._not_before = max(self._not_before, now + retry_after)
         return retry_after
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from meetupkit.errors import Conflict
+from meetupkit.retry import doubled
 from meetupkit.stores.documents import AtMost, Create, Delete, Document, DocumentStore, Put, Write
 
 from meetup_enricher.kinds import Collections
@@ -238,4 +239,4 @@ def is_former(entry: Document) -> bool:
 
 
 def _deferral_ms(times: int) -> int:
-    return int(1000 * min(_LONGEST_DEFERRAL_SECONDS, _FIRST_DEFERRAL_SECONDS * 2 ** min(times - 1, 16)))
+    return int(1000 * doubled(times, first=_FIRST_DEFERRAL_SECONDS, longest=_LONGEST_DEFERRAL_SECONDS))

@@ -8,6 +8,7 @@ from typing import Final
 
 from meetupkit.limited_log import LimitedLog
 from meetupkit.progress import Progress
+from meetupkit.retry import doubled
 
 from meetup_feed_operator.control.workqueue import WorkQueue
 from meetup_feed_operator.kubernetes.cache import Cache
@@ -22,7 +23,7 @@ from meetup_feed_operator.status.conditions import condition_of
 log = logging.getLogger(__name__)
 _limited = LimitedLog(log)
 
-_AGAIN_SECONDS: Final = 0.5
+_AGAIN_SECONDS: Final = 1.0
 """A failed list is tried again sooner than the next is due; doubled with each failure."""
 
 
@@ -61,12 +62,11 @@ class Resync:
 
     async def run(self) -> None:
         """Until cancelled."""
-        failures = 0
+        failures, interval = 0, self._settings.resync_seconds
         while True:
-            self._progress.moving("resync", within=self._settings.resync_seconds + 20 * self._settings.request_seconds)
+            self._progress.moving("resync", within=interval + 20 * self._settings.request_seconds)
             failures = 0 if await self._try_once() else failures + 1
-            soon = _AGAIN_SECONDS * 2 ** min(failures, 16) if failures else self._settings.resync_seconds
-            await asyncio.sleep(min(soon, self._settings.resync_seconds))
+            await asyncio.sleep(doubled(failures, first=_AGAIN_SECONDS, longest=interval) if failures else interval)
 
     async def _try_once(self) -> bool:
         try:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from meetupkit.retry import CEILING_SECONDS, INITIAL_SECONDS
+from meetupkit.retry import CEILING_SECONDS, INITIAL_SECONDS, doubled
 
 from meetup_feed_operator.resources.meetupfeed import FeedKey
 
@@ -75,7 +75,7 @@ class WorkQueue:
     def failed(self, key: FeedKey, retry_after: float | None = None) -> float:
         """The feed is to be tried again, and in how many seconds."""
         count = self._failures[key] = self._failures.get(key, 0) + 1
-        ceiling = min(CEILING_SECONDS, INITIAL_SECONDS * 2 ** min(count, 16))
+        ceiling = doubled(count, first=2 * INITIAL_SECONDS, longest=CEILING_SECONDS)
         wait = max(retry_after or 0.0, random.uniform(ceiling / 2, ceiling))
         self._not_before[key] = self._clock() + wait
         self._due[key] = self._not_before[key]

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from meetupkit.retry import doubled
+
 from meetup_gateway.observing.states import GroupState
 from meetup_gateway.scheduling.intervals import CHANGES_A_DAY, Load, Urgency, intervals, sleeping, urgency_of
 
 _EVENTS_A_PAGE: Final = 100
 _FIRST_FAILURE_SECONDS: Final = 30.0
-_MOST_DOUBLINGS: Final = 7
+_LONGEST_FAILURE_SECONDS: Final = 3840.0
 """30 s, doubled up to about an hour: a target that fails does not eat the points of those that do not."""
 
 
@@ -30,7 +32,7 @@ class Target:
     def due(self) -> int:
         """When it is to be swept: at once, if it never was."""
         if self.failures:
-            wait = _FIRST_FAILURE_SECONDS * 2 ** min(self.failures - 1, _MOST_DOUBLINGS)
+            wait = doubled(self.failures, first=_FIRST_FAILURE_SECONDS, longest=_LONGEST_FAILURE_SECONDS)
             return self.tried + int(1000 * max(wait, min(self.seconds, 3600)))
         return self.swept + int(self.seconds * 1000) if self.swept else 0
 

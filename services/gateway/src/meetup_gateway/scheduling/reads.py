@@ -2,14 +2,17 @@
 
 from typing import Final
 
+from meetupkit.retry import doubled
+
 from meetup_gateway.observing.states import EventState
 
 _DAY_MS: Final = 86_400_000
 _SOON_MS: Final = 7 * _DAY_MS
 _FINAL_MS: Final = 3_600_000
 """After its end: organisers mark attendance on the spot, and late answers come in."""
-_FIRST_RETRY_MS: Final = 60_000
-_MOST_DOUBLINGS: Final = 6
+_FIRST_RETRY_SECONDS: Final = 120.0
+_LONGEST_RETRY_SECONDS: Final = 3840.0
+"""About an hour: a list that fails for long does not eat the points of those that can be read."""
 
 
 def read_due(event: EventState, now: int) -> int | None:
@@ -17,7 +20,7 @@ def read_due(event: EventState, now: int) -> int | None:
     if event.over or not event.status:
         return None
     if event.failures:
-        return now + (_FIRST_RETRY_MS << min(event.failures, _MOST_DOUBLINGS))
+        return now + int(1000 * doubled(event.failures, first=_FIRST_RETRY_SECONDS, longest=_LONGEST_RETRY_SECONDS))
     if not event.read or event.signal != event.read_signal:
         return now
     return whole_due(event)
