@@ -28,6 +28,7 @@ from meetup_testkit.emulators.pytest_plugin import Bucket
 from meetup_testkit.simulator_plugin import StartProxy
 from meetup_testkit.tcp_proxy import Direction, Disturbance
 from meetupkit.errors import Conflict, StoreRefused, StoreUnavailable
+from meetupkit.retry import LONGEST_ASKED_SECONDS
 from meetupkit.stores import open_objects
 from meetupkit.stores.objects import Created, NewObject
 from meetupkit.stores.objects.cloud_storage import CONCURRENCY, GcsObjects
@@ -308,6 +309,10 @@ def test_retry_after_is_handed_on_in_seconds(store: GcsObjects, server: CannedSe
     with pytest.raises(StoreUnavailable) as unavailable:
         store.create(NEW)
     assert unavailable.value.retry_after == pytest.approx(3600, abs=60)
+    server.answer = lambda _: failure(503, Retry_After="9" * 12)
+    with pytest.raises(StoreUnavailable) as unavailable:
+        store.create(NEW)
+    assert unavailable.value.retry_after == LONGEST_ASKED_SECONDS
     server.answer = lambda _: failure(503, Retry_After="soon")
     with pytest.raises(StoreUnavailable) as unavailable:
         store.create(NEW)

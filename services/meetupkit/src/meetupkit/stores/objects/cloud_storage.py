@@ -11,8 +11,6 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from email.utils import mktime_tz, parsedate_tz
-from time import time
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -25,6 +23,7 @@ from urllib3.exceptions import HTTPError
 
 from meetupkit.errors import Conflict, ObjectRefused, StoreRefused, StoreUnavailable
 from meetupkit.foreign_text import printable
+from meetupkit.http.retry_after import retry_after_seconds
 from meetupkit.stores.google_credentials import KEY_FILE, CredentialsFinder
 from meetupkit.stores.objects import Created, Exists, NewObject, StoredObject, check_name, is_name
 from meetupkit.stores.objects.google_transport import GoogleTransport
@@ -322,12 +321,7 @@ def _said(error: GoogleAPICallError) -> tuple[str, set[str]]:
 
 
 def _retry_after(error: GoogleAPICallError) -> float | None:
-    """Seconds, which the header gives as such or as a date."""
-    value = error.response.headers.get("Retry-After", "") if error.response is not None else ""
-    if value.isdecimal():
-        return float(value)
-    date = parsedate_tz(value)
-    return max(0.0, mktime_tz(date) - time()) if date else None
+    return retry_after_seconds(error.response.headers.get("Retry-After")) if error.response is not None else None
 
 
 def _unauthenticated(error: GoogleAuthError, bucket: str) -> StoreUnavailable | StoreRefused:
