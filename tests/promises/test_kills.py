@@ -21,22 +21,22 @@ from meetup_testkit.pipeline import (
 from meetup_testkit.service_process import ServiceProcess, until
 from meetup_testkit.simulator_plugin import StartSimulator
 from meetup_testkit.simulator_process import SimulatorProcess
-from meetupkit.seams import Seam
+from meetupkit.failpoints import Failpoint
 from meetupkit.stores import open_objects
 
 RunPipeline = Callable[[Stores, SimulatorProcess], Pipeline]
 
 RECORDS = 600
-IN_STREAM = {Seam.RECORD_READ, Seam.OBJECT_WRITTEN, Seam.IDS_ACCEPTED, Seam.CURSOR_WRITTEN}
+IN_STREAM = {Failpoint.RECORD_READ, Failpoint.OBJECT_WRITTEN, Failpoint.IDS_ACCEPTED, Failpoint.CURSOR_WRITTEN}
 NTH = {
-    Seam.RECORD_READ: 1,
-    Seam.OBJECT_WRITTEN: 123,
-    Seam.IDS_ACCEPTED: 1,
-    Seam.CURSOR_WRITTEN: 2,
-    Seam.IDS_QUEUED: 1,
-    Seam.IDS_TAKEN: 1,
-    Seam.ANSWER_RECEIVED: 1,
-    Seam.BATCH_COMMITTED: 1,
+    Failpoint.RECORD_READ: 1,
+    Failpoint.OBJECT_WRITTEN: 123,
+    Failpoint.IDS_ACCEPTED: 1,
+    Failpoint.CURSOR_WRITTEN: 2,
+    Failpoint.IDS_QUEUED: 1,
+    Failpoint.IDS_TAKEN: 1,
+    Failpoint.ANSWER_RECEIVED: 1,
+    Failpoint.BATCH_COMMITTED: 1,
 }
 """Which time: one that comes however the records fall into batches. The cursor is first written when it is claimed."""
 
@@ -45,33 +45,39 @@ SHORT_LEASE: Mapping[str, Any] = {"ENRICHER_LEASE_SECONDS": "3", "ENRICHER_CALL_
 pytestmark = pytest.mark.faults
 
 
-def killed_at(seam: Seam, times: int, proof: Path, module: str) -> list[str]:
-    """The command of a service that dies when it passes the seam for the n-th time."""
-    return [str(Path(__file__).with_name("kill_at_seam.py")), seam.value, str(times), str(proof), module]
+def killed_at(failpoint: Failpoint, times: int, proof: Path, module: str) -> list[str]:
+    """The command of a service that dies when it hits the failpoint for the n-th time."""
+    return [str(Path(__file__).with_name("kill_at_failpoint.py")), failpoint.value, str(times), str(proof), module]
 
 
-def assert_killed(process: ServiceProcess, seam: Seam, times: int, proof: Path) -> None:
+def assert_killed(process: ServiceProcess, failpoint: Failpoint, times: int, proof: Path) -> None:
     assert process.process.wait(60) == -signal.SIGKILL, process.log.read_text()
-    assert proof.read_text() == f"{seam.value} {times}"
+    assert proof.read_text() == f"{failpoint.value} {times}"
 
 
-def test_every_seam_is_tried() -> None:
-    assert set(NTH) == set(Seam)
+def test_every_failpoint_is_tried() -> None:
+    assert set(NTH) == set(Failpoint)
 
 
-@pytest.mark.parametrize("seam", sorted(IN_STREAM))
+@pytest.mark.parametrize("failpoint", sorted(IN_STREAM))
 @pytest.mark.parametrize("layout", ["records", "batch"])
-def test_a_stream_killed_at_a_seam_loses_nothing(
-    seam: Seam, layout: str, simulator: StartSimulator, run_pipeline: RunPipeline, stores: Stores, tmp_path: Path
+def test_a_stream_killed_at_a_failpoint_loses_nothing(
+    failpoint: Failpoint,
+    layout: str,
+    simulator: StartSimulator,
+    run_pipeline: RunPipeline,
+    stores: Stores,
+    tmp_path: Path,
 ) -> None:
     meetup = simulator("--rate=200", f"--count={RECORDS}", "--rate-limit=0/1")
     pipeline = run_pipeline(stores, meetup)
     enricher = pipeline.enricher().wait_ready()
     proof = tmp_path / "killed"
     settings: Mapping[str, Any] = {"STREAM_LAYOUT": layout, "STREAM_SEGMENT_SECONDS": "1", "enricher": enricher.url}
-    times = 1 if layout == "batch" and seam is Seam.OBJECT_WRITTEN else NTH[seam]  # one segment may hold them all
-    first = pipeline.stream("rsvps", command=killed_at(seam, times, proof, "meetup_stream"), **settings)
-    assert_killed(first, seam, times, proof)
+    # one segment may hold them all
+    times = 1 if layout == "batch" and failpoint is Failpoint.OBJECT_WRITTEN else NTH[failpoint]
+    first = pipeline.stream("rsvps", command=killed_at(failpoint, times, proof, "meetup_stream"), **settings)
+    assert_killed(first, failpoint, times, proof)
     second = pipeline.stream("rsvps", **settings).wait_ready()
     wait_until_stored(pipeline, meetup, "rsvps", RECORDS)
     wait_until_enriched(pipeline, meetup, ["rsvps"])
@@ -91,8 +97,10 @@ def test_a_gap_is_told_though_the_stream_is_killed_as_soon_as_the_record_that_sh
     assert first.stop() == 0
     until(lambda: len(meetup.published("rsvps")) == RECORDS, "everything published, so that all later ask for the same")
     proof = tmp_path / "killed"
-    second = pipeline.stream("rsvps", command=killed_at(Seam.OBJECT_WRITTEN, 1, proof, "meetup_stream"), **settings)
-    assert_killed(second, Seam.OBJECT_WRITTEN, 1, proof)
+    second = pipeline.stream(
+        "rsvps", command=killed_at(Failpoint.OBJECT_WRITTEN, 1, proof, "meetup_stream"), **settings
+    )
+    assert_killed(second, Failpoint.OBJECT_WRITTEN, 1, proof)
     third = pipeline.stream("rsvps", **settings).wait_ready()
     until(lambda: third.metric("meetup_stream_overlaps_total") == 1, "an overlap with what was stored before the kill")
     assert third.stop() == 0
@@ -106,16 +114,18 @@ def test_a_gap_is_told_though_the_stream_is_killed_as_soon_as_the_record_that_sh
     assert [entry["overlap"] for entry in entries] == [None, False, True]
 
 
-@pytest.mark.parametrize("seam", sorted(set(Seam) - IN_STREAM))
-def test_an_enricher_killed_at_a_seam_loses_nothing(
-    seam: Seam, simulator: StartSimulator, run_pipeline: RunPipeline, stores: Stores, tmp_path: Path
+@pytest.mark.parametrize("failpoint", sorted(set(Failpoint) - IN_STREAM))
+def test_an_enricher_killed_at_a_failpoint_loses_nothing(
+    failpoint: Failpoint, simulator: StartSimulator, run_pipeline: RunPipeline, stores: Stores, tmp_path: Path
 ) -> None:
     meetup = simulator("--rate=200", f"--count={RECORDS}", "--rate-limit=0/1")
     pipeline = run_pipeline(stores, meetup)
     proof = tmp_path / "killed"
-    first = pipeline.enricher(command=killed_at(seam, NTH[seam], proof, "meetup_enricher"), **SHORT_LEASE).wait_ready()
+    first = pipeline.enricher(
+        command=killed_at(failpoint, NTH[failpoint], proof, "meetup_enricher"), **SHORT_LEASE
+    ).wait_ready()
     stream = pipeline.stream("rsvps", enricher=first.url)
-    assert_killed(first, seam, NTH[seam], proof)
+    assert_killed(first, failpoint, NTH[failpoint], proof)
     second = pipeline.enricher(port=first.port, **SHORT_LEASE)
     wait_until_stored(pipeline, meetup, "rsvps", RECORDS)
     wait_until_enriched(pipeline, meetup, ["rsvps"])

@@ -15,7 +15,7 @@ from meetupkit.errors import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
-from meetupkit.seams import Seam, passed
+from meetupkit.failpoints import Failpoint, hit
 from meetupkit.stores.documents import MAX_WRITES, Document
 
 from meetup_enricher.kinds import Kind
@@ -102,12 +102,12 @@ class Worker:
         if not batch.entries:
             return
         self._in_hand = batch
-        passed(Seam.IDS_TAKEN)
+        hit(Failpoint.IDS_TAKEN)
         self._metrics.batch_ids.labels(self._kind.name).observe(len(batch.ids))
         found = self._look_up(batch)
         if found is None:
             return
-        passed(Seam.ANSWER_RECEIVED)
+        hit(Failpoint.ANSWER_RECEIVED)
         uncertain = self._results.save(batch, found)
         if uncertain:
             self._give_back(batch.only(uncertain), failed_alone=True)

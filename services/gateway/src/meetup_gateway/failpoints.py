@@ -1,6 +1,7 @@
 """The moments between which the process may die: nothing is lost, and nothing is done twice.
 
-Each raises a Python audit event of its name, as ``meetupkit.seams`` does for the other services; tests listen and kill.
+Each raises a Python audit event of its name, as ``meetupkit.failpoints`` does for the other services. Tests listen,
+and kill the process there.
 """
 
 import sys

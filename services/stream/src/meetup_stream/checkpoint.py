@@ -14,11 +14,11 @@ from dataclasses import replace
 from typing import Final
 
 from meetupkit.errors import Conflict, ObjectRefused, TransientError
+from meetupkit.failpoints import Failpoint, hit
 from meetupkit.foreign_text import printable
 from meetupkit.limited_log import LimitedLog
 from meetupkit.progress import Progress
 from meetupkit.retry import reconnect_policy
-from meetupkit.seams import Seam, passed
 from meetupkit.stores.objects import ObjectStore
 from tenacity import Retrying
 
@@ -171,7 +171,7 @@ class Cursor:
             self._conflict(self._read())
             return
         self._saved, self._saved_at = checkpoint, self._clock()
-        passed(Seam.CURSOR_WRITTEN)
+        hit(Failpoint.CURSOR_WRITTEN)
 
     def _conflict(self, found: Checkpoint) -> None:
         """An earlier write of ours arrived although its answer did not, somebody removed or damaged the object, or

@@ -12,12 +12,12 @@ from itertools import zip_longest
 from typing import Final
 
 from meetupkit.errors import EnricherUnavailable, TransientError
+from meetupkit.failpoints import Failpoint, hit
 from meetupkit.foreign_text import printable
 from meetupkit.http.client import ExchangeFailed, HttpClient, Redirected
 from meetupkit.http.retry_after import retry_after_seconds
 from meetupkit.progress import Progress
 from meetupkit.retry import reconnect_policy
-from meetupkit.seams import Seam, passed
 
 from meetup_stream.checkpoint import Cursor
 from meetup_stream.cursor_body import Ids
@@ -146,7 +146,7 @@ class Announcer:
                 with attempt:
                     self._progress.moving("announcer", _ANNOUNCE_SECONDS)
                     self._enricher.accept(*few)
-                    passed(Seam.IDS_ACCEPTED)
+                    hit(Failpoint.IDS_ACCEPTED)
             self._accepted(*few)
         cursor.advance(mtime)
 

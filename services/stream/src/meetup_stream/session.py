@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from meetupkit.errors import PermanentError, StoreUnavailable
+from meetupkit.failpoints import Failpoint, hit
 from meetupkit.feeds import Feed
 from meetupkit.progress import Progress
-from meetupkit.seams import Seam, passed
 from meetupkit.stores.objects import ObjectStore
 
 from meetup_stream.checkpoint import Cursor
@@ -170,7 +170,7 @@ class Session:
         self._last_line_at = time.monotonic()
         self._lines_of_connection += len(lines)
         self._metrics.lines_read.inc(len(lines))
-        passed(Seam.RECORD_READ)
+        hit(Failpoint.RECORD_READ)
         for portion in self._ledger.judging(lines, self._writer.is_stored):
             self._follow_up(self._writer.write(portion))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from meetupkit.errors import Conflict, StoreUnavailable
-from meetupkit.seams import Seam, passed
+from meetupkit.failpoints import Failpoint, hit
 from meetupkit.stores.documents import MAX_WRITES, Document, DocumentStore
 
 from meetup_enricher.kinds import Collections, Kind
@@ -117,7 +117,7 @@ class Acceptor:
             except Conflict:
                 time.sleep(random.uniform(0, _PAUSE_SECONDS))
                 continue
-            passed(Seam.IDS_QUEUED)
+            hit(Failpoint.IDS_QUEUED)
             counts["queued"] = len(entries)
             return counts
         raise StoreUnavailable(f"other replicas queue the same {self.kind.name} all the time")

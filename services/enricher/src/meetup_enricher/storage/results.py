@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from meetupkit.errors import DocumentRefused
-from meetupkit.seams import Seam, passed
+from meetupkit.failpoints import Failpoint, hit
 from meetupkit.stores.documents import MAX_WRITES, Delete, Put, Write
 
 from meetup_enricher.kinds import Collections, MissingReason
@@ -98,7 +98,7 @@ class ResultWriter:
                 raise
             self._save([Result(outcome.profile_id, None, MissingReason.UNSTORABLE, outcome.known_missing)])
             return
-        passed(Seam.BATCH_COMMITTED)
+        hit(Failpoint.BATCH_COMMITTED)
         for outcome in outcomes:
             self._count(outcome)
 

@@ -9,9 +9,9 @@ from enum import Enum
 from typing import Final, TypeVar
 
 from meetupkit.errors import TransientError
+from meetupkit.failpoints import Failpoint, hit
 from meetupkit.progress import Progress
 from meetupkit.retry import reconnect_policy
-from meetupkit.seams import Seam, passed
 from meetupkit.stores.objects import Created, NewObject, ObjectStore
 
 from meetup_stream.metrics import Metrics
@@ -137,14 +137,14 @@ class Uploader:
     def _create(self, new: NewObject) -> Outcome:
         there = self._store.create(new)
         if isinstance(there, Created):
-            passed(Seam.OBJECT_WRITTEN)
+            hit(Failpoint.OBJECT_WRITTEN)
             return Outcome.STORED
         if there.same:
             return Outcome.DUPLICATE
         for name in _names_beside(new):
             there = self._store.create(replace(new, name=name))
             if isinstance(there, Created):
-                passed(Seam.OBJECT_WRITTEN)
+                hit(Failpoint.OBJECT_WRITTEN)
                 return Outcome.COLLIDED
             if there.same:
                 break

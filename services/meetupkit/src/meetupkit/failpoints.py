@@ -1,15 +1,15 @@
 """The durable boundaries, by name: between any two of them a process may die, and nothing is lost or done twice.
 
 Passing one raises a Python audit event, which costs next to nothing where nobody listens. The tests of the promises
-listen: they kill the process at each seam in turn (``tests/promises``).
+listen: they kill the process at each failpoint in turn (``tests/promises``).
 """
 
 import sys
 from enum import StrEnum
 
 
-class Seam(StrEnum):
-    """Each is passed right after what its name says."""
+class Failpoint(StrEnum):
+    """Each is hit right after what its name says."""
 
     RECORD_READ = "meetup.record_read"
     """stream: lines left the socket and are nowhere else."""
@@ -29,6 +29,6 @@ class Seam(StrEnum):
     """enricher: profiles are written and their ids have left the queue."""
 
 
-def passed(seam: Seam) -> None:
-    """Say that the process is at the seam."""
-    sys.audit(seam.value)
+def hit(failpoint: Failpoint) -> None:
+    """Say that the process is at the failpoint."""
+    sys.audit(failpoint.value)
