@@ -25,6 +25,7 @@ UNITS = (
     *("SG.", "ghp_", "aws", "-p ", "-u a:", "mysql -p a ", "token is ", "bearer ", "AUTH ", "a, value", "api key="),
     *("<password>", "%22", "%22password%22%3A%22", "password%3D", "a=", "a.", "a-", "--", "12345678:AA", "[", "("),
     *(" ", "\n", "\t", "=", ":", ",", "/", "AC", "MMMM.", "0123456789abcdef", "aA1", "aA1_", "AKIA", "name: ", "é"),
+    *("<a:b ", "</b><i>", "<b>password</b>", "form-data; name=", "| a ", "|", "&quot;", "\\u0022", "Some(", "a[", "]"),
     *("password: |\n", '"password", ', "…", "pass:", "A3T", "identified by ", "-----BEGIN CERTIFICATE-----", "sha256:"),
 )
 

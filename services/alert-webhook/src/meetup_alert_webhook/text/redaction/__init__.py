@@ -12,13 +12,14 @@ place (a name before it, a header, an address, a command) is found here. Every e
 from meetup_alert_webhook.text.redaction.addresses import without_userinfo
 from meetup_alert_webhook.text.redaction.assignments import without_named
 from meetup_alert_webhook.text.redaction.commands import without_arguments
+from meetup_alert_webhook.text.redaction.markup import without_elements
 from meetup_alert_webhook.text.redaction.names import is_no_value, is_secret_name
 from meetup_alert_webhook.text.redaction.private_keys import without_private_keys
 from meetup_alert_webhook.text.redaction.tokens import without_tokens
 
 __all__ = ["is_no_value", "is_secret_name", "redacted"]
 
-_STEPS = (without_private_keys, without_userinfo, without_named, without_arguments, without_tokens)
+_STEPS = (without_private_keys, without_userinfo, without_elements, without_named, without_arguments, without_tokens)
 """What spans lines first, what is told by its form alone last."""
 
 

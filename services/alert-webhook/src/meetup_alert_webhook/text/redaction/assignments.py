@@ -4,19 +4,21 @@ import re
 from typing import Final
 
 from meetup_alert_webhook.text.redaction.names import is_no_value, is_password, is_secret_name, looks_made
-from meetup_alert_webhook.text.redaction.values import Runs, value_end
+from meetup_alert_webhook.text.redaction.values import ENCODED_QUOTE, Runs, value_end
 
 _REMOVED: Final = "[removed]"
-_QUOTE: Final = r"(?:\\{0,16}+[\"'`]|%22|%27)"
+_QUOTE: Final = rf"(?:\\{{0,16}}+[\"'`]|{ENCODED_QUOTE})"
 _NAMED: Final = re.compile(
     rf"""(?x)
     (?: (?<![\w.%-]) | (?<=%[0-9A-Fa-f]{{2}}) )
-    (?P<dash> -{{1,2}} )? (?P<name> \w[\w.-]*+ ) (?P<close> {_QUOTE} \]? )?+
+    (?P<dash> -{{1,2}} )? (?P<name> \w[\w.-]*+ ) (?P<close> {_QUOTE} \]? )?+ (?: \] | \[ \w{{0,20}}+ \] )?+
     (?P<sep>
-        \s{{0,4}}+ (?: := | => | -> | → | ={{1,2}} | ::? | %3[AaDd] ) (?: [ ]?[|>][+-]?\s*?\n )?
+        \s{{0,4}}+ (?: := | => | -> | → | \uff1d | \uff1a | ={{1,2}} | ::? | %3[AaDd] ) (?: [ ]?[|>][+-]?\s*?\n )?
       | [\s,]{{1,20}}+ {_QUOTE}?+ [vV]alue {_QUOTE}?+ \s{{0,3}}+ [=:]
       | \s{{0,3}}+ , \s{{0,3}}+ (?= b?{_QUOTE} )
       | >
+      | \s?+ \( (?= b?{_QUOTE} )
+      | [ ]? \.{{3,80}}+ (?= [ ] ) | [ ] [\u2013\u2014] (?= [ ] )
       | (?<=[\w"'`])[ \t]{{1,4}}+
     ) \s{{0,8}}+
     """
@@ -36,8 +38,14 @@ _JUDGED: Final = 256
 """Characters of a value by which it is judged; longer ones are no words about secrets anyway."""
 _NEAR: Final = 300
 """Characters after a header's name in which its first word is looked for."""
-_MADE_VALUE: Final = re.compile(r"[\w.~%+=-]{8,64}+")
+_MADE_VALUE: Final = re.compile(r"[\"'`]?[\w.~%+=-]{8,64}+")
 """What the value of a doubtful name looks like, if it is a secret."""
+_WRAPPER: Final = re.compile(rf"(?:(?!f?[urb]?[\"'])[A-Za-z_][\w.:]{{0,40}}+\(){{1,3}}(?=b?{_QUOTE})")
+"""``Some("...")``, ``SecretStr('...')``: what a value is wrapped in when a program prints it."""
+_SIGN: Final = re.compile(r"[=:\uff1d\uff1a>→,]")
+"""What says by itself that a value follows."""
+_LEAST_TOLD: Final = 6
+"""Characters of a value that nothing but a dash, dots or a bracket tells from a sentence: it must look made."""
 _LINE_END: Final = re.compile(r"\\{1,8}[rn]|[\r\n]")
 _PHRASE: Final = re.compile(r"([A-Za-z]{1,20})[ ]\Z")
 _WORD_NEXT: Final = re.compile(r"[ ][A-Za-z]{1,20}(?![\w:=])")
@@ -61,6 +69,8 @@ def without_named(text: str) -> str:
 def _secret_at(text: str, match: re.Match[str], runs: Runs) -> tuple[int, int] | None:
     """Where the secret stands that the name announces."""
     name, begin = match["name"].strip(".-_"), match.end()
+    if wrapped := _WRAPPER.match(text, begin):
+        begin = wrapped.end()
     quoted_by = text[match.start("name") - 1 : match.start("name")]
     if name.lower() in _HEADERS and ":" in match["sep"] + "," and not match["dash"]:
         return _header(text, begin, quoted_by if quoted_by in ("'", '"') and not match["close"] else "")
@@ -73,7 +83,7 @@ def _secret_at(text: str, match: re.Match[str], runs: Runs) -> tuple[int, int] |
     value = text[first : min(end, first + _JUDGED)]
     if is_no_value(name, value) or _is_name_of_secret(name, match["sep"], value, quoted=first != begin):
         return None
-    if match["sep"].isspace() and not _follows(text, match, value, begin):
+    if not _SIGN.search(match["sep"]) and not _follows(text, match, value, begin):
         return None
     if first == begin and _is_sentence(name, match["sep"], text, first, end):
         return None
@@ -100,7 +110,11 @@ def _follows(text: str, match: re.Match[str], value: str, begin: int) -> bool:
     """Whether a value may stand after a blank alone: an option's, or a password in quotes or brackets."""
     if match["dash"]:
         return not value.startswith("-")
-    return is_password(match["name"]) and text[begin] in "\"'["
+    if not is_password(match["name"]):
+        return False
+    if match["sep"].isspace() and text[begin : begin + 1] != "(":
+        return text[begin : begin + 1] in ("'", '"', "[")
+    return text[begin - 1 : begin] == "(" or (" " not in value and looks_made(value, _LEAST_TOLD))
 
 
 def _is_sentence(name: str, sep: str, text: str, first: int, end: int) -> bool:
@@ -113,7 +127,9 @@ def _is_sentence(name: str, sep: str, text: str, first: int, end: int) -> bool:
 def _is_enough(name: str, value: str, before: str) -> bool:
     """Whether the value of a doubtful name looks made."""
     in_address = before in ("?", "&", "#")
-    if name.lower() in ("key", "pass", "session", "sid"):
+    if name.lower() == "pass":
+        return looks_made(value, _IN_ADDRESS)
+    if name.lower() in ("key", "session", "sid"):
         return looks_made(value, _IN_ADDRESS if in_address else _ELSEWHERE) or _HEXADECIMAL.fullmatch(value) is not None
     return looks_made(value, _CODE)
 

@@ -14,10 +14,13 @@ _USER: Final = re.compile(
     r"(?<!\S)(?:-[A-Za-z]{0,6}[uU]|--user|--proxy-user)(?:[ \t]{1,4}|=)?(?P<q>[\"']?)[^\s:\"'/]{0,64}+:(?P<v>)(?=\S)"
 )
 """``curl -u user:password``."""
-_OPTION: Final = re.compile(r"(?<!\S)(?P<option>-[pa])[ \t]{0,4}+(?=[^\s-])|\bpass:(?P<pass>\S++)")
+_OPTION: Final = re.compile(r"(?<!\S)(?P<option>-[pawk])[ \t]{0,4}+(?=[^\s-])|\bpass:(?P<pass>\S++)")
+_MAY_HAVE_OPTION: Final = re.compile(r"-[pawk]|pass:")
 _PASSWORD_COMMANDS: Final = {
     "-p": re.compile(r"\b(?:mysql\w{0,10}|mariadb\w{0,10}|sshpass|login|ldapsearch|mongo\w{0,8}|smbclient)\b"),
     "-a": re.compile(r"\b(?:redis-cli|valkey-cli)\b"),
+    "-w": re.compile(r"\bldap[a-z]{3,10}\b"),
+    "-k": re.compile(r"\bopenssl\b"),
 }
 _LINE: Final = 300
 """Characters before an option in which its command is looked for."""
@@ -26,7 +29,7 @@ _TOLD: Final = re.compile(
     r"|identified by)[ \t]{1,4}+(?:(?:is|was)[ \t]{1,4}+)?[\"']?(?=(?P<v>[A-Za-z0-9!@#$%^*_+=.~-]{6,}+))"
 )
 """``password hunter2``: only what no person would take for a word."""
-_AUTH: Final = re.compile(r"\bAUTH[ \t]{1,4}+(?P<v>[^\s\"']{6,}+)")
+_AUTH: Final = re.compile(r"\bAUTH[ \t]{1,4}+(?:[\w-]{1,32}+[ \t]{1,4}+)?(?P<v>[^\s\"']{6,}+)")
 """Redis's command."""
 _SCHEME: Final = re.compile(r"(?i)\b(?:bearer|basic)[ \t]{1,4}+(?=(?P<v>[\w.~+/-]{6,}+=*+))")
 """The credential is looked at and not taken: it may be the name of the scheme again."""
@@ -37,7 +40,7 @@ _LONG_WORD: Final = 18
 def without_arguments(text: str) -> str:
     """The text without passwords among a command's arguments, and credentials after the name of their scheme."""
     text = _cut_out(text, _USER, _user_password) if ":" in text else text
-    text = _cut_out(text, _OPTION, _option) if "-p" in text or "-a" in text or "pass:" in text else text
+    text = _cut_out(text, _OPTION, _option) if _MAY_HAVE_OPTION.search(text) else text
     for pattern, span_of in ((_SCHEME, _credential), (_TOLD, _told), (_AUTH, _told)):
         text = _cut_out(text, pattern, span_of)
     return text

@@ -1,12 +1,16 @@
 """Which names say that a secret follows, and which values are none. No I/O."""
 
 import re
+import unicodedata
 from itertools import pairwise
 from typing import Final
 
-_WORD: Final = re.compile(r"[A-Z]++(?![a-z])|[A-Z]?[a-z]++|\d++")
+_WORD: Final = re.compile(r"[A-Z]++(?![a-z])|[A-Z]?[a-z]++|\d++|[^\W\d_a-zA-Z]++")
 _PASSWORDS: Final = frozenset(
-    {"password", "passwords", "passwd", "passphrase", "passcode", "pwd", "pw", "pin", "otp", "totp", "psk"}
+    {
+        *("password", "passwords", "passwd", "passphrase", "passcode", "pwd", "pw", "pin", "otp", "totp", "psk"),
+        *("passwort", "kennwort", "contrasena", "senha", "wachtwoord", "пароль", "密码", "密碼", "パスワード"),
+    }
 )
 """Their values may be digits alone."""
 _SECRETS: Final = frozenset(
@@ -25,6 +29,8 @@ _ENDINGS: Final = (
     "secretkey",
     "accesskey",
     "privatekey",
+    "passwort",
+    "motdepasse",
 )
 """Of names written as one word: ``dbpassword``, ``authtoken``."""
 _OF_KEYS: Final = frozenset(
@@ -36,6 +42,8 @@ _OF_KEYS: Final = frozenset(
     }
 )
 """``key`` after one of these is a secret; a primary, foreign, cache or sort key is none."""
+_OF_CODES: Final = frozenset({"mfa", "fa", "otp", "verification", "recovery", "backup"})
+"""``code`` after one of these lets somebody in; a status or an error code does not."""
 _TAILS: Final = frozenset(
     {
         *("file", "files", "path", "name", "names", "type", "types", "count", "counts", "len", "length", "url", "uri"),
@@ -88,6 +96,8 @@ _DIGIT: Final = re.compile(r"\d")
 
 def words_of(name: str) -> list[str]:
     """``dbPassword``, ``DB_PASSWORD`` and ``db.password`` are all ``db`` and ``password``."""
+    if not name.isascii():
+        name = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
     return [word.lower() for word in _WORD.findall(name)]
 
 
@@ -98,7 +108,11 @@ def is_secret_name(name: str) -> bool:
         return False
     if not _PASSWORDS.isdisjoint(words) or not _SECRETS.isdisjoint(words) or _is_compound(words):
         return True
-    return any(pair[1] in ("key", "keys") and pair[0] in _OF_KEYS for pair in pairwise(words))
+    return _is_code(words) or any(pair[1] in ("key", "keys") and pair[0] in _OF_KEYS for pair in pairwise(words))
+
+
+def _is_code(words: list[str]) -> bool:
+    return any(pair[1] in ("code", "codes") and pair[0] in _OF_CODES for pair in pairwise(words))
 
 
 def _is_compound(words: list[str]) -> bool:
@@ -115,13 +129,13 @@ def is_no_value(name: str, value: str) -> bool:
     if last in ("pin", "otp", "totp"):
         return not any(c.isdigit() for c in bare)
     is_count = bare.replace(".", "").isdigit() and len(bare) <= _LONGEST_COUNT
-    return is_count and (not is_password(name) or last == "passwords")
+    return is_count and (not is_password(name) or last in ("passwords", "codes"))
 
 
 def is_password(name: str) -> bool:
     """Whether a person chose the value: it may be a word, or digits alone."""
     words = words_of(name)
-    return not _PASSWORDS.isdisjoint(words) or "password" in "".join(words)
+    return not _PASSWORDS.isdisjoint(words) or "password" in "".join(words) or _is_code(words)
 
 
 def looks_made(text: str, least: int) -> bool:

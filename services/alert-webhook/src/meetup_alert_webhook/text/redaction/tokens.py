@@ -53,6 +53,7 @@ _BEGUN: Final = re.compile(
       | figd_ | ntn_ | secret_(?=\w{20}) | tskey- | dp\.[a-z]{2,5}\. | sntrys_ | sntryu_ | sb[ap]_ | nf[pc]_ | ops_eyJ
       | AKCp | EAA(?=[A-Za-z0-9]{30}) | eyJ(?=hbG|0eX|raW|lbm|jdH) | vercel_
       | \d{8,10}:AA(?=[\w-]{8}) | phc_ | lsv2_ | pat-na1- | tfp_ | fio-u-
+      | pul-(?=[0-9a-f]{8}) | pat(?=[A-Za-z0-9]{14}\.[0-9a-f]{8}) | [A-Za-z0-9]{14}\.atlasv1\.
     ) (?P<body> [\w.~+/-]{4,}+ ) =*+
     """
 )

@@ -4,7 +4,11 @@ import re
 from functools import cache
 from typing import Final
 
-_OPENING: Final = re.compile(r"(?:[bru]{1,2}(?=[\"']))?(?P<slashes>\\{0,16}+)(?P<quote>[\"'`])|(?P<encoded>%22|%27)")
+ENCODED_QUOTE: Final = r"%22|%27|&quot;|&apos;|&\#0{0,4}3[49];|&\#[xX]0{0,4}2[27];|\\{1,8}u002[27]"
+"""Quotes as an address, markup and JSON without them write them; ``#`` escaped for expressions with comments."""
+_OPENING: Final = re.compile(
+    rf"(?:[bru]{{1,2}}(?=[\"']))?(?P<slashes>\\{{0,16}}+)(?P<quote>[\"'`])|(?P<encoded>{ENCODED_QUOTE})"
+)
 _NEXT: Final = (
     r"&(?=[\w.%-]{1,64}+(?:=|%3D)|\Z)|&amp;|[,;](?=\s|\Z|[\w.-]{1,64}+\s?[=:])|%26|%22|\\{1,16}(?:[nrt\"']|\Z)"
 )
