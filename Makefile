@@ -24,7 +24,7 @@ test: .venv/dev  ## What a person runs; ALL=1: faults, kills, images and others'
 lint: .venv/dev  ## Style, types and import contracts
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
-	@for room in services/*/; do $(BIN)/mypy $$room/src $$room/tests || exit 1; done
+	@for service in services/*/; do $(BIN)/mypy $$service/src $$service/tests || exit 1; done
 	@$(BIN)/mypy tests bench --exclude tests/operator/kube_api/
 	@MYPYPATH=tests/operator/kube_api $(BIN)/mypy tests/operator/kube_api/*.py
 	@$(BIN)/lint-imports --no-logo

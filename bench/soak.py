@@ -1,8 +1,9 @@
 """``python -m bench.soak [--minutes 60] [--rate 200]``: the pipeline under random faults, for as long as one likes.
 
 Every few seconds something happens: Meetup misbehaves (the simulator's faults), the network to it does (a proxy), a
-store is away, or a service is ended by SIGTERM or SIGKILL and started again. At the end all faults stop, and what was
-published is compared with what is stored. The table goes to ``tests/README.md``; exit code 1 if the counts differ.
+store is unavailable, or a service is ended by SIGTERM or SIGKILL and started again. At the end all faults stop, and
+what was published is compared with what is stored. The table goes to ``tests/README.md``; if the counts differ, the exit
+code is 1.
 """
 
 import argparse

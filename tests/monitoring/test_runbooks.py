@@ -18,7 +18,7 @@ from . import shipped
 TEXT: Final = shipped.RUNBOOKS.read_text()
 PAGES: Final = dict(re.findall(r"^## (.+)\n\n((?:(?!^#).*\n?)*)", TEXT, re.MULTILINE))
 NOT_AN_ALERT: Final = "Monitoring is silent"
-"""Said by the alert webhook itself."""
+"""Sent by the alert webhook itself."""
 NOTHING_TO_DO: Final = "Watchdog"
 OURS: Final = ("services/", "tests/", "charts/", "k8s/", "meetupkit/")
 
@@ -74,7 +74,7 @@ def in_a_pod(folder: Path, deployment: str, script: str, **environ: str) -> str:
     return done.stdout.strip()
 
 
-def test_the_commands_show_a_digest_that_was_set_aside_and_remove_it(tmp_path: Path) -> None:
+def test_the_commands_show_a_digest_that_is_a_dead_letter_and_remove_it(tmp_path: Path) -> None:
     commands = re.findall(r"^    (.+)$", PAGES["MeetupDigestsUnreadable"], re.MULTILINE)
     assert [command.split()[0] for command in commands] == ["store='import", "kubectl", "kubectl"]
     url = f"sqlite:///{tmp_path}/state.sqlite"

@@ -64,4 +64,4 @@ class FaultyStore:
     def _reach(self) -> None:
         self.answers.wait()
         if self.away:
-            raise StoreUnavailable("the store is away")
+            raise StoreUnavailable("the store is unavailable")

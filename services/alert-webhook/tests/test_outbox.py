@@ -89,11 +89,11 @@ def test_the_digest_of_a_replica_that_died_is_taken_over_once_and_whole(store: S
     dead, one, two = box(store, clock, "dead"), box(store, clock, "one"), box(store, clock, "two")
     put(dead, store, 4)
     dead.fold({})
-    assert list(one.adopt()) == []
+    assert list(one.take_over()) == []
     clock.now += LEASE + 1
-    (adopted,) = one.adopt()
-    assert adopted.digest.total == 4
-    assert list(two.adopt()) == []
+    (taken_over,) = one.take_over()
+    assert taken_over.digest.total == 4
+    assert list(two.take_over()) == []
 
 
 def test_a_replica_that_slept_over_its_lease_writes_nothing_into_what_another_has(
@@ -105,14 +105,14 @@ def test_a_replica_that_slept_over_its_lease_writes_nothing_into_what_another_ha
     slept.fold(filling)
     held = filling["#a"]
     clock.now += LEASE + 1
-    (adopted,) = other.adopt()
+    (taken_over,) = other.take_over()
     put(slept, store, 1)
     assert slept.fold(filling) == 0
     assert filling == {}
     with pytest.raises(Conflict):
         slept.sent(held)
     assert slept.fold(filling) == 1  # into a new one: nothing is lost
-    other.sent(adopted)
+    other.sent(taken_over)
     assert store.count(DIGESTS) == 1
 
 
@@ -122,8 +122,8 @@ def test_that_another_replica_has_sent_the_digest_too_is_said(store: SqliteDocum
     filling: dict[str, OpenDigest] = {}
     slept.fold(filling)
     clock.now += LEASE + 1
-    (adopted,) = other.adopt()
-    other.sent(adopted)
+    (taken_over,) = other.take_over()
+    other.sent(taken_over)
     with pytest.raises(Conflict):
         slept.sent(filling["#a"])
 
@@ -154,7 +154,7 @@ def test_a_digest_that_cannot_be_read_is_left_to_other_versions_for_a_while(
     put_unreadable(store, clock)
     before = store.get(DIGESTS, ["unreadable-0"])
     clock.now += OTHER_VERSIONS_SECONDS - 1
-    assert list(outbox.adopt()) == []
+    assert list(outbox.take_over()) == []
     assert store.get(DIGESTS, ["unreadable-0"]) == before
     assert (outbox.unreadable(), caplog.records) == (0, [])
 
@@ -165,7 +165,7 @@ def test_a_digest_that_nobody_reads_is_set_aside_whole_and_said_once(
     one, two = box(store, clock, "one"), box(store, clock, "two")
     put_unreadable(store, clock)
     clock.now += OTHER_VERSIONS_SECONDS + 1
-    assert [list(outbox.adopt()) for outbox in (one, two, one)] == [[], [], []]
+    assert [list(outbox.take_over()) for outbox in (one, two, one)] == [[], [], []]
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "unreadable-0" in caplog.text
     assert store.count(DIGESTS) == 0
@@ -179,8 +179,8 @@ def test_however_many_digests_cannot_be_read_one_that_can_is_taken_over(store: S
     put(dead, store, 3)
     dead.fold({})
     clock.now += OTHER_VERSIONS_SECONDS + LEASE + 1
-    adopted = [*outbox.adopt(), *outbox.adopt()]
-    assert [held.digest.total for held in adopted] == [3]
+    taken_over = [*outbox.take_over(), *outbox.take_over()]
+    assert [held.digest.total for held in taken_over] == [3]
     assert outbox.unreadable() == 25
 
 
@@ -200,7 +200,7 @@ def test_what_is_handed_over_is_taken_at_once(store: SqliteDocuments, clock: Clo
     filling: dict[str, OpenDigest] = {}
     outbox.fold(filling)
     outbox.hand_over(filling["#a"])
-    assert [held.digest.total for held in box(store, clock, "next").adopt()] == [2]
+    assert [held.digest.total for held in box(store, clock, "next").take_over()] == [2]
 
 
 def test_a_digest_names_the_worst_kinds_and_counts_the_others() -> None:

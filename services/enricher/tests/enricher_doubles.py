@@ -1,4 +1,4 @@
-"""What the tests of this room share: a server that answers as Meetup does, and handles of a running service.
+"""What the tests of this package share: a server that answers as Meetup does, and handles of a running service.
 
 ``conftest.py`` puts the root of the repository on the path, and has the fixtures.
 """

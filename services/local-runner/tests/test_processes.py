@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from meetup_local_runner.plan import Process
-from meetup_local_runner.processes import LONGEST_WAIT_SECONDS, SOUND_SECONDS, Child, State
+from meetup_local_runner.processes import LONGEST_WAIT_SECONDS, STABLE_SECONDS, Child, State
 
 
 class Clock:
@@ -52,7 +52,7 @@ def test_a_child_that_was_well_for_a_minute_comes_back_at_once(frail: Child, clo
     for _ in range(5):
         live(frail, clock)
 
-    assert live(frail, clock, seconds=SOUND_SECONDS) == 0
+    assert live(frail, clock, seconds=STABLE_SECONDS) == 0
     assert live(frail, clock) == 1
 
 

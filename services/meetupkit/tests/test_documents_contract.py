@@ -200,11 +200,11 @@ class TestCommits:
         assert store.count("members_queue") == MAX_WRITES
         assert len(store.get("members_queue", [f"m{n}" for n in range(MAX_WRITES)])) == MAX_WRITES
 
-    def test_a_commit_that_is_too_long_is_a_mistake_of_the_program(self, store: DocumentStore) -> None:
+    def test_a_commit_that_is_too_long_is_a_bug(self, store: DocumentStore) -> None:
         with pytest.raises(ValueError, match="501 writes"):
             store.commit([Create("members", f"m{n}", {}) for n in range(MAX_WRITES + 1)])
 
-    def test_a_commit_that_names_a_document_twice_is_a_mistake_of_the_program(self, store: DocumentStore) -> None:
+    def test_a_commit_that_names_a_document_twice_is_a_bug(self, store: DocumentStore) -> None:
         with pytest.raises(ValueError, match="twice"):
             store.commit([Put("members", "m1", {}), Delete("members", "m1")])
 
@@ -265,14 +265,12 @@ class TestWhatCannotBeStored:
         assert only_document(store).fields == {"f": value}
 
     @pytest.mark.parametrize("name", ["", "a/b", ".", "..", "__m1__", "x" * 1501])
-    def test_a_name_that_no_back_end_takes_is_a_mistake_of_the_program(self, store: DocumentStore, name: str) -> None:
+    def test_a_name_that_no_back_end_takes_is_a_bug(self, store: DocumentStore, name: str) -> None:
         with pytest.raises(ValueError, match="name of a document"):
             store.commit([Put("members", name, {})])
 
     @pytest.mark.parametrize("collection", ["", "a/b", "a b", "a'b", "__a__", "é"])
-    def test_a_collection_that_no_back_end_takes_is_a_mistake_of_the_program(
-        self, store: DocumentStore, collection: str
-    ) -> None:
+    def test_a_collection_that_no_back_end_takes_is_a_bug(self, store: DocumentStore, collection: str) -> None:
         calls: list[Callable[[], object]] = [
             lambda: store.commit([Put(collection, "m1", {})]),
             lambda: store.get(collection, ["m1"]),
@@ -395,7 +393,7 @@ class TestQuery:
     def test_a_collection_without_documents_answers_none(self, store: DocumentStore) -> None:
         assert list(store.query("nothing_here", where=AtMost("due_at", 1), order_by=["priority"], limit=1)) == []
 
-    def test_a_query_for_nothing_or_by_no_name_is_a_mistake_of_the_program(self, store: DocumentStore) -> None:
+    def test_a_query_for_nothing_or_by_no_name_is_a_bug(self, store: DocumentStore) -> None:
         with pytest.raises(ValueError, match="0 documents"):
             store.query("members", limit=0)
         with pytest.raises(ValueError, match="queried"):

@@ -351,7 +351,7 @@ def test_a_gap_found_after_midnight_of_a_connection_before_it_is_in_the_new_day(
 
 
 class AwayAfterConflict(DirectoryObjects):
-    """Somebody else has written, and then the store is away."""
+    """Somebody else has written, and then the store is unavailable."""
 
     away = False
 

@@ -71,7 +71,7 @@ def _run(settings: AlertWebhookSettings, shutdown: Shutdown, running: str) -> bo
 
 
 def _open(url: str) -> DocumentStore:
-    """The store; refused is for a person, unavailable is not: alerts go out without it."""
+    """The store; refused ends the process, unavailable does not: alerts are sent without it."""
     try:
         store = open_documents(url)
         store.check()

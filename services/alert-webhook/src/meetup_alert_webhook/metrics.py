@@ -40,7 +40,7 @@ class Metrics:
         self.without_store = counter("without_store_total", "Notifications handled while the document store was down")
         self.outbox = gauge("outbox_alerts", "Notifications waiting to be folded into a digest")
         self.digests_unreadable = gauge(
-            "digests_unreadable", "Digests set aside because no version that runs can read them"
+            "digests_unreadable", "Digests kept as dead letters, because no running version can read them"
         )
         self.slack_refused = gauge("slack_refused", "1 while Slack refuses the webhook or the token")
         self.heartbeat_age = gauge("heartbeat_age_seconds", "Time since the heartbeat alert was last seen")

@@ -83,14 +83,14 @@ async def operate(settings: OperatorSettings) -> bool:
             await _first(stopping.wait(), resync.listed.wait())  # before, there is nothing to compare with
             runs = (leases.run(), *(worker.run() for worker in workers), *(watch.run() for watch in watches))
             tasks += [asyncio.create_task(run) for run in runs]
-            sound = await _all_run(tasks, stopping)
+            succeeded = await _all_run(tasks, stopping)
             stopping.set()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await leases.release()
     log.info("stopped", extra={"event": "stopped"})
-    return sound
+    return succeeded
 
 
 async def _all_run(tasks: list["asyncio.Task[None]"], stopping: asyncio.Event) -> bool:

@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; what a person must put right is one sentence and exit code 2, what may pass is 1."""
+    """Run the command; what the operator must correct is one sentence and exit code 2, what may pass is 1."""
     given = parser().parse_args(arguments)
     try:
         run(given)

@@ -24,7 +24,7 @@ class DataFolderRefused(Exception):  # noqa: N818  (named for the state, as the 
 def prepared(options: Options) -> Iterator[None]:
     """Hold the folder for this run, closed to other users: records name people.
 
-    Two runners in it would have two streams per feed, of which one stands back.
+    Two runners in it would have two streams per feed, of which one is on standby.
     """
     umask = os.umask(_PRIVATE)
     try:

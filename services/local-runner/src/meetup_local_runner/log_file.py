@@ -11,7 +11,7 @@ _LAST_LINES: Final = 12
 """As many as explain an end and still leave the sentence above them on the screen."""
 _READ_BYTES: Final = 1024 * 1024
 _KEPT_LINE: Final = 2_000
-"""Characters of a line that are kept for a person."""
+"""Characters of a line that are kept to be shown."""
 _ANNOUNCED: Final = re.compile(r"listening on http://(\S+)|Listening on\" address=(\S+)")
 """How the simulator says on stdout where it is, and how Prometheus and Alertmanager do."""
 

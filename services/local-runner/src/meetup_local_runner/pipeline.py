@@ -22,11 +22,11 @@ _RESERVED_SECONDS: Final = 1.5
 
 
 class ChildFailed(Exception):  # noqa: N818
-    """The run cannot go on because of one process; the message is for a person."""
+    """The run cannot go on because of one process; the message is for the operator."""
 
 
 class ChildRefused(ChildFailed):
-    """A process says that a person must change something."""
+    """A process ended because operator action is required."""
 
 
 class Pipeline:

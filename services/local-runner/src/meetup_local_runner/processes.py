@@ -28,7 +28,7 @@ _LIBC: Final = ctypes.CDLL(None)
 
 FIRST_WAIT_SECONDS: Final = 1.0
 LONGEST_WAIT_SECONDS: Final = 60.0
-SOUND_SECONDS: Final = 60.0
+STABLE_SECONDS: Final = 60.0
 """The kubelet restarts at once, then after 10 s, 20 s, ... 5 minutes, and anew after 10 minutes without an end; here
 a person watches, so all of it is faster by about ten."""
 
@@ -69,7 +69,7 @@ class Child:
         self._address: str | None = None
         self._started_at = 0.0
         self._due = 0.0
-        self._quick_ends = 0
+        self._crashes = 0
         self._stopping = False
 
     @property
@@ -104,7 +104,7 @@ class Child:
 
     @property
     def refused(self) -> str | None:
-        """What a person must change, in the child's own words, if it ended because of that."""
+        """The child's own message, if it ended because operator action is required."""
         if self.exit_code != EXIT_CODE:
             return None
         return "\n".join(self._log.plain_lines or self._log.last_lines) or "it did not say why"
@@ -177,10 +177,10 @@ class Child:
                 os.killpg(self._popen.pid, number)
 
     def _plan_restart(self) -> None:
-        sound = self._clock() - self._started_at >= SOUND_SECONDS
-        self._quick_ends = 0 if sound else self._quick_ends
-        wait = doubled(self._quick_ends, first=FIRST_WAIT_SECONDS, longest=LONGEST_WAIT_SECONDS)
-        self._quick_ends += 1
+        stable = self._clock() - self._started_at >= STABLE_SECONDS
+        self._crashes = 0 if stable else self._crashes
+        wait = doubled(self._crashes, first=FIRST_WAIT_SECONDS, longest=LONGEST_WAIT_SECONDS)
+        self._crashes += 1
         self._due = self._clock() + wait
 
 

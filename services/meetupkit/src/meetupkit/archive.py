@@ -75,8 +75,8 @@ def reported(damage: Damage) -> None:
 def read_feed(store: ObjectStore, label: str, *, report: Report = reported) -> Iterator[bytes]:
     """Every record of the label, as received and without a newline, in the order of the objects' names.
 
-    ``report`` is told of each damaged object. One that its stream has set aside already is passed over: its sound
-    records are in another segment.
+    ``report`` is told of each damaged object. One that its stream has already moved to ``_damaged`` is skipped: its
+    sound records are in another segment.
     """
     prefix = f"{label}/"
     wanted = (name for name in store.names(prefix) if _is_of_a_stream(name.removeprefix(prefix)))

@@ -1,7 +1,7 @@
 """Cloud Logging by google-cloud-logging: its handler for pods, and its client for machines that no agent watches.
 
-The library's own background transport holds lines without bound while Cloud Logging is away, sends none of what is left
-when the main thread has ended, and sends a batch that failed no second time. ``Transport`` below does.
+The library's own background transport holds lines without bound while Cloud Logging is unavailable, sends none of what
+is left when the main thread has ended, and sends a batch that failed no second time. ``Transport`` below does.
 """
 
 import json
@@ -35,7 +35,7 @@ __all__ = ["Client", "CloudLogsUnavailable", "PodHandler", "Resource", "Transpor
 log = logging.getLogger(__name__)
 
 MOST_WAITING: Final = 10_000
-"""Lines held while Cloud Logging is away: some 10 MB. Beyond that they are here alone, and their number is logged."""
+"""Lines held while Cloud Logging is unavailable: some 10 MB. More are only written locally, and counted in the log."""
 _BATCH_LINES: Final = 200
 """Some 200 kB a request; Cloud Logging takes 10 MB and 1,000 entries."""
 LAST_SECONDS: Final = 5.0

@@ -10,9 +10,9 @@
     │   ├── SlackUnavailable        Slack did not answer, or answered 5xx
     │   │   └── SlackThrottled      429
     │   └── StoreUnavailable        a store cannot be reached or is full
-    └── PermanentError              a person must change something
-        ├── UpstreamRefused         Meetup says no: 401 for the key, 400 for the request
-        ├── SlackRefused            Slack says no: a revoked webhook or token, a channel it does not know
+    └── PermanentError              operator action required
+        ├── UpstreamRefused         Meetup refuses: 401 for the key, 400 for the request
+        ├── SlackRefused            Slack refuses: a revoked webhook or token, a channel it does not know
         ├── StoreRefused            credentials, missing bucket or database, not writable by this user
         ├── ObjectRefused           what lies at an object's name is no object, or more than its reader takes
         ├── DocumentRefused         the store will never take this document
@@ -61,7 +61,7 @@ class StoreUnavailable(TransientError):  # noqa: N818
 
 
 class PermanentError(MeetupError):
-    """A person must change something before the same call can succeed."""
+    """Operator action is required before the same call can succeed."""
 
 
 class UpstreamRefused(PermanentError):  # noqa: N818

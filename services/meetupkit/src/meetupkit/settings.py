@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 EXIT_CODE: Final = 2
-"""What a service exits with when a person must change its settings (also what shells use for wrong usage)."""
+"""What a service exits with when its settings must be changed (also what shells use for wrong usage)."""
 _FILE_SUFFIX: Final = "_FILE"
 _SECRET_FILE_BYTES: Final = 64 * 1024
 """A mounted secret is a key or a token; anything larger is the wrong file."""
@@ -91,7 +91,7 @@ class Settings(BaseModel):
 
 
 def exit_with(message: str) -> NoReturn:
-    """End the process because a person must change something: one message on stderr and ``EXIT_CODE``, no traceback."""
+    """End the process because operator action is required: one message on stderr and ``EXIT_CODE``, no traceback."""
     sys.stderr.write(f"{message}\n")
     sys.exit(EXIT_CODE)
 

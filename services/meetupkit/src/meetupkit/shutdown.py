@@ -42,7 +42,7 @@ class Shutdown:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Further signals stay without effect: the process is on its way out, and must not be torn from its flush."""
+        """Further signals have no effect: the process is ending, and its flush must not be interrupted."""
         signal.set_wakeup_fd(self._earlier_fd)
         self._reader.close()
         self._writer.close()

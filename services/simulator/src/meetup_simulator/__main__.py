@@ -11,7 +11,7 @@ from meetup_simulator.app import Simulator
 from meetup_simulator.flags import READY_LINE, read_flags
 
 EXIT_CODE = 2
-"""As argparse and the services for what a person must change. Not imported: meetupkit's settings bring pydantic, and
+"""As argparse and the services for wrong usage. Not imported: meetupkit's settings bring pydantic, and
 with it half of the start-up time."""
 
 

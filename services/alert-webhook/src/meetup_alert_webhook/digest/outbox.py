@@ -53,7 +53,7 @@ class OpenDigest:
     removing: bool = False
     """Its removal has been asked for, and may have been done without an answer."""
 
-    def take_note(self, stored: "OpenDigest") -> None:
+    def refresh(self, stored: "OpenDigest") -> None:
         """Be as the document is."""
         self.digest, self.version, self.leased_until = stored.digest, stored.version, stored.leased_until
 
@@ -98,13 +98,13 @@ class Outbox:
             # Another replica folded these items first, or holds our digest because our lease ran out, or an earlier
             # write of ours was applied without an answer. Nothing was written now; the digest is what is stored.
             if there:
-                self._take_note(there, filling)
+                self._refresh(there, filling)
             return 0
         return len(items)
 
-    def _take_note(self, held: OpenDigest, filling: dict[str, OpenDigest]) -> None:
+    def _refresh(self, held: OpenDigest, filling: dict[str, OpenDigest]) -> None:
         try:
-            held.take_note(self._ours(held.name))
+            held.refresh(self._ours(held.name))
         except Conflict:
             del filling[held.digest.channel]
 
@@ -115,7 +115,7 @@ class Outbox:
     def renew(self, held: OpenDigest) -> None:
         """Keep the lease, and hold what is stored; raises ``Conflict`` if the digest is not ours any more."""
         stored = self._ours(held.name)
-        held.take_note(self._write(stored, stored.digest, ()))
+        held.refresh(self._write(stored, stored.digest, ()))
 
     def sent(self, held: OpenDigest) -> None:
         """Slack has taken the digest; raises ``Conflict`` if another replica has it now, or had, and sends it too."""
@@ -132,29 +132,29 @@ class Outbox:
         fields = {**self._fields(stored.digest), "until": self._clock()}
         self._store.commit([Put(DIGESTS, held.name, fields, expected_version=stored.version)])
 
-    def adopt(self) -> Iterator[OpenDigest]:
+    def take_over(self) -> Iterator[OpenDigest]:
         """Digests whose replica is gone, or was away for longer than its lease; each is ours when it is yielded."""
         for document in self._store.query(
             DIGESTS, where=AtMost("until", self._clock()), order_by=["until"], limit=_ORPHANS
         ):
             digest = _read(document)
             if digest is None:
-                self._leave_or_set_aside(document)
+                self._leave_or_dead_letter(document)
                 continue
             try:
-                adopted = self._write(OpenDigest(document.name, digest, document.version, 0.0), digest, ())
+                taken_over = self._write(OpenDigest(document.name, digest, document.version, 0.0), digest, ())
             except Conflict:
                 continue  # another replica was faster
-            yield adopted
+            yield taken_over
 
     def unreadable(self) -> int:
-        """Digests that were set aside and wait for a person."""
+        """Digests that are dead letters: operator action required."""
         return self._store.count(UNREADABLE)
 
-    def _leave_or_set_aside(self, document: Document) -> None:
-        """First another version may read it; then it is put where it is in nobody's way and nothing of it is lost.
+    def _leave_or_dead_letter(self, document: Document) -> None:
+        """First another version may read it; then it becomes a dead letter, kept whole.
 
-        Its alerts were acknowledged and nobody has been told of them: only a person can do that now.
+        Its alerts were acknowledged and not sent: operator action required.
         """
         if self._clock() - float(document.fields["until"]) < OTHER_VERSIONS_SECONDS:
             return
@@ -164,7 +164,7 @@ class Outbox:
         except Conflict:
             return  # another replica was faster
         log.error(
-            "a digest cannot be read and was set aside in %s: %s",
+            "a digest cannot be read and is kept as a dead letter in %s: %s",
             UNREADABLE,
             document.name,
             extra={"event": "digest_unreadable"},

@@ -145,14 +145,14 @@ class Digester:
         self._incident_writes.set()
 
     def _take_over(self) -> None:
-        """Take over what other replicas left, and take note where it is our own whose lease ran out.
+        """Take over what other replicas left, and refresh our own whose lease expired.
 
         Nothing that Slack has is among it: a round begins with its removal, and ends there if that fails.
         """
         held = {each.name: each for each in (*self._filling.values(), *self._taken_over)}
-        for found in self._outbox.adopt():
+        for found in self._outbox.take_over():
             if ours := held.get(found.name):
-                ours.take_note(found)
+                ours.refresh(found)
             else:
                 self._taken_over.append(found)
 

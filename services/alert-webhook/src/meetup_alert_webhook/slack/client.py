@@ -2,7 +2,7 @@
 
 What Slack's answers mean, from https://api.slack.com/messaging/webhooks#errors and
 https://api.slack.com/web-api/rate-limits: a 429 is waited for, a 5xx or no answer is an outage, a message that Slack
-finds badly formed is our mistake, everything else is for a person to change. The webhook's URL and the token are
+finds malformed is a bug, everything else requires operator action. The webhook's URL and the token are
 secrets, and in no error: ``meetupkit.http.client`` says what went wrong without them.
 """
 

@@ -1,10 +1,10 @@
-"""Tells a worker of the same process that ids have come, so that it need not ask the store all the time."""
+"""Notifies a worker of the same process that ids have come, so that it need not ask the store all the time."""
 
 import threading
 
 
 class Wakeup:
-    """A bell with a counter. Only a hint: what is in the queue is for the store to say."""
+    """A notification with a counter. Only a hint: the store decides what is in the queue."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -24,7 +24,7 @@ class Wakeup:
             self._changed.notify_all()
 
     def wait(self, until: int, seconds: float) -> None:
-        """Return when the count has reached ``until``, after so many seconds, or when the bell is closed."""
+        """Return when the count has reached ``until``, after so many seconds, or when it is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._count >= until, seconds)
 

@@ -38,7 +38,7 @@ class Result:
 
 
 class ResultWriter:
-    """Settles the batches of one kind. ``commit`` insists on a commit: it returns when the store has taken it."""
+    """Saves the results of one kind's batches. ``commit`` retries until the store has taken the commit."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ def _is_certain(profile_id: int, entry: Mapping[str, Any], answer: LookupResult)
 
 
 def _commits(outcomes: Iterable[Result]) -> Iterator[list[Result]]:
-    """Parts that fit into one commit each, by the number of writes and by size; an id is never torn apart."""
+    """Parts that fit into one commit each, by the number of writes and by size; an id is never split."""
     part: list[Result] = []
     writes = size = 0
     for outcome in outcomes:

@@ -35,7 +35,7 @@ _TRANSIENT: Final = {
     sqlite3.SQLITE_NOMEM: "there is no memory left",
     sqlite3.SQLITE_PROTOCOL: "the write-ahead log is contended",
 }
-"""SQLite's primary result codes that may be gone at the next try; every other one needs a person."""
+"""SQLite's primary result codes that may be gone at the next try; every other one requires operator action."""
 _REFUSED: Final = {
     sqlite3.SQLITE_NOTADB: "is not a SQLite database",
     sqlite3.SQLITE_CORRUPT: "is a damaged database: restore it, or move it away to start anew",

@@ -4,7 +4,7 @@
 
     POST /services/T0/B<n>/stand-in     incoming webhook of the n-th channel
     POST /api/chat.postMessage, /api/chat.update, /api/auth.test
-    GET  /                              the channels, for a person
+    GET  /                              the channels, as a page
     GET  /messages?channel=...          the messages, for a test
     GET, POST, DELETE /faults           what went wrong on request: {"fault": "throttle", "times": 3, "retry_after": 2}
 

@@ -31,12 +31,12 @@ _BOLD: Final = re.compile(r"(?<![\w*])\*([^*\n]+)\*(?![\w*])")
 def page(channels: Iterable[str], messages: Iterable[Posted]) -> str:
     """The whole page; it loads itself again every two seconds."""
     posted = list(messages)
-    rooms = "".join(_channel(name, [each for each in posted if each.channel == name]) for name in channels)
+    sections = "".join(_channel(name, [each for each in posted if each.channel == name]) for name in channels)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="refresh" content="{_REFRESH_SECONDS}">'
         f"<title>Slack stand-in ({len(posted)})</title><style>{_STYLE}</style></head>"
-        f"<body><h1>Slack stand-in</h1><p>{len(posted)} messages, the newest first</p>{rooms}</body></html>"
+        f"<body><h1>Slack stand-in</h1><p>{len(posted)} messages, the newest first</p>{sections}</body></html>"
     )
 
 

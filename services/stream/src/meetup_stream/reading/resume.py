@@ -39,5 +39,5 @@ def resume_url(url: str, *, cursor: int, overlap: float, trickle: bool = True) -
 
 
 def is_trickle(url: str) -> bool:
-    """Whether the address asks for a pass of the whole database."""
+    """Whether the address asks for a snapshot of the venue database."""
     return TRICKLE in (part.partition("=")[0] for part in urlsplit(url).query.split("&"))

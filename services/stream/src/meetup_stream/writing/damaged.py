@@ -36,7 +36,7 @@ class DamagedObjects:
         self._metrics = metrics
 
     def stored_keys(self, hour: int, key: Callable[[bytes], int]) -> set[int]:
-        """The key of every sound record of an hour's segments; the damaged ones among these are set aside."""
+        """The key of every sound record of an hour's segments; the damaged ones move to ``_damaged``."""
         known: set[int] = set()
         damaged: list[str] = []
         names = self._uploader.with_retries(lambda: segment_names(self._store, self._label, hour))

@@ -2,7 +2,7 @@
 
 They are Cloud Firestore's (https://firebase.google.com/docs/firestore/quotas), applied to SQLite as well, so that what
 is stored on one machine can be stored in the cloud. A document that breaks one is data and raises ``DocumentRefused``;
-a name, a field to order by or a commit that breaks one is a mistake of the program and raises ``ValueError``.
+a name, a field to order by or a commit that breaks one is a bug and raises ``ValueError``.
 """
 
 import math
@@ -69,7 +69,7 @@ def _check_document(name: str, fields: Fields) -> None:
     try:
         size = _size_of_object(fields, 0)
     except UnicodeEncodeError:
-        raise DocumentRefused(f"{name} holds half a surrogate pair, which is not text", name=name) from None
+        raise DocumentRefused(f"{name} holds a lone surrogate, which is not text", name=name) from None
     except _Unstorable as reason:
         raise DocumentRefused(f"{name} {reason}", name=name) from None
     if size > MAX_BYTES:

@@ -69,7 +69,7 @@ class AtMost:
 
 
 class DocumentStore(Protocol):
-    """Every method raises ``StoreUnavailable`` (try again later) or ``StoreRefused`` (a person must act).
+    """Every method raises ``StoreUnavailable`` (try again later) or ``StoreRefused`` (operator action required).
 
     A method tries once: how often and how long to retry is its caller's to say (``meetupkit.retry``).
     """

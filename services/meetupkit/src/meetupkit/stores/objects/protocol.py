@@ -60,10 +60,10 @@ def check_name(name: str) -> None:
 
 
 class ObjectStore(Protocol):
-    """Every method raises ``StoreUnavailable`` (try again later) or ``StoreRefused`` (a person must act).
+    """Every method raises ``StoreUnavailable`` (try again later) or ``StoreRefused`` (operator action required).
 
-    A method tries once: how often and how long to retry is its caller's to say (``meetupkit.retry``). A name that no
-    back end could hold (``check_name``) is a ``ValueError``: a mistake of the code that made it, not a store's state.
+    A method tries once: how often and how long to retry is its caller's decision (``meetupkit.retry``). A name that no
+    back end could hold (``check_name``) is a ``ValueError``: a bug of its caller, not a store's state.
     """
 
     @property

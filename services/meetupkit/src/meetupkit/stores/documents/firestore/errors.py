@@ -85,7 +85,7 @@ def _from_call(place: Place, error: api.GoogleAPICallError, writes: Sequence[Wri
 
 
 def _what_to_do(place: Place, error: api.GoogleAPICallError) -> str:
-    """What a person must create or grant, in a sentence."""
+    """What the operator must create or grant, in a sentence."""
     project, database = place.project, place.database
     match error:
         case api.Unauthenticated():
