@@ -45,6 +45,11 @@ _PASSING: Final = frozenset(
     {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org", "rollup_error"}
 )
 """Errors of the Web API that are Slack's own trouble and pass."""
+_DENIED: Final = re.compile(r'[\s\ufeff]{0,64}\{\s{0,64}"(?:ok|success)"\s{0,64}:\s{0,64}false\b')
+_PAGE: Final = re.compile(
+    r"[\s\ufeff]*(?:<!--.{0,2000}?-->\s*)?<(?:!doctype|html|head|body|meta|script|title)\b", re.I | re.S
+)
+"""How HTML begins. Slack and the servers that take its messages answer a word or JSON."""
 _RATE_LIMITED: Final = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 _OF_THE_CHANNEL: Final = frozenset(
     {
@@ -117,6 +122,10 @@ class IncomingWebhooks:
         answer = self._http.post(self._urls[channel], message)
         if answer.status != HTTPStatus.OK:  # a 200 says it all, whether or not its "ok" has come
             raise _error(answer, answer.text.strip())
+        if _PAGE.match(answer.text):  # but for somebody else's: Slack has not seen the message
+            raise SlackUnavailable("a page for people answers in Slack's place: a proxy or a portal between")
+        if _DENIED.match(answer.text):
+            raise SlackUnavailable("the answer of status 200 says that the message was not taken")
         return NOWHERE
 
     def update(self, root: Posted, message: Message) -> None:  # noqa: ARG002
