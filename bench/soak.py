@@ -2,8 +2,8 @@
 
 Every few seconds something happens: Meetup misbehaves (the simulator's faults), the network to it does (a proxy), a
 store is unavailable, or a service is ended by SIGTERM or SIGKILL and started again. At the end all faults stop, and
-what was published is compared with what is stored. The table goes to ``tests/README.md``; if the counts differ, the exit
-code is 1.
+what was published is compared with what is stored. The table goes to ``tests/README.md``; if the counts differ, the
+exit code is 1.
 """
 
 import argparse

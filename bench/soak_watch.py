@@ -15,7 +15,7 @@ _EVERY_SECONDS: Final = 60.0
 
 
 class Watch:
-    """Looks once a minute; memory is the greatest that was seen in the minute, of whichever process was running."""
+    """Looks once per minute; memory is the greatest that was seen in the minute, of whichever process was running."""
 
     def __init__(self, trouble: Trouble, meetup: SimulatorProcess, feed: str) -> None:
         self._trouble = trouble

@@ -30,7 +30,7 @@ def cloud_storage(bench: Workbench) -> Iterable[Row]:
         ratios.append(run.cpu_seconds / bare.cpu_seconds)
         bare_ms.append(1000 * bare.cpu_seconds / count)
     yield Row(
-        "one object a record, `gs://` (stub that answers at once): records/s of one process on one core",
+        "one object per record, `gs://` (stub that answers at once): records/s of one process on one core",
         "",
         f"{spread([run.rate for run in ours])}; {spread([run.cpu_ms for run in ours], digits=2)} ms of processor time",
         f"google-cloud-storage and requests; the stub alone answers {_stub_alone(bench.scaled(10_000)):,.0f}/s.",
@@ -55,7 +55,7 @@ def _beside_the_original(bench: Workbench, milliseconds: int) -> Row:
             original = run_baseline("one_at_a_time.py", meetup.stream_url("rsvps"), function, few)
     rate = original.records / original.seconds
     return Row(
-        f"throughput against one call a record to a function that uploads it, a write taking {milliseconds} ms",
+        f"throughput against one call per record to a function that uploads it, a write taking {milliseconds} ms",
         "5 times" if milliseconds else "",
         f"{run.rate / rate:.1f} times: {run.rate:,.0f}/s against {rate:,.0f}/s",
         "The original waits for each answer." if milliseconds else "Nobody waits here: one core against two.",

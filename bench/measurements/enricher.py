@@ -66,7 +66,7 @@ def _calls(bench: Workbench, *, rate: int, records: int) -> Row:
         f"REST calls per 1,000 distinct ids, rsvps {f'at {rate}/s' if rate else 'as fast as they are read'}",
         "5 to 7",
         f"{1000 * calls / distinct:.1f} ({calls} calls, {distinct:,} ids)",
-        f"200 ids a call would be 5.0; the last batch of each kind goes unfilled{_UNFILLED if rate else ''}.",
+        f"200 ids per call would be 5.0; the last batch of each kind goes unfilled{_UNFILLED if rate else ''}.",
     )
 
 

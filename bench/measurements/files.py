@@ -23,7 +23,7 @@ def files(bench: Workbench) -> Iterable[Row]:
         ratios.append(run.cpu_seconds / bare.cpu_seconds)
         bare_ms.append(1000 * bare.cpu_seconds / count)
     yield Row(
-        "one object a record, `file://`: records/s of one process on one core",
+        "one object per record, `file://`: records/s of one process on one core",
         "5,000",
         spread([run.rate for run in ours]),
         "Creating a file (open, write, link, close) is over half of it; parsing the record is most of the rest.",
@@ -32,5 +32,5 @@ def files(bench: Workbench) -> Iterable[Row]:
         "the same: processor time against reading the stream and writing files bare",
         "at most 2",
         f"{spread(ratios, digits=2)}; {median([run.cpu_ms for run in ours]):.3f} ms against {median(bare_ms):.3f} ms",
-        "The bare program does not parse, check, name, link or count; it reads a chunk a call, as urllib3 gives them.",
+        "The bare program does not parse, check, name, link or count; it reads one chunk per call, as urllib3 does.",
     )

@@ -27,7 +27,7 @@ Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,32}$")]
 LINGER_SECONDS: Final = 15.0
 """Time costs only freshness here: ids are durable when they wait, and nobody waits for their profiles. A full batch of
 200 leaves at once; rsvps at 50/s name 50 new members and 16 new groups a second, which fill it in 4 and in 13 s. At
-the recorded 1.3/s it makes 8 calls a minute, where Meetup was seen to allow 180."""
+the recorded 1.3/s it makes 8 calls per minute, where Meetup was seen to allow 180."""
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400, allow_inf_nan=False)]
 
 

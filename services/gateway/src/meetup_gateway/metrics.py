@@ -10,7 +10,7 @@ from meetup_gateway import __version__
 from meetup_gateway.scheduling.intervals import Urgency
 
 _LAG_SECONDS: Final = (1, 10, 30, 60, 120, 300, 600, 1200, 2400, 3600, 7200, 14_400, 43_200, 86_400)
-"""A look at most once a minute; by the dearest price some groups wait for hours."""
+"""A poll at most once per minute; by the dearest price some groups wait for hours."""
 TARGET_STATES: Final = ("swept", "failing", "frozen", "gone", "sleeping", "unfollowed")
 TOMBSTONES: Final = ("deleted", "canceled", "found", "unanswered", "suppressed")
 QUARANTINE: Final = ("event", "rsvp", "group", "venue", "photo", "member")

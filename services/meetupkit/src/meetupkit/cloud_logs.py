@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 MOST_WAITING: Final = 10_000
 """Lines held while Cloud Logging is unavailable: some 10 MB. More are only written locally, and counted in the log."""
 _BATCH_LINES: Final = 200
-"""Some 200 kB a request; Cloud Logging takes 10 MB and 1,000 entries."""
+"""Some 200 kB per request; Cloud Logging takes 10 MB and 1,000 entries."""
 LAST_SECONDS: Final = 5.0
 """How long a process that has ended otherwise waits for its last lines to leave; within every grace period of ours."""
 _LOOK_SECONDS: Final = 0.2

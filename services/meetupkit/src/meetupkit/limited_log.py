@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 EVERY_SECONDS: Final = 60.0
-"""A line a minute for each kind: enough to see that it goes on, too little to fill a disk."""
+"""One line per minute and kind: enough to see that it continues, too little to fill a disk."""
 MOST_KINDS: Final = 64
 """Kinds are the program's words; should one ever hold foreign text, those beyond share one line."""
 _OTHER: Final = "other"

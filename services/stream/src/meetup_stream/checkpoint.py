@@ -29,7 +29,7 @@ from meetup_stream.writing.damaged import keep_copy
 log = logging.getLogger(__name__)
 
 SAVE_SECONDS: Final = 5.0
-"""Cloud Storage takes one write a second of one name; what a kill forgets of the cursor is only asked for again."""
+"""Cloud Storage takes one write per second of one name; what a kill forgets of the cursor is only asked for again."""
 RENEWAL_SECONDS: Final = 60.0
 """The owner renews its lease at least this often, so that a process on standby can tell that the owner is gone."""
 EXPIRED_SECONDS: Final = 3 * RENEWAL_SECONDS

@@ -26,7 +26,7 @@ from meetup_simulator.http.loop_thread import LoopThread
 
 _BLOCK_BYTES: Final = 64 * 1024
 _SLICES_PER_SECOND: Final = 20
-"""A slowed connection forwards a twentieth of its rate twenty times a second."""
+"""A slowed connection forwards a twentieth of its rate twenty times per second."""
 
 
 class Direction(StrEnum):

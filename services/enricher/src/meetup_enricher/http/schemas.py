@@ -34,7 +34,7 @@ REQUEST_BODY: Final[dict[str, Any]] = {
 
 
 class Problem(BaseModel):
-    """MissingReason the request was not accepted."""
+    """Why the request was not accepted."""
 
     detail: list[str] = Field(description="One sentence for each mistake.")
 

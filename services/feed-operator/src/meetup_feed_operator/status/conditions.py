@@ -272,7 +272,7 @@ def _ledger(ledger: Ledger, previous: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _per_minute(earlier: Scrape | None, later: Scrape) -> int | None:
-    """Whole records a minute between two scrapes of one pod; ``None`` if its counter says nothing of it."""
+    """Whole records per minute between two scrapes of one pod; ``None`` if its counter says nothing of it."""
     if earlier is None or earlier.pod_uid != later.pod_uid or earlier.stored is None or later.stored is None:
         return None
     seconds = later.at - earlier.at

@@ -40,7 +40,7 @@ class Scraper:
         self._clock = clock
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=_SECONDS),
-            connector=aiohttp.TCPConnector(limit=_CONNECTIONS, force_close=True),  # a pod is asked a few times a minute
+            connector=aiohttp.TCPConnector(limit=_CONNECTIONS, force_close=True),  # some scrapes per pod and minute
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept-Encoding": "identity"},
             auto_decompress=False,

@@ -1,4 +1,4 @@
-"""``GET /2/<feed>``: an endless answer, one chunk a record, a bare newline where it was quiet; and the long poll."""
+"""``GET /2/<feed>``: an endless answer, one chunk per record, a bare newline where it was quiet; and the long poll."""
 
 import asyncio
 import time

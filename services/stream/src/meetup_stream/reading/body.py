@@ -1,6 +1,6 @@
 """The body of an endless answer, many chunks at a time, to where HTTP says that it ends.
 
-Meetup sends each record as a chunk of its own. http.client and urllib3 hand out one chunk a call, which costs a stream
+Meetup sends each record as its own chunk. http.client and urllib3 hand out one chunk per call, which costs a stream
 that catches up a third of its processor time; here one read of the socket gives all the chunks that are in it.
 """
 

@@ -130,7 +130,7 @@ class FirestoreDocuments:
             return [values.to_document(message.document) for message in messages if message.HasField("document")]
 
     def count(self, collection: str) -> int:
-        """See ``DocumentStore.count``; costs a read for every 1,000 documents, so ask once a minute and not more."""
+        """See ``DocumentStore.count``; costs one read per 1,000 documents, so call it at most once per minute."""
         limits.check_collection(collection)
         request = {
             "parent": f"{self._root}/documents",
