@@ -31,7 +31,7 @@ _WRONG: Final[dict[str, tuple[Values, str]]] = {
     ),
     "nobody to bring alerts": (
         {"alertWebhook": {"alertmanager": {"existingSecret": ""}}},
-        "nobody could bring an alert; set alertWebhook.alertmanager.existingSecret",
+        "no sender of alerts has credentials; set alertWebhook.alertmanager.existingSecret",
     ),
     "half of Pub/Sub": ({"alertWebhook": {"pubsub": {"audience": "a"}}}, "set both audience and email, or neither"),
     "ingress for nobody": ({"alertWebhook": {"ingress": {"enabled": True}}}, "only Pub/Sub comes that way"),
@@ -45,7 +45,7 @@ _WRONG: Final[dict[str, tuple[Values, str]]] = {
     ),
     "a variable twice": (
         {"operator": {"settings": {"logLevel": "INFO"}, "extraEnv": {"FEED_OPERATOR_LOG_LEVEL": "INFO"}}},
-        "operator.settings.logLevel says the same; keep one of the two",
+        "operator.settings.logLevel sets the same; keep one of the two",
     ),
     "a range upside down": (
         {"enricher": {"autoscaling": {"enabled": True, "minReplicas": 5}}},

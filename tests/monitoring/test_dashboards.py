@@ -70,11 +70,11 @@ def test_the_first_row_answers_at_a_glance(uid: str) -> None:
 
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
-def test_the_first_row_says_who_does_not_tell_where_nothing_is_told(uid: str) -> None:
+def test_the_first_row_says_who_does_not_report_where_there_is_no_data(uid: str) -> None:
     """A service that is gone leaves no series: a panel without a word would look like one without a problem."""
     for panel in DASHBOARDS[uid]["panels"]:
         if panel["gridPos"]["y"] == 0 and "or vector(0)" not in panel["targets"][0]["expr"]:
-            assert panel["fieldConfig"]["defaults"]["noValue"].endswith("tells"), panel["title"]
+            assert panel["fieldConfig"]["defaults"]["noValue"].endswith("reports"), panel["title"]
 
 
 def the_panel(uid: str, title: str) -> dict[str, Any]:

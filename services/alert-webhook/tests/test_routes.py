@@ -106,7 +106,7 @@ def test_wrong_settings_are_all_said_at_once(tmp_path: Path, slack: SlackStandIn
         ({"SLACK_CHANNEL": ""}, "needs ALERT_WEBHOOK_SLACK_CHANNEL"),
         ({"OIDC_AUDIENCE": "https://x"}, "belong together"),
         ({"BASIC_USER": "x"}, "belong together"),
-        ({"TOKEN": "", "ALLOW_UNAUTHENTICATED": ""}, "nobody could bring an alert"),
+        ({"TOKEN": "", "ALLOW_UNAUTHENTICATED": ""}, "no sender of alerts has credentials"),
         ({"DIGEST_SECONDS": "90"}, "at least ALERT_WEBHOOK_DIGEST_SECONDS"),
         ({"CLAIM_SECONDS": "0.1"}, "ALERT_WEBHOOK_CLAIM_SECONDS must be longer than a send may take, which is 11 s"),
         ({"SLACK_TIMEOUT_SECONDS": "30"}, "CLAIM_SECONDS must be longer than a send may take, which is 67 s"),

@@ -124,7 +124,7 @@ class AlertWebhookSettings(Settings, prefix="ALERT_WEBHOOK_"):
             raise ValueError("ALERT_WEBHOOK_OIDC_AUDIENCE and ALERT_WEBHOOK_OIDC_EMAIL belong together")
         if not (self.token or self.basic_user or self.oidc_audience or self.allow_unauthenticated):
             raise ValueError(
-                "nobody could bring an alert: set ALERT_WEBHOOK_TOKEN, ALERT_WEBHOOK_BASIC_USER or"
+                "no sender of alerts has credentials: set ALERT_WEBHOOK_TOKEN, ALERT_WEBHOOK_BASIC_USER or"
                 " ALERT_WEBHOOK_OIDC_AUDIENCE"
             )
         return self

@@ -153,7 +153,7 @@ class OperatorSettings(Settings, prefix="FEED_OPERATOR_"):
         default={}, description="JSON object: more environment for the stream container; wins over what is derived."
     )
     resync_seconds: float = Field(
-        default=15, ge=1, le=300, description="How often everything is listed again, whatever the watches said."
+        default=15, ge=1, le=300, description="How often everything is listed again, whatever the watches report."
     )
     status_seconds: float = Field(
         default=8, ge=1, le=600, description="How often each pod's `/readyz` and `/metrics` are read."
