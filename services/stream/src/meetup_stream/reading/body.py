@@ -106,7 +106,7 @@ class UnsizedBody:
             return block
         if self._ends_by_closing:
             return None
-        raise BrokenBody("the connection ended, before the end of the answer")
+        raise BrokenBody("the connection ended before the end of the answer")
 
 
 class ChunkedBody:
