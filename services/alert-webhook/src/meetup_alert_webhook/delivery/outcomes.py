@@ -16,7 +16,7 @@ class Reason(StrEnum):
     OVERLOADED = "overloaded"
     CREDENTIALS_UNCHECKED = "credentials_unchecked"
     BUG = "bug"
-    """Of ours: an exception nobody thought of."""
+    """Of ours: an unexpected exception."""
 
 
 @dataclass(frozen=True, slots=True)
