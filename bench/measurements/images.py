@@ -16,7 +16,7 @@ from bench.stream_run import replay_server
 from bench.workbench import Workbench
 from tests.images.podman import BASE, build, image_of, megabytes_above_base, running
 
-_OTHERS: Final = ("enricher", "alert-webhook", "feed-operator", "simulator")
+_OTHERS: Final = ("enricher", "alert-webhook", "feed-operator", "gateway", "simulator")
 
 
 def images(bench: Workbench) -> Iterable[Row]:

@@ -13,10 +13,11 @@ from meetupkit.feeds import FEEDS
 from .helm import CHART, NAMESPACE, RELEASE, Helm, Manifest, UniqueKeys, of_kind, pods
 from .pod_security import violations
 from .tools import REPOSITORY
+from .variants import VARIANTS
 
 K8S: Final = REPOSITORY / "k8s"
 DEV: Final = sorted((K8S / "dev").glob("*.yaml"))
-_SERVICES: Final = {"stream", "enricher", "alert-webhook", "feed-operator"}
+_SERVICES: Final = {"stream", "enricher", "alert-webhook", "feed-operator", "gateway"}
 
 
 def documents(path: Path) -> list[Manifest]:
@@ -105,7 +106,9 @@ def test_skaffold_builds_every_service_from_the_one_recipe(skaffold: dict[str, A
     assert {a["docker"]["buildArgs"]["SERVICE"] for a in artifacts} == {*_SERVICES, "simulator"}
 
 
-def test_skaffold_hands_every_image_over_to_the_chart(skaffold: dict[str, Any], newest_helm: Helm) -> None:
+def test_skaffold_hands_every_image_over_to_the_chart(
+    skaffold: dict[str, Any], newest_helm: Helm, tmp_path: Path
+) -> None:
     (release,) = skaffold["deploy"]["helm"]["releases"]
     handed = release["setValueTemplates"]
     assert set(handed) == {f"image.references.{service}" for service in _SERVICES}
@@ -113,7 +116,10 @@ def test_skaffold_hands_every_image_over_to_the_chart(skaffold: dict[str, Any], 
         image = f"meetup-analysis/{name.rpartition('.')[2]}"
         assert template == "{{.IMAGE_FULLY_QUALIFIED_" + re.sub(r"\W|-", "_", image) + "}}"
     sets = [part for name in handed for part in ("--set", f"{name}=there.example/{name.rpartition('.')[2]}:x")]
-    files = [part for file in release["valuesFiles"] for part in ("--values", str(REPOSITORY / file))]
+    gateway = tmp_path / "gateway.yaml"  # off on a laptop, where the simulator speaks the old protocol
+    gateway.write_text(yaml.safe_dump({"gateway": VARIANTS["todays-meetup"]["gateway"]}))
+    given = [*(REPOSITORY / file for file in release["valuesFiles"]), gateway]
+    files = [part for file in given for part in ("--values", str(file))]
     text = newest_helm.run("template", RELEASE, str(REPOSITORY / release["chartPath"]), *files, *sets)
     assert set(re.findall(r"there\.example/([\w-]+):x", text)) == _SERVICES
 

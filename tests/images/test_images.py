@@ -10,6 +10,8 @@ from typing import Final
 import pytest
 from meetup_simulator.http.listening import ReservedPort
 from meetup_testkit.emulators.firestore import FirestoreEmulator
+from meetup_testkit.graphql_plugin import StartLivingMeetup
+from meetup_testkit.service_process import until
 
 from ..operator.cluster import a_test_cluster, a_test_server
 from .conftest import SERVICES
@@ -21,11 +23,13 @@ _STREAM_MEGABYTES: Final = 75
 """With google-cloud-logging, which brings gRPC (20 MB). A stream runs once per feed, on nodes that may be new."""
 _BUILD_TOOLS: Final = ("gcc", "cc", "make", "uv", "git", "rustc")
 _ONLY_IN: Final = {
-    "grpc": {"stream", "enricher", "alert-webhook", "feed-operator"},  # google-cloud-logging and Firestore
+    "grpc": {"stream", "enricher", "alert-webhook", "feed-operator", "gateway"},  # google-cloud-logging and Firestore
     "fastapi": {"enricher", "alert-webhook"},
     "kopf": {"feed-operator"},
+    "jwt": {"gateway", "simulator"},  # tokens are signed, and the stand-in checks them
+    "graphql": {"simulator"},  # queries are checked before they are shipped
 }
-_WITH_SETTINGS: Final = ("stream", "enricher", "alert-webhook", "feed-operator")
+_WITH_SETTINGS: Final = ("stream", "enricher", "alert-webhook", "feed-operator", "gateway")
 
 
 @pytest.fixture
@@ -160,6 +164,38 @@ def test_an_operator_runs_locked_down_answers_its_probes_and_ends_in_time(
         }
         with running(images["feed-operator"], environ, mounts=[f"{file}:/etc/kubeconfig:ro"]) as container:
             _runs_and_ends(container)
+
+
+def test_a_gateway_runs_locked_down_on_its_volume_answers_its_probes_and_ends_in_time(
+    images: dict[str, str], living_meetup: StartLivingMeetup, tmp_path: Path
+) -> None:
+    meetup = living_meetup("--speed", "0")
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    _open_to_all(volume)
+    (follow := tmp_path / "follow.yaml").write_text("networks: [simulated-network]\n")
+    for file in (follow, meetup.key_file):
+        file.chmod(0o644)
+    environ = {
+        "GATEWAY_FOLLOW": "/etc/follow.yaml",
+        "GATEWAY_STORE": "/data/gateway.db",
+        "GATEWAY_KEY": "development-key",
+        "GATEWAY_CONTACT": "mailto:test@example.org",
+        "GATEWAY_API_URL": meetup.api_url,
+        "GATEWAY_TOKEN_URL": meetup.token_url,
+        "GATEWAY_CLIENT_KEY": "client-key",
+        "GATEWAY_MEMBER_ID": "100000007",
+        "GATEWAY_SIGNING_KEY_ID": "signing-key",
+        "GATEWAY_SIGNING_KEY_FILE": "/etc/meetup-key.pem",
+        "GATEWAY_PORT": "0",
+    }
+    mounts = [f"{volume}:/data", f"{follow}:/etc/follow.yaml:ro", f"{meetup.key_file}:/etc/meetup-key.pem:ro"]
+    with running(images["gateway"], environ, mounts=mounts) as container:
+        _is_locked_down(container)
+        container.wait_for("/livez")
+        container.wait_for("/readyz")
+        until(lambda: bool(meetup.stats()["asked"].get("proNetwork")), "a first sweep by the queries in the image")
+        assert container.terminate() == 0, container.logs()
 
 
 def test_a_simulator_runs_locked_down_and_ends_in_time(images: dict[str, str], tmp_path: Path) -> None:
