@@ -1,12 +1,13 @@
 """What an answer of the API means."""
 
 import json
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meetup_enricher.meetup.responses import IdsRefused, ThrottledRepeatedly, read_answer
+from meetup_enricher.meetup.responses import AnswerTooLarge, IdsRefused, ThrottledRepeatedly, read_answer
 from meetupkit.errors import MeetupError, Throttled, UpstreamRefused, UpstreamUnavailable
 
 NOW = datetime(2018, 5, 20, 12, tzinfo=UTC).timestamp()
@@ -22,6 +23,22 @@ BAD_REQUEST = b'{"details":"Perhaps ...","code":"bad_request","problem":"The API
 def test_a_page_holds_the_profiles_by_id_as_they_were_sent() -> None:
     page = read_answer(200, {}, b'{"results":[{"id":5,"name":"\xc3\xa9"}],"meta":{"next":"","count":1}}', NOW)
     assert (page.profiles, page.results, page.strays, page.more) == ({5: {"id": 5, "name": "é"}}, 1, 0, False)
+
+
+@pytest.mark.parametrize(
+    "results",
+    [b"{}," * 300_000 + b"{}", b"[" + b"[]," * 300_000 + b"[]]", b"1," * 300_000 + b"1"],
+    ids=["{}", "[]", "1"],
+)
+def test_an_answer_of_more_values_than_memory_holds_is_refused_before_it_is_parsed(results: bytes) -> None:
+    body = b'{"results":[' + results + b'],"meta":{"count":1,"total_count":1}}'
+    tracemalloc.start()
+    try:
+        with pytest.raises(AnswerTooLarge):
+            read_answer(200, {}, body, NOW)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_results_that_are_no_profiles_are_counted_and_left_out() -> None:

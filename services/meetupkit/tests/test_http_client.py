@@ -1,10 +1,12 @@
 """Servers that answer what a test tells them, byte by byte."""
 
 import contextlib
+import gc
 import gzip
 import socket
 import threading
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 
@@ -163,6 +165,25 @@ def test_an_answer_larger_than_the_bound_is_refused() -> None:
         ask(url)
     with server(says(framed("", bytes(LIMIT)))) as url:
         assert len(ask(url).body) == LIMIT
+
+
+@pytest.mark.parametrize("body", [bytes(LIMIT + 1), gzip.compress(bytes(LIMIT + 1))], ids=["plain", "packed"])
+def test_answers_that_are_refused_leave_nothing_in_memory(body: bytes) -> None:
+    head = "Content-Encoding: gzip\r\n" if len(body) < LIMIT else ""
+    collected = gc.isenabled()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        with server(says(framed(head, body))) as url:
+            for _ in range(8):
+                with contextlib.suppress(TooLarge):
+                    ask(url)
+        left, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        if collected:
+            gc.enable()
+    assert left < 2 * LIMIT
 
 
 BROKEN = {

@@ -20,8 +20,9 @@ from meetup_enricher.metrics import Metrics
 
 PAGE_SIZE: Final = 200
 """The most profiles in a page, and so the most ids worth asking for at once."""
-MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
-"""200 profiles of 160 kB each, some fifty times the size of those recorded; bounds the memory of a call."""
+MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
+"""200 profiles of 40 kB each, some twelve times the size of those recorded; one character beyond Latin makes a text of
+four times as many bytes, and a container has 256 MiB. For a larger answer half the ids are asked for."""
 _WIRE_LOGGERS: Final = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry")
 
 

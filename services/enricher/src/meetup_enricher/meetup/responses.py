@@ -22,6 +22,8 @@ _THROTTLED: Final = frozenset({"throttled", "blocked"})
 """Codes that older servers sent with a 400."""
 _LONGEST_NUMBER: Final = 19
 """Digits of the largest number of 64 bits, and so of any that a store holds as a number."""
+_MOST_VALUES: Final = 250_000
+"""In an answer, as Python objects some 60 MB: 1,250 for each of 200 profiles, thirty times as many as recorded."""
 _REPEATEDLY: Final = "more than the allowed times"
 """Part of the details that Meetup sends to a key that was throttled again and again within one hour."""
 
@@ -91,6 +93,8 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, now: float
 def _page(body: bytes) -> Page:
     if not body.strip():
         raise UpstreamUnavailable("answered 200 with nothing in it")
+    if sum(map(body.count, (b"{", b"[", b","))) > _MOST_VALUES:  # ten million empty objects are 800 MB
+        raise AnswerTooLarge(f"answered 200 with more than {_MOST_VALUES:,} values")
     envelope = _json(body)
     results = envelope.get("results") if isinstance(envelope, dict) else None
     meta = envelope.get("meta") if isinstance(envelope, dict) else None

@@ -118,7 +118,11 @@ class HttpClient:
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
                 failure = TooSlow(_late(seconds)) if limit.expired else NoAnswer(f"no answer ({cause_of(error)})")
         failure.status, failure.part = come.status, b"".join(come.parts[:_PARTS_KEPT])
-        raise failure  # outside the handler: the library's error holds the address and its query
+        come.parts.clear()  # the error's traceback holds the list, and a caller may hold the error
+        try:
+            raise failure  # outside the handler: the library's error holds the address and its query
+        finally:
+            del failure  # else this frame and the error hold each other until the collector comes, body and all
 
     def _exchange(
         self,
