@@ -4,11 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from meetup_testkit.service_process import ServiceProcess
 
 from bench.workbench import on_core
 
@@ -44,17 +47,11 @@ def run_baseline(
 @contextmanager
 def server(name: str, *arguments: object, environ: Mapping[str, str] | None = None) -> Iterator[str]:
     """The address of a server that runs on the servers' core."""
+    with tempfile.TemporaryDirectory() as folder, _started(name, arguments, environ, Path(folder)) as process:
+        yield process.url
+
+
+def _started(name: str, arguments: Sequence[object], environ: Mapping[str, str] | None, folder: Path) -> ServiceProcess:
+    command = [str(_FOLDER / name), *map(str, arguments)]
     with on_core("servers"):
-        process = subprocess.Popen(  # noqa: S603  (our own program)
-            [sys.executable, str(_FOLDER / name), *map(str, arguments)],
-            env={**os.environ, **(environ or {})},
-            stdout=subprocess.PIPE,
-        )
-    try:
-        line = process.stdout.readline() if process.stdout else b""
-        yield f"http://127.0.0.1:{json.loads(line)['port']}"
-    finally:
-        process.kill()
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
+        return ServiceProcess(name, environ or {}, folder / "log", command=command)

@@ -33,5 +33,5 @@ class Function(BaseHTTPRequestHandler):
 
 
 server = HTTPServer(("127.0.0.1", 0), Function)
-print(json.dumps({"port": server.server_address[1]}), flush=True)  # noqa: T201
+print(json.dumps({"event": "listening", "port": server.server_address[1]}), flush=True)  # noqa: T201
 server.serve_forever()

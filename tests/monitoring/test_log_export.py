@@ -164,7 +164,7 @@ def operator_lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
             cluster.create_feed("rsvps", feed="rsvps")
             cluster.wait_for_condition("rsvps", "Degraded", "True", "Forbidden")
             cluster.disturb_watches("break")
-            operator_until(lambda: operator.logged("watches_ended"), "the watches have ended")
+            operator_until(lambda: operator.events("watches_ended"), "the watches have ended")
             assert operator.stop() == 0
         return operator.log.read_text().splitlines()
 

@@ -1,40 +1,18 @@
 """The operator as a process of its own."""
 
-import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import requests
-from prometheus_client.parser import text_string_to_metric_families
+from meetup_testkit.service_process import ServiceProcess
 
 from .cluster import Cluster, eventually
 
 
-@dataclass
-class Operator:
+class Operator(ServiceProcess):
     """A running ``python -m meetup_feed_operator``."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-    port: int
-
-    def page(self, path: str) -> requests.Response:
-        return requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=10)
-
-    def metric(self, name: str, **labels: str) -> float:
-        """The sum of the samples with these labels."""
-        return sum(
-            sample.value
-            for family in text_string_to_metric_families(self.page("/metrics").text)
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
 
     def wait_for_resyncs(self, count: int = 2) -> None:
         """Everything was listed this often since the call."""
@@ -46,20 +24,9 @@ class Operator:
 
         eventually(enough, f"{count} resyncs")
 
-    def stop(self, with_signal: int = signal.SIGTERM) -> int:
-        """Send the signal and return the exit code."""
-        self.process.send_signal(with_signal)
-        return self.process.wait(timeout=30)
-
-    def logged(self, event: str) -> list[dict[str, object]]:
-        """The log lines of this event."""
-        lines = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
-        return [line for line in lines if line.get("event") == event]
-
-    def lines(self, severity: str) -> list[dict[str, object]]:
+    def lines(self, severity: str) -> list[dict[str, Any]]:
         """The log lines of this severity."""
-        lines = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
-        return [line for line in lines if line.get("severity") == severity]
+        return [line for line in self.events() if line.get("severity") == severity]
 
 
 @contextmanager
@@ -80,18 +47,9 @@ def an_operator(cluster: Cluster, directory: Path, name: str = "operator", **set
         "REQUEST_SECONDS": "5",
     }
     env = {f"FEED_OPERATOR_{key}": value for key, value in (defaults | settings).items()}
-    command = [sys.executable, "-m", "meetup_feed_operator"]
     home = {"PATH": os.environ.get("PATH", ""), "HOME": str(directory), "KUBECONFIG": str(kubeconfig)}
-    with log.open("wb") as stderr:
-        process = subprocess.Popen(command, env=home | env, stderr=stderr)
-    try:
-        operator = Operator(process, log, 0)
-        listening = eventually(lambda: operator.logged("listening"), "the operator listens")
-        operator.port = int(str(listening[0]["message"]).rpartition(":")[2])
+    with Operator("meetup_feed_operator", env, log, kept=home) as operator:
+        assert operator.port, "it listens"
         if wait == "yes":
-            eventually(lambda: operator.page("/readyz").status_code == 200, "the operator is ready")
+            eventually(operator.ready, "the operator is ready")
         yield operator
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()

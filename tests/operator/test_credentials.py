@@ -66,11 +66,11 @@ def test_credentials_that_cannot_be_used_are_told_of_and_used_once_they_can_be(
     if cluster.server.startswith("https://") and what == "no TLS":
         pytest.skip("this API server has TLS")
     operator = start_operator(wait="no", kubeconfig=broken())
-    eventually(lambda: _matches(told, operator.page("/readyz").text), f"{what}: the reason is said", seconds=20)
-    assert any(_matches(told, str(line["message"])) for line in operator.logged("resync_failed"))
-    assert operator.page("/livez").status_code == 200
+    eventually(lambda: _matches(told, operator.get("/readyz").text), f"{what}: the reason is said", seconds=20)
+    assert any(_matches(told, str(line["message"])) for line in operator.events("resync_failed"))
+    assert operator.get("/livez").status_code == 200
     (tmp_path / "operator.kubeconfig").write_text(cluster.kubeconfig())
-    eventually(lambda: operator.page("/readyz").status_code == 200, "the operator is ready")
+    eventually(lambda: operator.get("/readyz").status_code == 200, "the operator is ready")
     cluster.create_feed("rsvps", feed="rsvps")
     assert cluster.deployment("rsvps")
     assert operator.stop() == 0
@@ -86,9 +86,9 @@ def test_a_token_that_is_replaced_in_its_file_is_used_after_the_old_one_is_refus
     token = tmp_path / "token"
     token.write_text("expired")
     operator = start_operator(wait="no", kubeconfig=with_user(cluster, {"tokenFile": "token"}))
-    eventually(lambda: "401" in operator.page("/readyz").text, "the refusal is said")
+    eventually(lambda: "401" in operator.get("/readyz").text, "the refusal is said")
     token.write_text(str(cluster.operator_user["token"]))
-    eventually(lambda: operator.page("/readyz").status_code == 200, "the operator is ready")
+    eventually(lambda: operator.get("/readyz").status_code == 200, "the operator is ready")
 
 
 def test_a_server_is_checked_by_tls_server_name_with_an_authority_beside_the_kubeconfig(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_server_is_checked_by_tls_server_name_with_an_authority_beside_the_kub
     ):
         trust = {"certificate_authority": certificate.authority.name, "server": found.server}
         with an_operator(found, tmp_path, "unnamed", wait="no", kubeconfig=with_cluster(found, **trust)) as operator:
-            eventually(lambda: "CERTIFICATE_VERIFY_FAILED" in operator.page("/readyz").text, "the name is checked")
+            eventually(lambda: "CERTIFICATE_VERIFY_FAILED" in operator.get("/readyz").text, "the name is checked")
         named = with_cluster(found, **trust, tls_server_name="127.0.0.1")
         with an_operator(found, tmp_path, "named", kubeconfig=named) as operator:
-            assert operator.page("/readyz").status_code == 200
+            assert operator.get("/readyz").status_code == 200

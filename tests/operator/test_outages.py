@@ -26,7 +26,7 @@ def test_a_change_made_while_no_operator_ran_is_carried_out_after_the_restart(
     cluster.create_feed("photos", feed="photos")
     cluster.deployment("rsvps")
     cluster.deployment("photos")
-    assert first.stop(signal.SIGKILL) != 0
+    assert first.stop(with_signal=signal.SIGKILL) != 0
     cluster.merge("meetupfeeds", "rsvps", {"spec": {"paused": True}})
     cluster.delete("deployments", "photos-stream")
     cluster.create_feed("comments", feed="event_comments")
@@ -128,7 +128,7 @@ def test_a_refused_apply_is_tried_again(faulty_cluster: Cluster, start_operator:
     faulty_cluster.create_feed("rsvps", feed="rsvps")
     assert faulty_cluster.deployment("rsvps")
     faulty_cluster.wait_for_condition("rsvps", "Degraded", "False", "AsExpected")
-    assert operator.logged("retry")
+    assert operator.events("retry")
     assert operator.process.poll() is None
 
 
@@ -141,7 +141,7 @@ def test_a_throttled_server_is_left_alone_as_long_as_it_asks(
     )
     faulty_cluster.create_feed("rsvps", feed="rsvps")
     assert faulty_cluster.deployment("rsvps")
-    waits = [float(str(line["wait_seconds"])) for line in operator.logged("retry")]
+    waits = [float(str(line["wait_seconds"])) for line in operator.events("retry")]
     assert waits
     assert waits[0] >= 3
 
@@ -152,8 +152,8 @@ def test_an_operator_started_during_an_outage_works_after_it(
     faulty_cluster.inject({"verbs": ["list", "watch"], "status": 503, "count": 3})
     faulty_cluster.create_feed("rsvps", feed="rsvps")
     operator = start_operator(wait="no")
-    eventually(lambda: "503" in operator.page("/readyz").text, "why it is not ready is said")
-    assert operator.page("/livez").status_code == 200
+    eventually(lambda: "503" in operator.get("/readyz").text, "why it is not ready is said")
+    assert operator.get("/livez").status_code == 200
     assert faulty_cluster.deployment("rsvps")
 
 
@@ -162,7 +162,7 @@ def test_a_kind_that_is_announced_late_is_watched_all_the_same(
 ) -> None:
     faulty_cluster.announce_feeds(announced=False)
     operator = start_operator(wait="no", **SLOW_RESYNC)
-    eventually(lambda: "does not announce" in operator.page("/readyz").text, "why it is not ready is said")
+    eventually(lambda: "does not announce" in operator.get("/readyz").text, "why it is not ready is said")
     faulty_cluster.announce_feeds(announced=True)
     eventually(lambda: faulty_cluster.live_watches() >= 5, "the watches are up")
     faulty_cluster.create_feed("rsvps", feed="rsvps")
@@ -173,9 +173,9 @@ def test_an_operator_without_its_crd_says_so(faulty_cluster: Cluster, start_oper
     faulty_cluster.inject({"verbs": ["list"], "plurals": ["meetupfeeds"], "status": 404, "count": 10**6})
     operator = start_operator(wait="no")
     told = "the CRD meetupfeeds.meetup-analysis.dev is not installed"
-    eventually(lambda: told in operator.page("/readyz").text, "what is missing is said")
+    eventually(lambda: told in operator.get("/readyz").text, "what is missing is said")
     faulty_cluster.inject()
-    eventually(lambda: operator.page("/readyz").status_code == 200, "the operator is ready")
+    eventually(lambda: operator.get("/readyz").status_code == 200, "the operator is ready")
 
 
 def test_an_operator_without_its_rights_says_so(faulty_cluster: Cluster, start_operator: StartOperator) -> None:
@@ -204,8 +204,8 @@ def test_a_signal_ends_the_operator_with_exit_code_0(
     operator = start_operator()
     cluster.create_feed("rsvps", feed="rsvps")
     cluster.deployment("rsvps")
-    assert operator.stop(number) == 0
-    assert operator.logged("stopped")
+    assert operator.stop(with_signal=number) == 0
+    assert operator.events("stopped")
 
 
 def test_a_signal_during_the_start_ends_the_operator_with_exit_code_0(
@@ -213,5 +213,5 @@ def test_a_signal_during_the_start_ends_the_operator_with_exit_code_0(
 ) -> None:
     faulty_cluster.inject({"verbs": ["list"], "hang": True, "count": 10**6})
     operator = start_operator(wait="no")
-    assert operator.page("/readyz").status_code == 503
+    assert operator.get("/readyz").status_code == 503
     assert operator.stop() == 0

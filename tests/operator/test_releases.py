@@ -29,13 +29,13 @@ def test_a_second_release_of_other_settings_stands_by_and_says_who_serves(
     cluster.wait_for_condition("rsvps", "Degraded", "False", "AsExpected")
     before = generation(cluster, "rsvps")
     second = start_operator("second", wait="no", IMAGE="registry.invalid/stream:2")
-    eventually(lambda: "stands by" in second.page("/readyz").text, "who serves is said")
-    assert holder(cluster) in second.page("/readyz").text
+    eventually(lambda: "stands by" in second.get("/readyz").text, "who serves is said")
+    assert holder(cluster) in second.get("/readyz").text
     first.wait_for_resyncs(3)
     assert generation(cluster, "rsvps") == before
-    assert first.page("/readyz").status_code == 200
+    assert first.get("/readyz").status_code == 200
     assert first.stop() == 0
-    eventually(lambda: second.page("/readyz").status_code == 200, "the second serves")
+    eventually(lambda: second.get("/readyz").status_code == 200, "the second serves")
     eventually(lambda: _image(cluster) == "registry.invalid/stream:2", "the second's settings hold")
 
 
@@ -45,7 +45,7 @@ def test_a_release_that_died_without_a_word_is_followed_when_its_lease_has_run_o
     first = start_operator("first", IMAGE="registry.invalid/stream:1")
     cluster.create_feed("rsvps", feed="rsvps")
     cluster.wait_for_condition("rsvps", "Degraded", "False", "AsExpected")
-    assert first.stop(signal.SIGKILL) != 0
+    assert first.stop(with_signal=signal.SIGKILL) != 0
     start_operator("second", wait="no", IMAGE="registry.invalid/stream:2")
     eventually(lambda: _image(cluster) == "registry.invalid/stream:2", "the second serves", seconds=60)
 
@@ -61,7 +61,7 @@ def test_two_equal_operators_serve_together_and_post_each_event_once(
         cluster.wait_for_condition(f"feed-{n}", "Degraded", "False", "AsExpected")
     first.wait_for_resyncs()
     second.wait_for_resyncs()
-    assert first.page("/readyz").status_code == second.page("/readyz").status_code == 200
+    assert first.get("/readyz").status_code == second.get("/readyz").status_code == 200
     for n in range(8):
         counted = Counter(cluster.events(f"feed-{n}"))
         assert counted["Created", f"Deployment feed-{n}-stream created"] == 1
@@ -127,7 +127,7 @@ def test_an_operator_of_all_namespaces_and_one_of_this_namespace_do_not_fight(
         own_cluster.wait_for_condition("rsvps", "Degraded", "False", "AsExpected")
         before = generation(own_cluster, "rsvps")
         with an_operator(own_cluster, tmp_path, "second", wait="no", **order[1]) as two:
-            eventually(lambda: two.logged("lease_standby"), "the second stands by and says so")
+            eventually(lambda: two.events("lease_standby"), "the second stands by and says so")
             eventually(lambda: two.metric("meetup_operator_standby_namespaces") == 1, "it is counted")
             one.wait_for_resyncs(3)
             assert generation(own_cluster, "rsvps") == before

@@ -14,7 +14,7 @@ def test_a_paused_feed_is_not_wanted_and_a_deleted_one_is_not_told_of(
     sample = 'meetup_operator_feed_wanted{feed="%s",feed_namespace="%s"} %s\n'
 
     def told() -> set[str]:
-        page = operator.page("/metrics").text
+        page = operator.get("/metrics").text
         return {line + "\n" for line in page.splitlines() if line.startswith("meetup_operator_feed_wanted{")}
 
     namespace = cluster.namespace

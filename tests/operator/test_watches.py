@@ -25,7 +25,7 @@ def assert_watching(cluster: Cluster, operator: Operator, feed: str) -> None:
     watched(cluster)
     cluster.create_feed(feed, feed="rsvps", label=feed)
     assert cluster.deployment(feed)
-    eventually(lambda: operator.page("/readyz").status_code == 200, "the operator is ready")
+    eventually(lambda: operator.get("/readyz").status_code == 200, "the operator is ready")
     assert operator.process.poll() is None
 
 
@@ -37,16 +37,16 @@ def test_a_crd_that_is_deleted_and_made_again_is_watched_again(
         assert_watching(own_cluster, operator, "before")
         for n in range(2):
             own_cluster.delete_crd()
-            eventually(lambda: operator.page("/readyz").status_code == 503, "it is not ready")
+            eventually(lambda: operator.get("/readyz").status_code == 503, "it is not ready")
             eventually(lambda: _says_missing(operator), "what is missing is said")
             own_cluster.apply_crd()
             assert_watching(own_cluster, operator, f"after-{n}")
-        assert operator.page("/livez").status_code == 200
+        assert operator.get("/livez").status_code == 200
         assert operator.stop() == 0
 
 
 def _says_missing(operator: Operator) -> bool:
-    text = operator.page("/readyz").text
+    text = operator.get("/readyz").text
     return "does not announce MeetupFeeds" in text or "is not installed" in text
 
 
@@ -68,13 +68,13 @@ def test_a_watch_that_the_api_server_refuses_for_a_while_is_set_up_again(
     watched(faulty_cluster)
     faulty_cluster.inject({"verbs": ["watch"], "plurals": ["meetupfeeds"], "status": status, "count": 10**6})
     faulty_cluster.disturb_watches("cut")
-    eventually(lambda: f"answers {status}" in operator.page("/readyz").text or _ended(operator), "the reason is said")
+    eventually(lambda: f"answers {status}" in operator.get("/readyz").text or _ended(operator), "the reason is said")
     faulty_cluster.inject()
     assert_watching(faulty_cluster, operator, "after")
 
 
 def _ended(operator: Operator) -> bool:
-    return "changes of meetupfeeds are not watched: the watch ended" in operator.page("/readyz").text
+    return "changes of meetupfeeds are not watched: the watch ended" in operator.get("/readyz").text
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])
@@ -85,7 +85,7 @@ def test_rights_that_are_withdrawn_and_given_back_leave_nothing_behind(
     watched(faulty_cluster)
     faulty_cluster.inject({"verbs": ["list", "watch", "get", "apply", "patch"], "status": status, "count": 10**6})
     faulty_cluster.disturb_watches("cut")
-    eventually(lambda: operator.page("/readyz").status_code == 503, "the operator is not ready")
+    eventually(lambda: operator.get("/readyz").status_code == 503, "the operator is not ready")
     faulty_cluster.inject()
     assert_watching(faulty_cluster, operator, "after")
 
@@ -95,7 +95,7 @@ def test_one_watch_that_ends_leaves_the_others_alone(faulty_cluster: Cluster, st
     watched(faulty_cluster)
     faulty_cluster.inject({"verbs": ["watch"], "plurals": ["networkpolicies"], "status": 403, "count": 10**6})
     faulty_cluster.disturb_watches("cut")
-    eventually(lambda: "changes of networkpolicies are not watched" in operator.page("/readyz").text, "it is said")
+    eventually(lambda: "changes of networkpolicies are not watched" in operator.get("/readyz").text, "it is said")
     faulty_cluster.create_feed("rsvps", feed="rsvps")
     assert faulty_cluster.deployment("rsvps")
 
@@ -118,7 +118,7 @@ def test_watches_that_end_again_and_again_neither_kill_the_operator_nor_hurt_a_r
 
 
 def _uptime(operator: Operator) -> float:
-    page = operator.page("/metrics")
+    page = operator.get("/metrics")
     assert page.status_code == 200
     return time.time() - operator.metric("meetup_start_timestamp_seconds")
 
@@ -127,10 +127,10 @@ def test_an_api_server_that_redirects_is_not_followed(faulty_cluster: Cluster, s
     target = f"{faulty_cluster.server}/elsewhere?token=secret"
     faulty_cluster.inject({"verbs": ["list"], "status": 307, "location": target, "count": 10**6})
     operator = start_operator(wait="no")
-    eventually(lambda: "redirects to" in operator.page("/readyz").text, "the redirect is said")
-    assert "secret" not in operator.page("/readyz").text
+    eventually(lambda: "redirects to" in operator.get("/readyz").text, "the redirect is said")
+    assert "secret" not in operator.get("/readyz").text
     faulty_cluster.inject()
-    eventually(lambda: operator.page("/readyz").status_code == 200, "the operator is ready")
+    eventually(lambda: operator.get("/readyz").status_code == 200, "the operator is ready")
 
 
 BODIES = {
@@ -153,8 +153,8 @@ def test_an_answer_that_is_no_object_is_an_outage_and_no_crash(
     operator = start_operator(RESYNC_SECONDS="1")
     for what, body in BODIES.items():
         faulty_cluster.inject({"verbs": ["list"], "status": status, "body": body, "count": 10**6})
-        eventually(lambda: "cannot be listed: list" in operator.page("/readyz").text, f"{what}: why is said")
-        assert operator.page("/readyz").text.strip().isprintable()
+        eventually(lambda: "cannot be listed: list" in operator.get("/readyz").text, f"{what}: why is said")
+        assert operator.get("/readyz").text.strip().isprintable()
         faulty_cluster.inject()
-        eventually(lambda: operator.page("/readyz").status_code == 200, f"after {what} the operator is ready")
-    assert not operator.logged("crash")
+        eventually(lambda: operator.get("/readyz").status_code == 200, f"after {what} the operator is ready")
+    assert not operator.events("crash")

@@ -161,7 +161,7 @@ def test_alerts_during_a_restart_of_the_webhook_arrive_once(
         slack.wait_for_text("RESOLVED · Before")
         assert said(slack, "WARNING · Before") == 0  # the resolve has taken its place
         assert said(slack, "WARNING · Meanwhile") == 1
-        assert again.terminate() == 0
+        assert again.stop() == 0
 
 
 @pytest.mark.faults

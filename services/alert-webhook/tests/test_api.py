@@ -190,11 +190,11 @@ def test_the_command_stops_in_order_and_hands_over_what_it_holds(
     first = start_process(slack, **slow)
     outcomes = [first.alertmanager(group(firing(), key=f"{number}")).json()["outcome"] for number in range(4)]
     assert outcomes == ["sent", "queued", "queued", "queued"]
-    assert first.terminate() == 0
+    assert first.stop() == 0
     second = start_process(slack, SECONDS_PER_MESSAGE="0", DIGEST_SECONDS="1")
     slack.wait_for_text("3 more alerts")
     assert second.alertmanager(group(firing(), key="3")).json() == {"outcome": "duplicate"}
-    assert second.terminate() == 0
+    assert second.stop() == 0
 
 
 @pytest.mark.faults

@@ -196,7 +196,7 @@ class Measured:
 
     def __init__(self, webhook: WebhookProcess) -> None:
         self._webhook = webhook
-        self._process = psutil.Process(webhook.process.pid)
+        self._process = psutil.Process(webhook.pid)
         self._session = requests.Session()
         ordinary = [self.seconds("/v1/alertmanager", json.dumps(many(2_500)).encode()) for _ in range(3)]
         self.bound = max(LEAST_SECONDS, BOUND * sorted(ordinary)[1])

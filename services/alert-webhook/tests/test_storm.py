@@ -47,7 +47,7 @@ def test_a_storm_is_accounted_for_at_slacks_pace_in_flat_memory(
     webhook = start_process(
         slack, SECONDS_PER_MESSAGE=f"{PACE}", DIRECT_WAIT_SECONDS="0.3", DIGEST_SECONDS="1", DIGEST_MAX_SECONDS="6"
     )
-    process = psutil.Process(webhook.process.pid)
+    process = psutil.Process(webhook.pid)
     part = ALERTS // SENDERS
     warm = 0
     senders_wait = threading.Event()

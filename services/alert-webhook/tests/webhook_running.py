@@ -3,11 +3,8 @@
 import base64
 import json
 import os
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -15,13 +12,13 @@ import requests
 from faulty_store import FaultyStore
 from meetup_alert_webhook.service import Service
 from meetup_alert_webhook.settings import AlertWebhookSettings
+from meetup_testkit.service_process import ServiceProcess
 from meetup_testkit.slack_plugin import SlackStandIn
 from meetupkit.http.server import HttpServer
 from meetupkit.stores import open_documents
 
 TOKEN: Final = "a-bearer-token"
 BEARER: Final = {"Authorization": f"Bearer {TOKEN}"}
-START_SECONDS: Final = 30.0
 
 
 def environ(slack: SlackStandIn, state: Path, **changes: str) -> dict[str, str]:
@@ -105,49 +102,34 @@ class InProcess(Webhook):
 
 
 class WebhookProcess(Webhook):
-    """The command, as a pod would run it."""
+    """The command, as a pod would run it: with the settings alone."""
 
     def __init__(self, variables: Mapping[str, str], log: Path) -> None:
-        self._log = log.open("ab")
         self.log = log
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "meetup_alert_webhook"],
-            stdout=self._log,
-            stderr=self._log,
-            env={"PATH": os.environ["PATH"], **variables},
-        )
-        super().__init__(f"http://127.0.0.1:{self._port()}")
+        with ExitStack() as running:
+            kept = {"PATH": os.environ["PATH"]}
+            self._service = running.enter_context(ServiceProcess("meetup_alert_webhook", variables, log, kept=kept))
+            super().__init__(self._service.url)
+            self._running = running.pop_all()
 
-    def _port(self) -> int:
-        """From the line that says where it listens; the file is read again until it is there."""
-        waiting = threading.Event()
-        for _ in range(int(START_SECONDS / 0.05)):
-            for line in self.log.read_text().splitlines():
-                if '"event": "listening"' in line:
-                    return int(json.loads(line)["port"])
-            if self.process.poll() is not None:
-                break
-            waiting.wait(0.05)
-        self.kill()
-        raise RuntimeError(f"the webhook did not start:\n{self.log.read_text()}")
+    @property
+    def pid(self) -> int:
+        return self._service.pid
 
-    def terminate(self) -> int:
+    def stop(self) -> int:
         """SIGTERM, then the exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self._service.stop()
 
     def kill(self) -> None:
         """SIGKILL: what a node that dies does."""
-        self.process.kill()
-        self.process.wait()
+        self._service.kill()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.kill()
+        self._running.close()
         self._http.close()
-        self._log.close()
 
 
 def firing(name: str = "FeedSilent", *, since: str = "2026-11-23T20:00:00Z", **labels: str) -> dict[str, Any]:

@@ -78,7 +78,8 @@ async def operate(settings: OperatorSettings) -> bool:
 
         ops = OpsPages(metrics.registry, progress, not_ready)
         with OpsServer(ops, host=settings.host, port=settings.port) as server:
-            log.info("listening on %s:%d", settings.host, server.port, extra={"event": "listening"})
+            told = {"event": "listening", "port": server.port}
+            log.info("listening on %s:%d", settings.host, server.port, extra=told)
             tasks = [asyncio.create_task(resync.run(), name="resync")]
             await _first(stopping.wait(), resync.listed.wait())  # before, there is nothing to compare with
             runs = (leases.run(), *(worker.run() for worker in workers), *(watch.run() for watch in watches))

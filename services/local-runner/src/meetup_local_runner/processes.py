@@ -2,6 +2,9 @@
 
 A child has a process group of its own, so that a Ctrl-C at the terminal reaches only the runner, which then stops the
 children in order; and the kernel kills it when the runner dies, however that happens.
+
+The tests' own runner (``meetup_testkit.service_process``) starts a process once and holds no restarts; and what a
+person runs imports nothing of the tests'.
 """
 
 import contextlib

@@ -33,14 +33,22 @@ def until(condition: Callable[[], T | None], what: str, seconds: float = 60.0, *
 class ServiceProcess:
     """Runs ``python -m MODULE`` (or ``command``) with these variables and a few of this process's own.
 
-    Its log goes to the file ``log``. ``port`` is what its event ``listening`` says.
+    Its log goes to the file ``log``. ``port`` is what its event ``listening`` says. ``kept`` are the variables that it
+    has besides, by default this process's own, settings of services apart.
     """
 
     def __init__(
-        self, module: str, environ: Mapping[str, str], log: Path, *, command: Sequence[str] | None = None
+        self,
+        module: str,
+        environ: Mapping[str, str],
+        log: Path,
+        *,
+        command: Sequence[str] | None = None,
+        kept: Mapping[str, str] | None = None,
     ) -> None:
         self.log = log
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("STREAM_", "ENRICHER_"))}
+        if kept is None:
+            kept = {name: value for name, value in os.environ.items() if not name.startswith(("STREAM_", "ENRICHER_"))}
         with log.open("wb") as sink:
             self.process = subprocess.Popen(  # noqa: S603  (our own module)
                 [sys.executable, *(command or ("-m", module))],
@@ -96,9 +104,9 @@ class ServiceProcess:
             if sample.name == name and labels.items() <= sample.labels.items()
         )
 
-    def stop(self, seconds: float = 30.0) -> int:
-        """SIGTERM, then the exit code."""
-        self.process.send_signal(signal.SIGTERM)
+    def stop(self, seconds: float = 30.0, *, with_signal: int = signal.SIGTERM) -> int:
+        """The signal, then the exit code."""
+        self.process.send_signal(with_signal)
         return self.process.wait(seconds)
 
     def kill(self) -> None:
