@@ -32,7 +32,7 @@ def main() -> None:
         for name in options.names or MEASUREMENTS:
             began = time.monotonic()
             rows += MEASUREMENTS[name](bench)
-            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)  # noqa: T201
+            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
         said = conditions(Path(directory), load)
     show(rows)
     if not options.names and options.scale == 1:

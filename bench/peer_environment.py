@@ -15,7 +15,7 @@ _SECONDS: Final = 600.0
 """80 MB are fetched at the first time; who has no package index learns it within this."""
 
 
-class NotHere(Exception):  # noqa: N818
+class NotHere(Exception):
     """Redpanda Connect cannot be had on this machine; the message says why."""
 
 
@@ -24,19 +24,19 @@ def connect_python() -> Path:
     python = _FOLDER / "bin/python"
     if _has_packages(python):
         return python
-    print("Fetching Redpanda Connect (80 MB; up to some minutes) ...", file=sys.stderr, flush=True)  # noqa: T201
+    print("Fetching Redpanda Connect (80 MB; up to some minutes) ...", file=sys.stderr, flush=True)
     began = time.monotonic()
     _uv("venv", "--quiet", "--clear", "--python", sys.executable, str(_FOLDER))
     _uv("pip", "install", "--quiet", "--python", str(python), *_PACKAGES)
     if not _has_packages(python):
         raise NotHere(f"{' and '.join(_PACKAGES)} are installed, but cannot be imported")
-    print(f"It is in {_FOLDER}, after {time.monotonic() - began:.0f} s.", file=sys.stderr)  # noqa: T201
+    print(f"It is in {_FOLDER}, after {time.monotonic() - began:.0f} s.", file=sys.stderr)
     return python
 
 
 def _has_packages(python: Path) -> bool:
     try:
-        asked = subprocess.run(  # noqa: S603  (our own environment's Python)
+        asked = subprocess.run(
             [python, "-c", "import mq_bridge, mq_bridge_connect"], capture_output=True, timeout=_SECONDS
         )
     except OSError:
@@ -47,7 +47,7 @@ def _has_packages(python: Path) -> bool:
 def _uv(*arguments: str) -> None:
     """What uv says of a failure is shown to the person who waits."""
     try:
-        subprocess.run([_UV, *arguments], check=True, timeout=_SECONDS)  # noqa: S603  (the Makefile's uv)
+        subprocess.run([_UV, *arguments], check=True, timeout=_SECONDS)
     except FileNotFoundError:
         raise NotHere(f"{_UV.relative_to(_ROOT)} is missing; make bench makes it") from None
     except subprocess.TimeoutExpired:

@@ -33,7 +33,7 @@ def run_baseline(
 ) -> Baseline:
     """Run it to its end on the measured core."""
     with on_core("measured"):
-        done = subprocess.run(  # noqa: S603  (our own program)
+        done = subprocess.run(
             [python, str(_FOLDER / name), *map(str, arguments)],
             env={**os.environ, **(environ or {})},
             stdout=subprocess.PIPE,

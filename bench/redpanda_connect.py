@@ -28,17 +28,25 @@ def run_connect(python: Path, bench: Workbench, replay: Path, records: int, stor
         os.kill(meetup.pid, signal.SIGSTOP)
         command = [str(python), str(_PROGRAM), meetup.stream_url("rsvps"), str(_SEGMENT_BYTES)]
         with on_core("measured"):
-            connect = subprocess.Popen(command, env=environ, stdout=sink, stderr=sink)  # noqa: S603  (our own program)
+            connect = subprocess.Popen(command, env=environ, stdout=sink, stderr=sink)
         try:
             process = psutil.Process(connect.pid)
             until(lambda: cpu_of(process) > 0.3, "the imports of Redpanda Connect")
             until_idle(process)
             cpu, began = cpu_of(process), time.time()
             os.kill(meetup.pid, signal.SIGCONT)
-            stored = lambda: requests.get(f"{storage}/stats", timeout=10).json()["records"] >= records  # noqa: E731
-            until(stored, f"{records} records through Redpanda Connect", _STORED_SECONDS, poll=0.1)
+            until(
+                lambda: _stored(storage) >= records,
+                f"{records} records through Redpanda Connect",
+                _STORED_SECONDS,
+                poll=0.1,
+            )
             return Run(records, time.time() - began, cpu_of(process) - cpu, process.memory_info().rss)
         finally:
             os.kill(meetup.pid, signal.SIGCONT)
             connect.kill()
             connect.wait()
+
+
+def _stored(storage: str) -> int:
+    return int(requests.get(f"{storage}/stats", timeout=10).json()["records"])

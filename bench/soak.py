@@ -45,7 +45,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="meetup-soak-") as directory:
         report, conserved = soak(Path(directory), options.minutes * 60, options.rate, random.Random(options.seed))
-    print(report)  # noqa: T201
+    print(report)
     put_between(README, "soak", f"`make soak`, seed {options.seed}. {report}")
     sys.exit(not conserved)
 

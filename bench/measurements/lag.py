@@ -61,7 +61,7 @@ class _paced:  # noqa: N801  (used as a verb: with _paced(...))
                     sent.append(time.time())
                 over.wait()
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            def log_message(self, format: str, *args: object) -> None:
                 pass
 
         over = self._over = threading.Event()

@@ -16,7 +16,7 @@ def operator(bench: Workbench) -> Iterable[Row]:
     """Time until every feed has its Deployment and its status, and memory after."""
     feeds = bench.scaled(200)
     command = [sys.executable, str(_PROGRAM), "--feeds", str(feeds), "--settle-seconds", "20"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=300)  # noqa: S603  (our own program)
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=300)
     said = json.loads(done.stdout.splitlines()[-1])
     yield Row(
         f"feed operator, {feeds} feeds: start to all reconciled",

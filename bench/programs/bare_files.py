@@ -21,4 +21,4 @@ while done < count and (chunk := response.raw.read1(65536)):
         with open(f"{folder}/{done}.json", "xb") as file:  # noqa: PTH123  (the fastest way is what is wanted)
             file.write(line)
         done += 1
-print(json.dumps({"records": done, "seconds": time.time() - began, "cpu_seconds": time.process_time() - cpu}))  # noqa: T201
+print(json.dumps({"records": done, "seconds": time.time() - began, "cpu_seconds": time.process_time() - cpu}))

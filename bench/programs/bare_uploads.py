@@ -36,4 +36,4 @@ began, cpu = time.time(), time.process_time()
 with ThreadPoolExecutor(threads) as pool:
     for _ in pool.map(upload, range(len(bodies))):
         pass
-print(json.dumps({"records": count, "seconds": time.time() - began, "cpu_seconds": time.process_time() - cpu}))  # noqa: T201
+print(json.dumps({"records": count, "seconds": time.time() - began, "cpu_seconds": time.process_time() - cpu}))

@@ -46,7 +46,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember where to answer."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -192,7 +192,7 @@ async def serve(upload_ms: float = 0, answer_ms: float = 0, whole: str = "") -> 
     bucket = Bucket()
     bucket.upload_delay, bucket.answer_delay, bucket.whole = upload_ms / 1000, answer_ms / 1000, bool(whole)
     server = await asyncio.get_running_loop().create_server(lambda: Connection(bucket), "127.0.0.1", 0)
-    print(json.dumps({"event": "listening", "port": server.sockets[0].getsockname()[1]}), flush=True)  # noqa: T201
+    print(json.dumps({"event": "listening", "port": server.sockets[0].getsockname()[1]}), flush=True)
     await server.serve_forever()
 
 

@@ -17,4 +17,4 @@ with requests.get(stream, stream=True, timeout=60) as response:
         session.post(function, data=line, timeout=60).raise_for_status()
         if done == count:
             break
-print(json.dumps({"records": count, "seconds": time.time() - began, "cpu_seconds": time.process_time() - cpu}))  # noqa: T201
+print(json.dumps({"records": count, "seconds": time.time() - began, "cpu_seconds": time.process_time() - cpu}))

@@ -28,10 +28,10 @@ class Function(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: object) -> None:
         """Nothing."""
 
 
 server = HTTPServer(("127.0.0.1", 0), Function)
-print(json.dumps({"event": "listening", "port": server.server_address[1]}), flush=True)  # noqa: T201
+print(json.dumps({"event": "listening", "port": server.server_address[1]}), flush=True)
 server.serve_forever()

@@ -47,7 +47,7 @@ class UniqueKeys(yaml.CSafeLoader):
         return super().construct_mapping(node, deep)
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """Helm would not render; the text is what a person sees."""
 
 

@@ -98,7 +98,7 @@ class CertificateServer:
                 self.wfile.write(body)
                 this.answered += 1
 
-            def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
+            def log_message(self, format: str, *args: object) -> None: ...
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/certs"

@@ -69,7 +69,7 @@ class MeetupApi:
             def do_GET(self) -> None:
                 api.answer(self)
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            def log_message(self, format: str, *args: object) -> None:
                 """Quiet."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

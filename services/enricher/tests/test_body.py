@@ -114,4 +114,4 @@ def test_no_body_makes_the_reader_fail_otherwise(body: bytes) -> None:
     try:
         read_ids(body)
     except BadRequest as refused:
-        assert refused.status in {400, 422}  # noqa: PT017
+        assert refused.status in {400, 422}

@@ -57,7 +57,7 @@ def service() -> Iterator[CloudLogging]:
             with contextlib.suppress(ConnectionError):  # a client that gave up
                 super().handle()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class's name)
+        def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

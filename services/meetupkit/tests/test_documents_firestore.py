@@ -303,7 +303,7 @@ class TokenServer(HTTPServer):
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            def log_message(self, format: str, *args: object) -> None:
                 """Not news."""
 
         super().__init__(("127.0.0.1", 0), Handler)

@@ -117,10 +117,10 @@ def finder(port: int) -> Iterator[Callable[[float], str]]:
     with subprocess.Popen(
         [sys.executable, "-c", TOKENS], env=in_pod(port), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdin and process.stdout  # noqa: PT018
+        assert process.stdin and process.stdout
 
         def ask(now: float) -> str:
-            assert process.stdin and process.stdout  # noqa: PT018
+            assert process.stdin and process.stdout
             process.stdin.write(f"{now}\n")
             process.stdin.flush()
             return process.stdout.readline().strip()

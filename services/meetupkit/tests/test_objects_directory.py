@@ -188,7 +188,7 @@ def test_a_version_grows_though_the_clock_stands_before_the_file(tmp_path: Path)
 
 
 def test_a_closed_store_holds_no_file_open(tmp_path: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    before = len(os.listdir("/proc/self/fd"))
     for _ in range(10):
         store = DirectoryObjects.from_url(f"file://{tmp_path}")
         store.check()
@@ -197,7 +197,7 @@ def test_a_closed_store_holds_no_file_open(tmp_path: Path) -> None:
         store.sync()
         store.close()
         store.close()
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277, 0o777], ids=oct)

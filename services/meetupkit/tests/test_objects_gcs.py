@@ -91,7 +91,7 @@ class CannedServer:
         self._server.shutdown()
         self._server.server_close()
 
-    def _handler(canned) -> type[BaseHTTPRequestHandler]:  # noqa: N805
+    def _handler(canned) -> type[BaseHTTPRequestHandler]:  # noqa: N805  (self is the handler's, inside)
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
@@ -115,9 +115,9 @@ class CannedServer:
                 self.wfile.write(answer.body)
                 self.close_connection = bool(answer.missing_bytes)
 
-            do_GET = do_POST = do_PUT = do_DELETE = do  # noqa: N815
+            do_GET = do_POST = do_PUT = do_DELETE = do  # noqa: N815  (http.server's names)
 
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            def log_message(self, format: str, *args: Any) -> None:
                 """Say nothing."""
 
         return Handler

@@ -19,7 +19,7 @@ _IDENTITY = {("f:apiVersion",), ("f:kind",)} | {
 _SERVER_META = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields")
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """An answer other than success, as a ``Status``."""
 
     def __init__(self, code: int, reason: str, message: str) -> None:

@@ -12,13 +12,13 @@
 from meetupkit.errors import PermanentError, TransientError
 
 
-class UnreadableFile(PermanentError):  # noqa: N818  (named for the state, as meetupkit names its own)
+class UnreadableFile(PermanentError):
     """A file that a person named cannot be read or written."""
 
 
-class WarehouseRefused(PermanentError):  # noqa: N818
+class WarehouseRefused(PermanentError):
     """The warehouse cannot be used with these settings."""
 
 
-class WarehouseUnavailable(TransientError):  # noqa: N818
+class WarehouseUnavailable(TransientError):
     """Another process holds the warehouse."""

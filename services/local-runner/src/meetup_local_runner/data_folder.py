@@ -16,7 +16,7 @@ _PRIVATE: Final = 0o077
 """What the umask takes away, of this process and of its children."""
 
 
-class DataFolderRefused(Exception):  # noqa: N818  (named for the state, as the errors of meetupkit)
+class DataFolderRefused(Exception):
     """The folder cannot be used; the message says why."""
 
 

@@ -22,7 +22,7 @@ INTERVAL_SECONDS: Final = 15
 """Between two scrapes: half of the chart's, because here a person waits. The groups of rules say their own."""
 
 
-class MonitoringAbsent(Exception):  # noqa: N818
+class MonitoringAbsent(Exception):
     """A part is not on this machine; the message says which and how to get it."""
 
 

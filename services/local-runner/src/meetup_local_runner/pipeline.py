@@ -21,7 +21,7 @@ _RESERVED_SECONDS: Final = 1.5
 """Kept back for each later wave: an idle service stops in a few tenths of a second."""
 
 
-class ChildFailed(Exception):  # noqa: N818
+class ChildFailed(Exception):
     """The run cannot go on because of one process; the message is for the operator."""
 
 

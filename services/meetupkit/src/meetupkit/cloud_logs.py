@@ -47,7 +47,7 @@ _OURS: Final = ("time", LABELS, SOURCE_LOCATION)
 """Fields that the structured handler takes out of a message to write its own; ours are put back."""
 
 
-class CloudLogsUnavailable(Exception):  # noqa: N818  (named for the state, as the error tree's are)
+class CloudLogsUnavailable(Exception):
     """Lines cannot go to Cloud Logging from here, and why, in a sentence."""
 
 

@@ -36,7 +36,7 @@ class TransientError(MeetupError):
         self.retry_after = retry_after
 
 
-class UpstreamUnavailable(TransientError):  # noqa: N818  (named for the state, as urllib3 and httpx name theirs)
+class UpstreamUnavailable(TransientError):
     """Meetup did not answer, or answered that it cannot now."""
 
 
@@ -44,11 +44,11 @@ class Throttled(UpstreamUnavailable):
     """Meetup answered that this key or address asks too often."""
 
 
-class EnricherUnavailable(TransientError):  # noqa: N818
+class EnricherUnavailable(TransientError):
     """The enricher did not take the ids."""
 
 
-class SlackUnavailable(TransientError):  # noqa: N818
+class SlackUnavailable(TransientError):
     """Slack did not take the message now."""
 
 
@@ -56,7 +56,7 @@ class SlackThrottled(SlackUnavailable):
     """Slack asks for fewer messages."""
 
 
-class StoreUnavailable(TransientError):  # noqa: N818
+class StoreUnavailable(TransientError):
     """A store cannot be reached, or has no room."""
 
 
@@ -64,23 +64,23 @@ class PermanentError(MeetupError):
     """Operator action is required before the same call can succeed."""
 
 
-class UpstreamRefused(PermanentError):  # noqa: N818
+class UpstreamRefused(PermanentError):
     """Meetup refuses this key or this request."""
 
 
-class SlackRefused(PermanentError):  # noqa: N818
+class SlackRefused(PermanentError):
     """Slack refuses this webhook, this token or this channel."""
 
 
-class StoreRefused(PermanentError):  # noqa: N818
+class StoreRefused(PermanentError):
     """A store refuses this identity, or what the address names does not exist."""
 
 
-class ObjectRefused(PermanentError):  # noqa: N818
+class ObjectRefused(PermanentError):
     """What lies at an object's name cannot be used as one: a folder, a device, or more bytes than its reader takes."""
 
 
-class DocumentRefused(PermanentError):  # noqa: N818
+class DocumentRefused(PermanentError):
     """The store will never take this document; ``name`` says which one of a commit it is, if that is known."""
 
     def __init__(self, message: str, *, name: str | None = None) -> None:
@@ -92,5 +92,5 @@ class DocumentTooLarge(DocumentRefused):
     """The store will never take a document of this size."""
 
 
-class Conflict(PermanentError):  # noqa: N818
+class Conflict(PermanentError):
     """The precondition of a write does not hold any more: someone else wrote first."""

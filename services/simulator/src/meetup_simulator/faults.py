@@ -63,7 +63,7 @@ _ON_REST: Final = frozenset(
 )
 
 
-class FaultRefused(Exception):  # noqa: N818  (named for the state, as the errors of meetupkit)
+class FaultRefused(Exception):
     """What was asked for is no fault; the message says why."""
 
 

@@ -85,7 +85,7 @@ def log_export_handler(deliver: Callable[[Alert], Outcome], metrics: Metrics) ->
     return handle
 
 
-class UnsupportedEncoding(Exception):  # noqa: N818  (named for what the body has)
+class UnsupportedEncoding(Exception):
     """The body is compressed: 415."""
 
 

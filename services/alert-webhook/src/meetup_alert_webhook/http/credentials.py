@@ -6,15 +6,15 @@ from typing import Protocol
 from meetupkit.http.bearer import basic_credentials, credentials, equal
 
 
-class Unauthenticated(Exception):  # noqa: N818  (named for who it is)
+class Unauthenticated(Exception):
     """Nobody we know: 401."""
 
 
-class Forbidden(Exception):  # noqa: N818  (named for who it is)
+class Forbidden(Exception):
     """Somebody we know, who may not do this: 403."""
 
 
-class CannotCheck(Exception):  # noqa: N818  (named for what happened)
+class CannotCheck(Exception):
     """Whether it is somebody we know cannot be told now: 503, so that the sender tries again."""
 
 

@@ -64,7 +64,7 @@ _OF_THE_CHANNEL: Final = frozenset(
 )
 
 
-class MessageMalformed(PermanentError):  # noqa: N818
+class MessageMalformed(PermanentError):
     """Slack finds the message badly formed; a plainer one may pass."""
 
 
@@ -76,7 +76,7 @@ class ChannelRefused(SlackRefused):
     """Slack refuses this channel only; the others work."""
 
 
-class MessageGone(PermanentError):  # noqa: N818
+class MessageGone(PermanentError):
     """The message to edit or to answer is not there any more."""
 
 
@@ -128,7 +128,7 @@ class IncomingWebhooks:
             raise SlackUnavailable("the answer of status 200 says that the message was not taken")
         return NOWHERE
 
-    def update(self, root: Posted, message: Message) -> None:  # noqa: ARG002
+    def update(self, root: Posted, message: Message) -> None:  # noqa: ARG002  (as a bot can)
         raise MessageGone("an incoming webhook cannot edit")
 
     def probe(self) -> None:

@@ -11,7 +11,7 @@ _SHOWN: Final = 3
 """Mistakes named in one message: the first is nearly always the cause of the rest."""
 
 
-class Malformed(Exception):  # noqa: N818  (the field's name for it)
+class Malformed(Exception):
     """Says what is wrong with the body, in the words of its fields and never in its content."""
 
 

@@ -31,7 +31,7 @@ class EnrichmentRequest:
     client: str
 
 
-class BadRequest(Exception):  # noqa: N818  (named for what it is answered with)
+class BadRequest(Exception):
     """The request cannot be accepted: the status to answer with, and each mistake in a sentence."""
 
     def __init__(self, status: int, *mistakes: str) -> None:

@@ -25,7 +25,7 @@ _LONGEST_WAIT_SECONDS: Final = 5.0
 """A waiting worker reports at least this often that it is alive and for how long it still waits."""
 
 
-class GuardClosed(Exception):  # noqa: N818
+class GuardClosed(Exception):
     """The service stops; no further call is made."""
 
 

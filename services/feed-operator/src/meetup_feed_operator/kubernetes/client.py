@@ -32,7 +32,7 @@ _TRANSIENT: Final = frozenset({401, 408, 409, 410, 429})
 _TERMINATING: Final = "NamespaceTerminating"
 
 
-class ApiUnavailable(TransientError):  # noqa: N818  (named for the state, as meetupkit's errors are)
+class ApiUnavailable(TransientError):
     """The API server did not answer, or answered that it cannot now."""
 
     def __init__(self, message: str, *, retry_after: float | None = None, status: int | None = None) -> None:
@@ -40,7 +40,7 @@ class ApiUnavailable(TransientError):  # noqa: N818  (named for the state, as me
         self.status = status
 
 
-class ApiRefused(PermanentError):  # noqa: N818
+class ApiRefused(PermanentError):
     """The API server will not do this: not allowed, not valid, or there is no such thing."""
 
     def __init__(self, message: str, *, status: int, terminating: bool = False) -> None:

@@ -29,7 +29,7 @@ _NUMBER: Final = re.compile(r"0[xX][0-9A-Fa-f]*|[0-9]+")
 """The last part of a host that resolvers take for an IPv4 address in an old notation (``127.1``, ``0x7f000001``)."""
 
 
-class NotAllowed(PermanentError):  # noqa: N818  (named for the state, as meetupkit's errors are)
+class NotAllowed(PermanentError):
     """The operator's settings do not let a MeetupFeed have this."""
 
 

@@ -35,7 +35,7 @@ Manifest = dict[str, Any]
 """A Kubernetes object as JSON."""
 
 
-class InvalidFeed(PermanentError):  # noqa: N818  (named for the state, as meetupkit's errors are)
+class InvalidFeed(PermanentError):
     """The MeetupFeed cannot be carried out as it is written."""
 
 

@@ -30,7 +30,7 @@ class Property:
     parameters: dict[str, str]
 
 
-class NoCalendar(ValueError):  # noqa: N818  (named for what the body is not)
+class NoCalendar(ValueError):
     """The body is no calendar."""
 
 

@@ -10,7 +10,7 @@ LEASE_MS: Final = 30_000
 """Renewed at a third of it, so that two renewals may fail."""
 
 
-class Superseded(Exception):  # noqa: N818  (named for the state)
+class Superseded(Exception):
     """Another process polls now: nothing of this one is committed any more."""
 
 

@@ -27,7 +27,7 @@ _MOST_DIGITS: Final = 19
 """Digits of the greatest 64-bit number."""
 
 
-class Untranslatable(ValueError):  # noqa: N818  (named for the value, not for a failure of ours)
+class Untranslatable(ValueError):
     """The value has no place in an old record; the message says why, without repeating a long one."""
 
 

@@ -48,7 +48,7 @@ def apply(warehouse: DuckDbWarehouse, hashes: frozenset[str]) -> bool:
             for column in table.columns:
                 if column.kind is Kind.MEMBER:
                     connection.execute(
-                        f"DELETE FROM {quoted(table.name)} WHERE {quoted(column.name)} IN (SELECT member FROM gone)"  # noqa: S608
+                        f"DELETE FROM {quoted(table.name)} WHERE {quoted(column.name)} IN (SELECT member FROM gone)"
                     )
         connection.execute("DELETE FROM unreadable_fields WHERE record IN (SELECT member FROM gone)")
         connection.execute("DELETE FROM loaded_documents WHERE document IN (SELECT member FROM gone)")

@@ -177,7 +177,7 @@ class ProfileLoader:
             self._warehouse.given("books", pa.table({"name": pa.array(names, pa.string())})),
         ):
             for table in (kind.profiles, kind.topics):
-                run(f"DELETE FROM {quoted(table.name)} WHERE {quoted(column.name)} IN (SELECT key FROM keys)")  # noqa: S608
+                run(f"DELETE FROM {quoted(table.name)} WHERE {quoted(column.name)} IN (SELECT key FROM keys)")
             run("DELETE FROM loaded_documents WHERE kind = ? AND document IN (SELECT name FROM books)", [kind.name])
 
     def _count_missing(self, kind: ProfileKind) -> None:

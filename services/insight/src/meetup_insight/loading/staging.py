@@ -65,18 +65,18 @@ def _write_versions(warehouse: DuckDbWarehouse, feed_table: FeedTable, rows: lis
     run = warehouse.connection.execute
     with warehouse.given(_BATCH, arrow(feed_table.versions, rows)):
         run(
-            f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT DISTINCT ON ({key}) * FROM {_BATCH}"  # noqa: S608
+            f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT DISTINCT ON ({key}) * FROM {_BATCH}"
             f" ANTI JOIN {versions} USING ({key})"
         )
-    run(f"INSERT INTO {versions} SELECT * FROM fresh")  # noqa: S608
+    run(f"INSERT INTO {versions} SELECT * FROM fresh")
     run(
-        "CREATE OR REPLACE TEMP TABLE front_rows AS"  # noqa: S608
+        "CREATE OR REPLACE TEMP TABLE front_rows AS"
         f" SELECT * FROM (SELECT * FROM fresh UNION ALL SELECT * FROM {newest}"
         f" SEMI JOIN fresh USING ({record}))"
         f" QUALIFY row_number() OVER (PARTITION BY {record} ORDER BY mtime DESC, body_key DESC) = 1"
     )
-    run(f"DELETE FROM {newest} WHERE {record} IN (SELECT {record} FROM fresh)")  # noqa: S608
-    run(f"INSERT INTO {newest} SELECT * FROM front_rows")  # noqa: S608
+    run(f"DELETE FROM {newest} WHERE {record} IN (SELECT {record} FROM fresh)")
+    run(f"INSERT INTO {newest} SELECT * FROM front_rows")
     return int(warehouse.rows("SELECT count(*) FROM fresh")[0][0])
 
 
@@ -99,11 +99,11 @@ def _merged(warehouse: DuckDbWarehouse, table: Table, rows: Iterable[Sequence[An
         return
     with warehouse.given(_BATCH, found):
         run(
-            f"CREATE OR REPLACE TEMP TABLE merged AS SELECT {selected} FROM (SELECT * FROM {_BATCH} UNION ALL"  # noqa: S608
+            f"CREATE OR REPLACE TEMP TABLE merged AS SELECT {selected} FROM (SELECT * FROM {_BATCH} UNION ALL"
             f" SELECT * FROM {name} SEMI JOIN {_BATCH} USING ({first})) GROUP BY {by}"
         )
-    run(f"DELETE FROM {name} WHERE {first} IN (SELECT {first} FROM merged)")  # noqa: S608
-    run(f"INSERT INTO {name} SELECT * FROM merged")  # noqa: S608
+    run(f"DELETE FROM {name} WHERE {first} IN (SELECT {first} FROM merged)")
+    run(f"INSERT INTO {name} SELECT * FROM merged")
 
 
 def _write_books(warehouse: DuckDbWarehouse, feed_table: FeedTable, extracted: Extracted, finished: Finished) -> None:
@@ -122,7 +122,7 @@ def _add_read(warehouse: DuckDbWarehouse, rows: Sequence[Sequence[Any]]) -> None
     run = warehouse.connection.execute
     with warehouse.given(_BATCH, arrow(READ, rows)):
         run(
-            "CREATE OR REPLACE TEMP TABLE merged AS SELECT feed, object, day, CAST(sum(records) AS BIGINT) AS records"  # noqa: S608
+            "CREATE OR REPLACE TEMP TABLE merged AS SELECT feed, object, day, CAST(sum(records) AS BIGINT) AS records"
             f" FROM (SELECT * FROM {_BATCH} UNION ALL SELECT * FROM records_read SEMI JOIN {_BATCH}"
             " USING (feed, object, day)) GROUP BY feed, object, day"
         )
@@ -134,13 +134,13 @@ def _uncount_broken(warehouse: DuckDbWarehouse, feed: str, segments: list[str]) 
     """What was counted of segments that were broken when they were read before."""
     with warehouse.given(_BATCH, pa.table({"object": pa.array(segments, pa.string())})):
         again = warehouse.rows(
-            f"SELECT DISTINCT object FROM rejects SEMI JOIN {_BATCH} USING (object)"  # noqa: S608
+            f"SELECT DISTINCT object FROM rejects SEMI JOIN {_BATCH} USING (object)"
             " WHERE feed = ? AND reason = 'broken_segment'",
             [feed],
         )
     for (name,) in again:
         for table in (READ, REJECTS):
-            statement = f"DELETE FROM {quoted(table.name)} WHERE feed = ? AND object = ?"  # noqa: S608
+            statement = f"DELETE FROM {quoted(table.name)} WHERE feed = ? AND object = ?"
             warehouse.connection.execute(statement, [feed, name])
 
 
@@ -148,7 +148,7 @@ def append(warehouse: DuckDbWarehouse, table: Table, rows: Sequence[Sequence[Any
     """Rows that cannot be there yet."""
     if rows:
         with warehouse.given(_BATCH, arrow(table, rows)):
-            warehouse.connection.execute(f"INSERT INTO {quoted(table.name)} SELECT * FROM {_BATCH}")  # noqa: S608
+            warehouse.connection.execute(f"INSERT INTO {quoted(table.name)} SELECT * FROM {_BATCH}")
 
 
 def insert_new(warehouse: DuckDbWarehouse, table: Table, rows: Iterable[Sequence[Any]]) -> None:
@@ -158,6 +158,6 @@ def insert_new(warehouse: DuckDbWarehouse, table: Table, rows: Iterable[Sequence
         key = ", ".join(map(quoted, table.key))
         with warehouse.given(_BATCH, found):
             warehouse.connection.execute(
-                f"INSERT INTO {quoted(table.name)} SELECT DISTINCT * FROM {_BATCH}"  # noqa: S608
+                f"INSERT INTO {quoted(table.name)} SELECT DISTINCT * FROM {_BATCH}"
                 f" ANTI JOIN {quoted(table.name)} USING ({key})"
             )

@@ -13,7 +13,7 @@ _NUMBER_LETTERS: Final = 40
 _BOUNDS: Final = {Kind.LATITUDE: 90.0, Kind.LONGITUDE: 180.0}
 
 
-class Unreadable(ValueError):  # noqa: N818  (named for the state)
+class Unreadable(ValueError):
     """The column cannot hold the value."""
 
 

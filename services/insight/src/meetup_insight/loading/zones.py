@@ -34,7 +34,7 @@ def load_zones(warehouse: DuckDbWarehouse) -> None:
     groups = [(int(group), zone) for group, *place in warehouse.rows(_PLACES) if (zone := zone_of(*place))]
     with warehouse.transaction() as connection:
         for table in (GROUP_ZONES, ZONES):
-            connection.execute(f"DELETE FROM {table.name}")  # noqa: S608
+            connection.execute(f"DELETE FROM {table.name}")
         append(warehouse, GROUP_ZONES, groups)
         append(warehouse, ZONES, [row for zone in sorted({zone for _, zone in groups}) for row in offsets(zone)])
 

@@ -192,4 +192,4 @@ def _forecast(warehouse: DuckDbWarehouse, until: datetime | None) -> Iterator[Se
 
 def _write(warehouse: DuckDbWarehouse, table: Table, rows: Rows) -> None:
     with warehouse.given("predicted", arrow(table, rows)):
-        warehouse.connection.execute(f"CREATE OR REPLACE TABLE {quoted(table.name)} AS SELECT * FROM predicted")  # noqa: S608
+        warehouse.connection.execute(f"CREATE OR REPLACE TABLE {quoted(table.name)} AS SELECT * FROM predicted")

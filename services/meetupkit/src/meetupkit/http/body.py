@@ -7,19 +7,19 @@ from contextlib import asynccontextmanager
 from starlette.requests import ClientDisconnect, Request
 
 
-class TooLarge(Exception):  # noqa: N818  (named for what the body is)
+class TooLarge(Exception):
     """The body is larger than is taken."""
 
 
-class TooSlow(Exception):  # noqa: N818  (named for what the body is)
+class TooSlow(Exception):
     """The body did not arrive in time."""
 
 
-class CutOff(Exception):  # noqa: N818  (named for what the body is)
+class CutOff(Exception):
     """The sender has gone before its body's end."""
 
 
-class NoRoom(Exception):  # noqa: N818  (named for what there is not)
+class NoRoom(Exception):
     """All bodies together would be larger than may be held."""
 
 

@@ -25,7 +25,7 @@ _PARTS_KEPT: Final = 64
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
-class ExchangeFailed(Exception):  # noqa: N818  (named for what happened, as the error tree's are)
+class ExchangeFailed(Exception):
     """There is no answer to judge. What had come of it by then is kept: it may say that the request was taken."""
 
     status: int | None = None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class NoSlot(Exception):  # noqa: N818  (named for what there is not)
+class NoSlot(Exception):
     """As many are worked on as may be."""
 
 

@@ -26,7 +26,7 @@ _IN_CLUSTER: Final = "KUBERNETES_SERVICE_HOST"
 """Set in every pod."""
 
 
-class NoAnswer(GoogleAuthError):  # noqa: N818  (named for the state, like ours)
+class NoAnswer(GoogleAuthError):
     """The token or metadata service did not answer one try; google-auth goes on trying after a TransportError only."""
 
     def __init__(self, error: object) -> None:

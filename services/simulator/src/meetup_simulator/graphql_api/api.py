@@ -19,7 +19,7 @@ from meetup_simulator.graphql_api.resolvers import View
 from meetup_simulator.graphql_api.tokens import Tokens
 
 GRAPHQL_PATH: Final = "/gql-ext"
-TOKEN_PATH: Final = "/oauth2/access"  # noqa: S105
+TOKEN_PATH: Final = "/oauth2/access"  # noqa: S105  (a path)
 DIALS_PATH: Final = "/graphql/dials"
 _JSON: Final = "application/json;charset=utf-8"
 _HTML: Final = (

@@ -25,7 +25,7 @@ _SCHEMAS: Final = 32
 _DOCUMENTS: Final = 512
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """The query is not valid; ``errors`` is what the answer says."""
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:

@@ -22,7 +22,7 @@ class Client:
     member: str = "100000007"
     kid: str = "signing-key"
     public_key: str = ""
-    refresh_token: str = "first-refresh-token"  # noqa: S105
+    refresh_token: str = "first-refresh-token"  # noqa: S105  (of a stand-in)
 
 
 @dataclass(slots=True)

@@ -92,5 +92,5 @@ ACTIVITIES: Final = (
 )  # fmt: skip
 WORDS: Final = (
     "lorem", "ipsum", "dolor", "sit", "amet", "consectetur", "adipiscing", "elit", "sed", "vestibulum", "tincidunt",
-    "nibh", "pulvinar", "ornare", "justo", "nunc", "lectus", "mollis", "congue’t", "placerat", "dapibus",  # noqa: RUF001
+    "nibh", "pulvinar", "ornare", "justo", "nunc", "lectus", "mollis", "congue’t", "placerat", "dapibus",  # noqa: RUF001  (as people write it)
 )  # fmt: skip

@@ -71,7 +71,7 @@ class _Call:
     omit: frozenset[str]
 
 
-class _Malformed(Exception):  # noqa: N818
+class _Malformed(Exception):
     """A required parameter is missing, or one cannot be read."""
 
 

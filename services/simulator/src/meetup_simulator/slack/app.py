@@ -190,7 +190,7 @@ class SlackApp:
         return f"C{self.workspace.channels.index(channel):08d}"
 
 
-class _ConnectionGone(Exception):  # noqa: N818
+class _ConnectionGone(Exception):
     """There is nobody to answer."""
 
 

@@ -33,7 +33,7 @@ _NUMBER: Final = re.compile(r"-?[0-9]{1,18}\Z", re.ASCII)
 _JSON: Final = "application/json; charset=utf-8"
 
 
-class BadQuery(Exception):  # noqa: N818
+class BadQuery(Exception):
     """A parameter cannot be read; the message says which."""
 
 

@@ -11,7 +11,7 @@ from typing import Final
 _BLOCK_BYTES: Final = 256 * 1024
 
 
-class LedgerIncomplete(Exception):  # noqa: N818  (named for the state, as the errors of meetupkit)
+class LedgerIncomplete(Exception):
     """More was published than the ledger may hold."""
 
 

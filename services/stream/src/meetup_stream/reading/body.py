@@ -34,11 +34,11 @@ Receive = Callable[[], bytes]
 """The connection's next bytes, at least one; none when the other side has closed it. Raises ``OSError``."""
 
 
-class BrokenBody(Exception):  # noqa: N818  (named for the state, as the error tree's are)
+class BrokenBody(Exception):
     """The body is cut, or is not what the headers said."""
 
 
-class BodyUnreadable(Exception):  # noqa: N818  (the same)
+class BodyUnreadable(Exception):
     """The headers announce a body that cannot be read, however it goes on."""
 
 

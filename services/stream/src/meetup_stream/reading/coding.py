@@ -17,11 +17,11 @@ _TELLING_BYTES: Final = 2
 """As many say whether zlib's header stands before deflated data."""
 
 
-class CodingUnknown(Exception):  # noqa: N818  (named for the state, as the error tree's are)
+class CodingUnknown(Exception):
     """Nothing here can undo it; the text says what it is."""
 
 
-class Corrupt(Exception):  # noqa: N818  (the same)
+class Corrupt(Exception):
     """The packed data are damaged or not whole."""
 
 

@@ -31,7 +31,7 @@ CA_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 """What other clients read an authority of one's own from."""
 
 
-class HeadersTooSlow(Exception):  # noqa: N818  (named for the state, as the error tree's are)
+class HeadersTooSlow(Exception):
     """Headers had begun, and were not complete in time."""
 
 

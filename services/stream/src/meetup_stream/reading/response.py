@@ -24,7 +24,7 @@ _END: Final = re.compile(rb"\r?\n\r?\n")
 _LONGEST_END: Final = 4
 
 
-class BadResponse(Exception):  # noqa: N818  (named for the state, as the error tree's are)
+class BadResponse(Exception):
     """What came is no HTTP/1.x answer, or its headers have no end; the text is printable."""
 
 

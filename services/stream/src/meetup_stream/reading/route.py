@@ -11,7 +11,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 _PROXY_PORT: Final = 80
 
 
-class NoRoute(Exception):  # noqa: N818  (named for the state, as the error tree's are)
+class NoRoute(Exception):
     """The environment names a proxy that cannot be used; the text does not hold its password."""
 
 

@@ -76,7 +76,7 @@ def _check_document(name: str, fields: Fields) -> None:
         raise DocumentTooLarge(f"{name} has {size} bytes, at most {MAX_BYTES} can be stored", name=name)
 
 
-class _Unstorable(Exception):  # noqa: N818
+class _Unstorable(Exception):
     """What is wrong with a document, to be read after its name; never the value itself, which may be personal."""
 
 

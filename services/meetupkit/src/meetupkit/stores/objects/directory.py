@@ -109,7 +109,7 @@ class DirectoryObjects:
         self._require_directory()
         return None
 
-    def known(self, objects: Sequence[NewObject]) -> set[str]:  # noqa: ARG002
+    def known(self, objects: Sequence[NewObject]) -> set[str]:  # noqa: ARG002  (asking costs as much as creating)
         """None: to create a file that is there costs no more than to look for it."""
         return set()
 
@@ -135,7 +135,7 @@ class DirectoryObjects:
         self._close_to_others(name)
         path = f"{self._directory}/{name}"
         self._make_folders(path)
-        if os.path.isdir(path):  # noqa: PTH112
+        if os.path.isdir(path):
             raise ObjectRefused(f"{path} is a folder, so no object can have this name: move it away")
         try:
             with self._locked():
@@ -180,7 +180,7 @@ class DirectoryObjects:
         try:
             fd = self._synced_fd
             whole_files.sync_file_system(self._open_for_sync() if fd is None else fd)
-            if fd is not None and not os.path.samestat(os.fstat(fd), os.stat(self._directory)):  # noqa: PTH116
+            if fd is not None and not os.path.samestat(os.fstat(fd), os.stat(self._directory)):
                 whole_files.sync_file_system(self._open_for_sync())  # another directory has taken its place
         except OSError as error:
             raise _while_running(error, self._directory) from None
@@ -239,7 +239,7 @@ class DirectoryObjects:
     def _make_hidden(self) -> None:
         """A link in its place would lead to other people's files, which are not this store's to write or remove."""
         whole_files.make_folders(self._hidden)
-        if os.path.islink(self._hidden):  # noqa: PTH114
+        if os.path.islink(self._hidden):
             raise StoreRefused(f"{self._hidden} is a symbolic link: remove the link, the folder is made again")
 
     def _close_to_others(self, name: str) -> None:
@@ -250,7 +250,7 @@ class DirectoryObjects:
             self._closed_to_others.add(top)
 
     def _require_directory(self) -> None:
-        if not os.path.isdir(self._directory):  # noqa: PTH112
+        if not os.path.isdir(self._directory):
             raise StoreUnavailable(f"{self._directory} is not there any more: put it back, or restart to begin anew")
 
     @contextmanager
@@ -273,7 +273,7 @@ class DirectoryObjects:
         above = []
         for path in paths:
             with suppress(OSError):  # then there is nothing below it either
-                there = os.stat(path)  # noqa: PTH116
+                there = os.stat(path)
                 above.append((there.st_dev, there.st_ino))
         return tuple(above)
 

@@ -63,7 +63,7 @@ class Answer:
         except ValueError as error:
             raise NotJsonError(f"the answer is not JSON: {error}") from None
 
-    def iter_content(self, chunk_size: int = 65536, decode_unicode: bool = False) -> Iterator[bytes]:  # noqa: ARG002
+    def iter_content(self, chunk_size: int = 65536, decode_unicode: bool = False) -> Iterator[bytes]:  # noqa: ARG002  (requests' signature)
         """The body in parts."""
         return self.raw.stream(chunk_size, decode_content=True)
 

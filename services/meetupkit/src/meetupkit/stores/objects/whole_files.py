@@ -58,7 +58,7 @@ def swap(temporary: str, path: str, body: bytes, version: int) -> int:
         _write(temporary, body, durable=True, newer_than=version)
         new_version = version_at(temporary)
         if version:
-            os.rename(temporary, path)  # noqa: PTH104
+            os.rename(temporary, path)
         else:
             os.link(temporary, path)  # unlike a rename, refuses a name that was taken meanwhile
         _sync_folder(path.rpartition("/")[0])
@@ -70,31 +70,31 @@ def swap(temporary: str, path: str, body: bytes, version: int) -> int:
 def make_folders(path: str) -> None:
     """``os.makedirs`` for folders that only their owner can enter; one that is there keeps its mode."""
     try:
-        os.mkdir(path, PRIVATE_FOLDER)  # noqa: PTH102
+        os.mkdir(path, PRIVATE_FOLDER)
     except FileExistsError:
-        if not os.path.isdir(path):  # noqa: PTH112
+        if not os.path.isdir(path):
             raise
     except FileNotFoundError:
         make_folders(path.rpartition("/")[0] or "/")
         make_folders(path)
     else:
         with contextlib.suppress(PermissionError):  # a file system without modes
-            os.chmod(path, PRIVATE_FOLDER)  # noqa: PTH101  (a umask may take the owner's rights away)
+            os.chmod(path, PRIVATE_FOLDER)
 
 
 def make_private(folder: str) -> None:
     """Close a folder of ours, and so all that lies below it, to everybody else; one of another user is left alone."""
     with contextlib.suppress(OSError):  # missing, or of a file system without modes: nothing to close
-        there = os.stat(folder)  # noqa: PTH116
+        there = os.stat(folder)
         mode = stat.S_IMODE(there.st_mode)
         if there.st_uid == os.geteuid() and mode & 0o077:
-            os.chmod(folder, mode & ~0o077)  # noqa: PTH101
+            os.chmod(folder, mode & ~0o077)
 
 
 def open_file(path: str) -> BinaryIO | None:
     """The file, to be read; ``None`` if there is none: nothing, a folder, a pipe (which would not answer), a device."""
     try:
-        file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # noqa: PTH123, SIM115
+        file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # noqa: SIM115  (the caller closes it)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except OSError as error:
@@ -109,13 +109,13 @@ def open_file(path: str) -> BinaryIO | None:
 
 def is_private(path: str) -> bool:
     """Whether the file is for its owner alone, and for them to read and write."""
-    return stat.S_IMODE(os.stat(path).st_mode) == PRIVATE_FILE  # noqa: PTH116
+    return stat.S_IMODE(os.stat(path).st_mode) == PRIVATE_FILE
 
 
 def version_at(path: str) -> int:
     """The time of modification in nanoseconds, which ``swap`` makes grow with each write; 0 if nothing is there."""
     try:
-        return os.stat(path).st_mtime_ns  # noqa: PTH116
+        return os.stat(path).st_mtime_ns
     except FileNotFoundError:
         return 0
 
@@ -160,7 +160,7 @@ def remove(path: str) -> None:
 def unlink_if_there(path: str) -> None:
     """Remove the file, if there is one."""
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)  # noqa: PTH108
+        os.unlink(path)
 
 
 def _write(path: str, body: bytes, *, durable: bool = False, newer_than: int = 0) -> None:

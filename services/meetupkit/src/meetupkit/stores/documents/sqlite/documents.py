@@ -86,7 +86,7 @@ class SqliteDocuments:
             for start in range(0, len(wanted), _NAMES_A_SELECT):
                 part = wanted[start : start + _NAMES_A_SELECT]
                 for name, version, *values in reader.execute(
-                    f"SELECT {', '.join(['name', 'version', *columns])} FROM documents "  # noqa: S608
+                    f"SELECT {', '.join(['name', 'version', *columns])} FROM documents "
                     f"WHERE collection = ? AND name IN ({','.join('?' * len(part))})",
                     (collection, *part),
                 ):
@@ -182,7 +182,7 @@ def _apply(writer: sqlite3.Connection, write: Put | Delete, body: str, version: 
         case Delete(expected_version=None):
             return -writer.execute("DELETE FROM documents WHERE collection = ? AND name = ?", key).rowcount
         case Delete(expected_version=str(expected)):
-            if not writer.execute(f"DELETE FROM documents WHERE {_STILL}", (*key, expected)).rowcount:  # noqa: S608
+            if not writer.execute(f"DELETE FROM documents WHERE {_STILL}", (*key, expected)).rowcount:
                 raise Conflict(f"{write.collection} {write.name} was written by someone else")
             return -1
         case _:
@@ -195,6 +195,6 @@ _STILL: Final = "collection = ? AND name = ? AND CAST(version AS TEXT) = ?"
 
 def _update(writer: sqlite3.Connection, where: str, key: tuple[str, ...], body: str, version: int) -> int:
     return writer.execute(
-        f"UPDATE documents SET version = ?, body = ? WHERE {where}",  # noqa: S608  (one of two constants)
+        f"UPDATE documents SET version = ?, body = ? WHERE {where}",
         (version, body, *key),
     ).rowcount

@@ -61,7 +61,7 @@ def _next_value(
 ) -> object:
     first = _column(order[0])
     row = reader.execute(
-        f"SELECT {first} FROM {_indexed(collection, order)} AND {condition} ORDER BY {first} LIMIT 1",  # noqa: S608
+        f"SELECT {first} FROM {_indexed(collection, order)} AND {condition} ORDER BY {first} LIMIT 1",
         values,
     ).fetchone()
     return row[0] if row else None
@@ -73,7 +73,7 @@ def _sql(
     if where:
         conditions = [*conditions, f"{_column(where.field)} <= ?"]
     return (
-        f"SELECT name, version, body FROM {' AND '.join([_indexed(collection, order), *conditions])}"  # noqa: S608
+        f"SELECT name, version, body FROM {' AND '.join([_indexed(collection, order), *conditions])}"
         f" ORDER BY {', '.join([*(_column(field) for field in sort_by), 'name'])} LIMIT ?"
     )
 
