@@ -4,12 +4,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import pytest
 from meetup_alert_webhook.delivery.channels import RoutesError, read_routes
 from meetup_alert_webhook.settings import AlertWebhookSettings
 from meetup_alert_webhook.sources import alertmanager, log_export
 from meetup_testkit.slack_plugin import SlackStandIn
+from meetupkit.settings import SettingsError
 from webhook_running import InProcess, environ, firing, group, log_entry
 
 StartWebhook = Callable[..., InProcess]
@@ -96,6 +98,33 @@ def test_wrong_settings_are_all_said_at_once(tmp_path: Path, slack: SlackStandIn
     assert ended.returncode == 2
     for mistake in ("ALERT_WEBHOOK_PORT", "ALERT_WEBHOOK_SLACK_API_URL", "ALERT_WEBHOOK_STATE: required", "_COLOUR"):
         assert mistake in ended.stderr
+
+
+NO_ADDRESSES: Final = {
+    "ftp://hooks.example/geheim": "must begin with http:// or https://",
+    "https:///geheim": "must begin with http:// or https://",
+    "https://user:geheim@hooks.example/": "must not hold a user or password",
+    "https://hooks.example:0/geheim": "must name a port from 1 to 65535",
+    "https://hooks.example/geheim#x": "must not hold a fragment",
+    "https://hooks.example/gehe im": "without white space",
+    "https://..../geheim": "must name a host",
+}
+
+
+@pytest.mark.parametrize(("address", "mistake"), NO_ADDRESSES.items())
+def test_an_address_that_is_none_is_refused_and_not_repeated(
+    tmp_path: Path, slack: SlackStandIn, address: str, mistake: str
+) -> None:
+    for name in ("PING_URL", "SLACK_URL"):
+        with pytest.raises(SettingsError) as refused:
+            AlertWebhookSettings.from_environ(environ(slack, tmp_path / "x", **{name: address}))
+        assert mistake in str(refused.value)
+        assert "gehe" not in str(refused.value)
+    (tmp_path / "secret").write_text(address)
+    text = f"default: main\nroutes: [{{severity: error, channel: b}}]\nwebhooks: {{b: {tmp_path / 'secret'}}}"
+    with pytest.raises(RoutesError, match=mistake) as unread:
+        read_routes(written(tmp_path, text), incoming_webhook=True)
+    assert "gehe" not in str(unread.value)
 
 
 @pytest.mark.parametrize(

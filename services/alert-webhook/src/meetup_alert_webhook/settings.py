@@ -1,11 +1,11 @@
 """What the service is told by its environment."""
 
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Final, Self
 
+from meetupkit.setting_types import HttpUrl, LogLevel, SecretHttpUrl
 from meetupkit.settings import Settings
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from meetup_alert_webhook.slack.sender import RETRY_SECONDS
 
@@ -13,20 +13,6 @@ GOOGLE_CERTIFICATES: Final = "https://www.googleapis.com/oauth2/v1/certs"
 """The certificates that Google signs its OIDC tokens with, as PEM by key id."""
 
 
-def _http(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("not an http or https URL")
-    return url
-
-
-def _secret_http(url: SecretStr) -> SecretStr:
-    _http(url.get_secret_value())
-    return url
-
-
-HttpUrl = Annotated[str, AfterValidator(_http)]
-SecretHttpUrl = Annotated[SecretStr, AfterValidator(_secret_http)]
 Seconds = Annotated[float, Field(gt=0, le=30 * 86400, allow_inf_nan=False)]
 
 
@@ -104,9 +90,7 @@ class AlertWebhookSettings(Settings, prefix="ALERT_WEBHOOK_"):
         None, description="URL of an outside watchdog, called only while the whole path works, Slack included."
     )
     ping_seconds: Seconds = Field(300, description="How often the outside watchdog is called.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="Least severity that is logged."
-    )
+    log_level: LogLevel = Field("INFO", description="Least severity that is logged.")
 
     @model_validator(mode="after")
     def _one_way_to_slack(self) -> Self:

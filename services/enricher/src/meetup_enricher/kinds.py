@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-MAX_ID: Final = (1 << 63) - 1
+from meetupkit.integers import INT64
+
+MAX_ID: Final = INT64 - 1
 """Ids are positive whole numbers of 64 bits: 0 is what feeds show for a former member, and stores hold no more bits."""
 
 _PLAINLY: Final = 2

@@ -2,9 +2,8 @@
 
 from typing import Annotated, Final, Self
 
-from meetupkit.setting_types import LogLevel
+from meetupkit.setting_types import HttpUrl, LogLevel
 from meetupkit.settings import Settings
-from meetupkit.urls import checked_http_url
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 
@@ -12,7 +11,7 @@ def _origin(url: str) -> str:
     """An address to which ``/2/members`` can be appended; the key is a setting of its own and never a part of it."""
     if "?" in url:
         raise ValueError("must have no query")
-    return checked_http_url(url).rstrip("/")
+    return url.rstrip("/")
 
 
 def _sendable(key: SecretStr) -> SecretStr:
@@ -34,7 +33,7 @@ Seconds = Annotated[float, Field(gt=0, le=366 * 86_400, allow_inf_nan=False)]
 class EnricherSettings(Settings, prefix="ENRICHER_"):
     """Read once at start; the order is that of the README's table."""
 
-    api_url: Annotated[str, AfterValidator(_origin)] = Field(
+    api_url: Annotated[HttpUrl, AfterValidator(_origin)] = Field(
         default="https://api.meetup.com",
         description="Where the REST API v2 is; `/2/members` and `/2/groups` are appended.",
     )

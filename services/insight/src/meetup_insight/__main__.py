@@ -10,6 +10,7 @@ from pathlib import Path
 
 from meetupkit import logs
 from meetupkit.errors import MeetupError, PermanentError
+from meetupkit.integers import INT64
 from meetupkit.settings import EXIT_CODE
 
 log = logging.getLogger("meetup_insight")
@@ -95,7 +96,7 @@ def _run_with_settings(given: argparse.Namespace) -> None:
 
 
 def _positive(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 1 << 63:
+    if not text.isdecimal() or not 0 < int(text) < INT64:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 

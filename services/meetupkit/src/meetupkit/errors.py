@@ -94,3 +94,10 @@ class DocumentTooLarge(DocumentRefused):
 
 class Conflict(PermanentError):
     """The precondition of a write does not hold any more: someone else wrote first."""
+
+
+def cause_of(error: BaseException) -> str:
+    """The class of what happened at the bottom: ConnectionResetError, gaierror. Its text may hold the address."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return type(error).__name__

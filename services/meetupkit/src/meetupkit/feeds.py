@@ -14,6 +14,15 @@ Path = tuple[str, ...]
 """Keys from the outermost object inwards: ``("member", "member_id")``."""
 
 
+CUSTOM_READ_TIMEOUT: Final = 900.0
+"""Seconds for a custom feed that names none: nothing is known of its rate, so that of the quieter known feeds."""
+
+
+def path_of(dotted: str) -> Path:
+    """The path that settings and specs write with dots: ``member.member_id``."""
+    return tuple(dotted.strip().split("."))
+
+
 class IdType(StrEnum):
     """How a feed writes the id of its records on the wire."""
 

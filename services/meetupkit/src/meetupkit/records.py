@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 from pydantic_core import from_json
 
 from meetupkit.feeds import Feed, IdType, Path
-from meetupkit.row_fields import INT64, MAX_MTIME, TEXT_ID, fields_of
+from meetupkit.integers import INT64
+from meetupkit.row_fields import MAX_MTIME, TEXT_ID, fields_of
 
 MAX_LINE_BYTES: Final = 1024 * 1024
 """The longest recorded line (an open event with a long description) is 21 kB; fifty times that is not a record."""

@@ -12,10 +12,10 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from meetupkit.feeds import Feed, IdType, Path
+from meetupkit.integers import INT64
 
 MAX_MTIME: Final = 253_402_300_799_999
 """The last millisecond of the year 9999: what lies beyond is not a time any reader of the objects can show."""
-INT64: Final = 1 << 63
 TEXT_ID: Final = r"\A[A-Za-z0-9_-]{1,128}\Z"
 """An id becomes part of an object's name, so it may hold no path and no control character."""
 _MAX_BRACKETS: Final = 200

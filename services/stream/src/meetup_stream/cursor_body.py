@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Final, Self
 
-from meetupkit.row_fields import INT64, MAX_MTIME
+from meetupkit.integers import INT64
+from meetupkit.row_fields import MAX_MTIME
 from pydantic import BaseModel, Field, ValidationError
 
 MAX_BYTES: Final = 16 * 1024 * 1024

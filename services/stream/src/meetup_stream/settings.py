@@ -4,13 +4,10 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Self
 
-from meetupkit.feeds import FEEDS, Feed, IdType, Path
+from meetupkit.feeds import CUSTOM_READ_TIMEOUT, FEEDS, Feed, IdType, Path, path_of
 from meetupkit.setting_types import LogLevel, OptionalHttpUrl
 from meetupkit.settings import Settings
 from pydantic import AfterValidator, Field, SecretStr, model_validator
-
-_DEFAULT_READ_TIMEOUT = 900.0
-"""For a custom feed, of whose rate nothing is known: that of the quieter known feeds."""
 
 
 class Layout(StrEnum):
@@ -85,24 +82,20 @@ class StreamSettings(Settings, prefix="STREAM_"):
     def row(self) -> Feed:
         """The feed table's row, with what the settings say otherwise."""
         known = FEEDS.get(self.feed)
-        timeout = self.read_timeout_seconds or (known.read_timeout if known else _DEFAULT_READ_TIMEOUT)
+        timeout = self.read_timeout_seconds or (known.read_timeout if known else CUSTOM_READ_TIMEOUT)
         if known:
             return replace(known, url=self.url or known.url, read_timeout=timeout)
         return Feed(
             name=self.feed,
             url=self.url,
-            id_path=_path(self.id_path),
+            id_path=path_of(self.id_path),
             id_type=self.id_type,
-            mtime_path=_path(self.mtime_path),
+            mtime_path=path_of(self.mtime_path),
             member_paths=_paths(self.member_paths),
             group_paths=_paths(self.group_paths),
             read_timeout=timeout,
         )
 
 
-def _path(dotted: str) -> Path:
-    return tuple(dotted.strip().split("."))
-
-
 def _paths(dotted: str) -> tuple[Path, ...]:
-    return tuple(_path(each) for each in dotted.split(",") if each.strip())
+    return tuple(path_of(each) for each in dotted.split(",") if each.strip())

@@ -17,9 +17,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
-from urllib.parse import urlsplit
 
 import yaml
+from meetupkit.urls import checked_http_url
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from meetup_alert_webhook.model import Alert, Severity, Source
@@ -132,10 +132,11 @@ def _url(path: Path, mistakes: list[str]) -> SecretStr | None:
     except (OSError, UnicodeDecodeError) as error:
         mistakes.append(f"webhooks: {path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}")
         return None
-    if urlsplit(url).scheme not in ("https", "http"):
-        mistakes.append(f"webhooks: {path} does not hold a URL")
+    try:
+        return SecretStr(checked_http_url(url))
+    except ValueError as error:
+        mistakes.append(f"webhooks: {path} does not hold a URL: it {error}")
         return None
-    return SecretStr(url)
 
 
 def _strangers(file: RouteFile, routes: Routes, *, incoming_webhook: bool) -> Iterator[str]:

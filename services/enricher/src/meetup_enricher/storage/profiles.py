@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from meetupkit.integers import INT64
 from meetupkit.stores.documents import Fields
 
 from meetup_enricher.kinds import Kind, MissingReason
@@ -14,7 +15,6 @@ from meetup_enricher.kinds import Kind, MissingReason
 MAX_DEPTH: Final = 16
 """Stores hold 20 levels (``meetupkit.stores.documents.limits``); a profile begins two levels down. What lies deeper is
 kept as JSON text. Recorded profiles have 4 levels."""
-_INT64: Final = range(-(1 << 63), 1 << 63)
 _REDACTED: Final = "[redacted]"
 _TOO_DEEP: Final = "[nested too deep]"
 _KEY_LETTERS: Final = 8
@@ -57,7 +57,7 @@ def _value(value: Any, redact: str, depth: int, *, in_list: bool = False) -> Any
         case None | bool():
             return value
         case int():
-            return value if value in _INT64 else str(value)
+            return value if -INT64 <= value < INT64 else str(value)
         case float():
             return value if value - value == 0 else None  # NaN and the infinities are the floats for which it is not
         case _ if depth >= MAX_DEPTH:

@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal
 
 from meetupkit.errors import PermanentError
-from meetupkit.feeds import FEEDS, Feed, IdType
-from meetupkit.feeds import Path as FieldPath
+from meetupkit.feeds import CUSTOM_READ_TIMEOUT, FEEDS, Feed, IdType, path_of
 from meetupkit.foreign_text import printable
-from meetupkit.urls import checked_http_url
+from meetupkit.setting_types import HttpUrl
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
@@ -26,8 +25,6 @@ KIND: Final = "MeetupFeed"
 PLURAL: Final = "meetupfeeds"
 _MISTAKES_CHARS: Final = 1000
 """As much as a condition's message holds."""
-CUSTOM_READ_TIMEOUT: Final = 900.0
-"""Seconds for a custom row that names none: nothing is known of its rate, so that of the quieter known feeds."""
 
 FeedKey = tuple[str, str]
 """Namespace and name of a MeetupFeed."""
@@ -81,7 +78,7 @@ class FeedSpec(_Part):
 
     feed: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
     row: Row | None = None
-    url: Annotated[str, AfterValidator(checked_http_url)] | None = None
+    url: HttpUrl | None = None
     label: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
     bucket: Annotated[str, AfterValidator(_is_bucket)] | None = None
     layout: Literal["records", "batch"] = "records"
@@ -128,11 +125,11 @@ class MeetupFeed:
         return Feed(
             name=spec.feed,
             url=spec.url,
-            id_path=_path(spec.row.id_field),
+            id_path=path_of(spec.row.id_field),
             id_type=spec.row.id_type,
-            mtime_path=_path(spec.row.time_field),
-            member_paths=tuple(map(_path, spec.row.member_id_fields)),
-            group_paths=tuple(map(_path, spec.row.group_id_fields)),
+            mtime_path=path_of(spec.row.time_field),
+            member_paths=tuple(map(path_of, spec.row.member_id_fields)),
+            group_paths=tuple(map(path_of, spec.row.group_id_fields)),
             read_timeout=spec.read_timeout_seconds or CUSTOM_READ_TIMEOUT,
         )
 
@@ -159,7 +156,3 @@ def key_of(body: Mapping[str, Any]) -> FeedKey:
     """Namespace and name of any namespaced object."""
     meta = body["metadata"]
     return meta["namespace"], meta["name"]
-
-
-def _path(dotted: str) -> FieldPath:
-    return tuple(dotted.split("."))

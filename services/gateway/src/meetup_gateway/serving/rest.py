@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from meetupkit.integers import INT64
 from meetupkit.java_json import encode, java_order
-from meetupkit.row_fields import INT64
 
 from meetup_gateway.metrics import Metrics
 from meetup_gateway.serving.answers import Headers, Response, problem

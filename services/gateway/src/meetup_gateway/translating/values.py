@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from meetupkit.row_fields import INT64, MAX_MTIME
+from meetupkit.integers import INT64
+from meetupkit.row_fields import MAX_MTIME
 
 _MINUTES_ONLY: Final = re.compile(r"(T\d\d:\d\d)(?=$|[Z+-])")
 _FRACTION: Final = re.compile(r"\.(\d+)")

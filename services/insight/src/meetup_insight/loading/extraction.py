@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import google_crc32c
+from meetupkit.integers import INT64
 from meetupkit.records import Rejection, read_line
 from pydantic_core import from_json
 
@@ -17,7 +18,6 @@ from meetup_insight.schema import Column, FeedTable, Kind, Part
 
 _MOST_PARTS: Final = 50_000
 """Descriptions remembered by their bytes, about 100 MB with topics: as many groups as are active in a week."""
-_INT64_SIGN: Final = 1 << 63
 _DAY_MS: Final = 86_400_000
 
 Topic = tuple[str, str | None]
@@ -203,7 +203,7 @@ def topics_of(found: object, key: str, name: str, faults: list[str]) -> tuple[To
 def checksums(line: bytes) -> int:
     """64 bits of the bytes, as a signed number: what tells two bodies of one id and mtime apart."""
     both: int = google_crc32c.value(line) << 32 | zlib.crc32(line)
-    return both - 2 * _INT64_SIGN if both >= _INT64_SIGN else both
+    return both - 2 * INT64 if both >= INT64 else both
 
 
 def _part_of(values: tuple[Any, ...], width: int) -> _KnownPart:

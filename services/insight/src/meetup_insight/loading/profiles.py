@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pyarrow as pa
+from meetupkit.integers import INT64
 from meetupkit.retry import call_policy
 from meetupkit.stores.documents.protocol import Document, DocumentStore
 
@@ -191,5 +192,5 @@ def _topic_ids(found: object) -> dict[str, int]:
     ids = {}
     for each in found if isinstance(found, list) else []:
         if isinstance(each, dict) and isinstance(each.get(_TOPIC_KEY), str) and type(each.get("id")) is int:
-            ids[each[_TOPIC_KEY]] = each["id"] if abs(each["id"]) < 1 << 63 else None
+            ids[each[_TOPIC_KEY]] = each["id"] if abs(each["id"]) < INT64 else None
     return {key: number for key, number in ids.items() if number is not None}

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from meetupkit.feeds import IdType, Path
-from meetupkit.row_fields import INT64, MAX_MTIME, TEXT_ID
+from meetupkit.integers import INT64
+from meetupkit.row_fields import MAX_MTIME, TEXT_ID
 
 from meetup_insight.schema import Column, FeedTable, Kind, Part
 

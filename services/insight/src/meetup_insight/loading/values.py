@@ -4,7 +4,8 @@ import math
 from typing import Any, Final
 
 from meetupkit.feeds import Path
-from meetupkit.row_fields import INT64, MAX_MTIME
+from meetupkit.integers import INT64
+from meetupkit.row_fields import MAX_MTIME
 
 from meetup_insight.schema import Kind
 

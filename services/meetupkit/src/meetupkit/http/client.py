@@ -11,6 +11,7 @@ from typing import Final
 import requests
 from urllib3.exceptions import HTTPError
 
+from meetupkit.errors import cause_of
 from meetupkit.foreign_text import printable
 from meetupkit.http.deadline import BoundedSession, deadline
 from meetupkit.urls import shown
@@ -155,13 +156,6 @@ class HttpClient:
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
-
-
-def cause_of(error: BaseException) -> str:
-    """The class of what happened at the bottom: ConnectionResetError, gaierror. Its text may hold the address."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return type(error).__name__
 
 
 def _late(seconds: float) -> str:

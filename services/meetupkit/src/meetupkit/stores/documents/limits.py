@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from meetupkit.errors import DocumentRefused, DocumentTooLarge
+from meetupkit.integers import INT64
 from meetupkit.stores.documents import MAX_WRITES, AtMost, Delete, Fields, Write
 
 MAX_BYTES: Final = 1024 * 1024 - 4 * 1024
@@ -20,8 +21,6 @@ MAX_DEPTH: Final = 20
 """Firestore's limit of nesting, which also ends the walk below long before Python's own stack would."""
 MAX_NAME_BYTES: Final = 1500
 """Firestore's limit of a document id, and of a field's name."""
-_SMALLEST: Final = -(2**63)
-_LARGEST: Final = 2**63 - 1
 _IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 """Collections and queried fields go into SQL, index names and field paths as they are."""
 
@@ -87,7 +86,7 @@ def _size(value: Any, depth: int) -> int:
     if value is None or isinstance(value, bool):
         return 1
     if isinstance(value, int):
-        if not _SMALLEST <= value <= _LARGEST:
+        if not -INT64 <= value < INT64:
             raise _Unstorable("holds a whole number of more than 64 bits")
         return 8
     if isinstance(value, float):

@@ -21,7 +21,7 @@ from google.cloud.storage import Client  # type: ignore[import-untyped]
 from google.cloud.storage.exceptions import DataCorruption  # type: ignore[import-untyped]
 from urllib3.exceptions import HTTPError
 
-from meetupkit.errors import Conflict, ObjectRefused, StoreRefused, StoreUnavailable
+from meetupkit.errors import Conflict, ObjectRefused, StoreRefused, StoreUnavailable, cause_of
 from meetupkit.foreign_text import printable
 from meetupkit.http.retry_after import retry_after_seconds
 from meetupkit.stores.google_credentials import KEY_FILE, CredentialsFinder
@@ -291,7 +291,7 @@ def _door(bucket: str) -> Iterator[None]:
     except GoogleAuthError as error:
         raise _unauthenticated(error, bucket) from None
     except (HTTPError, DataCorruption) as error:
-        raise StoreUnavailable(f"gs://{bucket} cannot be reached: {_cause(error)}") from None
+        raise StoreUnavailable(f"gs://{bucket} cannot be reached: {cause_of(error)}") from None
 
 
 def _answered(error: GoogleAPICallError, bucket: str) -> StoreUnavailable | StoreRefused:
@@ -336,10 +336,3 @@ def _unauthenticated(error: GoogleAuthError, bucket: str) -> StoreUnavailable | 
     if error.retryable or isinstance(error, TransportError) or isinstance(error.__cause__, TransportError):
         return StoreUnavailable(f"gs://{bucket}: no access token could be had now ({type(error).__name__})")
     return StoreRefused(f"gs://{bucket}: Google gives these credentials no access token: are they revoked or expired?")
-
-
-def _cause(error: Exception) -> str:
-    """The innermost reason; requests' own text begins with the whole URL."""
-    inner = error.args[0] if error.args else None
-    reason = getattr(inner, "reason", None) or inner
-    return printable(f"{type(error).__name__}: {reason}") if reason else type(error).__name__
