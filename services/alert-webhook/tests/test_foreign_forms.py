@@ -75,6 +75,15 @@ def test_alerts_that_were_cut_off_are_counted(value: Any) -> None:
     assert alertmanager.to_alert(alertmanager.parse(json.dumps(body).encode())).omitted == 7
 
 
+@pytest.mark.parametrize("told", [{"title": "T"}, {"message": "T"}, {"title": "T", "message": "more"}])
+def test_a_group_whose_alerts_say_nothing_is_sent_by_what_stands_beside_them(told: dict[str, str]) -> None:
+    silent = {"status": "alerting", "labels": None, "annotations": None, "fingerprint": None}
+    alert = alertmanager.to_alert(
+        alertmanager.parse(json.dumps({"status": "firing", "alerts": [silent, silent], **told}).encode())
+    )
+    assert (alert.status, alert.findings[0].summary, alert.omitted) == ("firing", "T", 0)
+
+
 def test_alerts_that_cannot_be_read_are_counted_beside_those_that_can() -> None:
     body = {**group(firing()), "alerts": [firing(), *ODD]}
     assert alertmanager.to_alert(alertmanager.parse(json.dumps(body).encode())).omitted == len(ODD)

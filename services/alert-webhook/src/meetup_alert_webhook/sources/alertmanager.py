@@ -124,6 +124,8 @@ def _fields(content: Any, now: float) -> dict[str, Any]:
         alerts = [_of_former_grafana(content)] if content.get("ruleName") else []
     telling = [alert for alert in alerts if isinstance(alert, dict) and any(alert.get(name) for name in _SAYS)]
     telling = telling or [alert for alert in alerts if isinstance(alert, dict) and _says_in_common(alert, content)]
+    if not telling and any(isinstance(alert, dict) for alert in alerts) and (note := _note_of(content)):
+        telling, alerts = [{"status": content.get("status"), "annotations": note}], alerts[:1]
     status = content.get("status") or ("firing" if any(_fires(alert) for alert in telling) else "resolved")
     unreadable = len(alerts) - len(telling)
     truncated = as_count(content.get("truncatedAlerts"))
@@ -134,6 +136,12 @@ def _says_in_common(alert: Mapping[str, Any], content: Mapping[str, Any]) -> boo
     """Whether the alert fires, and what about stands in the group's own fields."""
     common = ("commonLabels", "commonAnnotations", "groupLabels", "groupKey")
     return isinstance(alert.get("status"), str) and any(content.get(name) for name in common)
+
+
+def _note_of(content: Mapping[str, Any]) -> dict[str, str]:
+    """What Grafana writes beside its alerts, for a group whose alerts themselves say nothing."""
+    title, message = as_text(content.get("title")).strip(), as_text(content.get("message")).strip()
+    return {"summary": title or message, "description": message} if title or message else {}
 
 
 def _fires(alert: Mapping[str, Any]) -> bool:
