@@ -103,7 +103,7 @@ class Gateway:
         self.log = Log(self.file)
         self.budget = Budget(self.meta.budget(self.price), points=self.points)
         self.watch = ApiWatch(self.metrics, removed=self.meta.removed_fields(), keep_removed=self.meta.keep_removed)
-        credentials = Credentials(
+        self.credentials = Credentials(
             SigningKey("client-key", "100000007", "signing-key", PRIVATE_KEY),
             url=TOKEN_PATH,
             exchange=self.meetup,
@@ -113,7 +113,7 @@ class Gateway:
         self.api = Api(
             url=GRAPHQL_PATH,
             exchange=self.meetup,
-            credentials=credentials,
+            credentials=self.credentials,
             budget=self.budget,
             watch=self.watch,
             now=self.meetup.now,

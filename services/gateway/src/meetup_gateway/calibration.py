@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from meetup_gateway.source.api import Api, Waiting
+from meetup_gateway.source.api import Api, Found, Waiting
 from meetup_gateway.source.budget import WINDOW_SECONDS, Budget, BudgetState, Price, Share
 
 _MANY: Final = 10
@@ -53,5 +53,5 @@ def _until_refused(api: Callable[[Budget], Api], roots: int, points: int, *, now
         results = asking.ask("whoami", [{}] * roots, Share.LOOKUPS)
         if any(isinstance(result, Waiting) for result in results):
             return Measured(roots, answered, asking.watch.consumed, refused=True)
-        answered += 1
+        answered += any(isinstance(result, Found) for result in results)  # a 504 was not paid for
     return Measured(roots, answered, None, refused=False)
