@@ -17,6 +17,8 @@ from meetup_gateway.source.budget import Share
 
 _EVENTS: Final = 5
 _PAGE: Final = 100
+_PAUSE_MS: Final = 600_000
+"""After a failure: nobody waits for what is past, and an outage lasts minutes."""
 
 
 class PastJob:
@@ -50,15 +52,30 @@ class Backfill:
         self._past: list[PastJob] = []
         self._reads: list[ReadJob] = []
         self._failed: set[str] = set()
+        self._resumes = 0
 
     def work(self) -> float | None:
         """Do a little; seconds to wait if the points are out, ``None`` if there is nothing to do."""
-        context = self._context
-        if not context.options.backfill:
+        now = self._context.now()
+        if not self._context.options.backfill or now < self._resumes:
             return None
-        if self._reads or (waiting := context.state.waiting_backfill(_EVENTS)):
+        if self._reads or (waiting := self._waiting()):
             return self._read([] if self._reads else waiting)
-        return self._list()
+        wait = self._list()
+        if wait is None and self._failed:
+            self._failed.clear()  # all else is done: these once more
+            self._resumes = now + _PAUSE_MS
+        return wait
+
+    def _waiting(self) -> list[tuple[str, str]]:
+        """Some that did not fail in this round."""
+        waiting = self._context.state.waiting_backfill(_EVENTS + len(self._failed))
+        return [each for each in waiting if each[0] not in self._failed][:_EVENTS]
+
+    def _fail(self, number: str) -> None:
+        """A group or an event: after the others."""
+        self._failed.add(number)
+        self._resumes = self._context.now() + _PAUSE_MS
 
     def _list(self) -> float | None:
         context, now = self._context, self._context.now()
@@ -74,7 +91,7 @@ class Backfill:
         ended, self._past, wait = run(context.api, self._past, Share.BACKFILL)
         for job in ended:
             if job.failed:
-                self._failed.add(job.group.id)  # until the next start
+                self._fail(job.group.id)
                 continue
             with context.state.commit(now) as commit:
                 commit.backfill(
@@ -96,13 +113,16 @@ class Backfill:
             with context.state.commit(now) as commit:
                 token = job.token if isinstance(job, _PastRead) else job.event.token
                 commit_answers(context, commit, job, token, now)
-                commit.backfilled(job.event.event_id)
+                if not job.failed or job.null:
+                    commit.backfilled(job.event.event_id)
             context.committed(commit, fresh=False)
+            if job.failed and not job.null:
+                self._fail(job.event.event_id)
         return wait
 
 
 class _PastRead(ReadJob):
-    """Of an event that no sweep ever showed: its token comes with its answers."""
+    """Of an event that no sweep may have shown: its token comes with its answers, and with it what is known of them."""
 
     token = ""
 
@@ -110,5 +130,7 @@ class _PastRead(ReadJob):
         """One page."""
         self.token = self.token or self.event.token
         if isinstance(result, Found) and isinstance(result.value, dict):
-            self.token = identity_of(result.value) or self.event.token
+            token = identity_of(result.value) or self.event.token
+            if token != self.token:
+                self.token, self.known = token, self._context.state.rsvps_of(token)
         return super().take(result)
