@@ -1,0 +1,47 @@
+"""The refresh flow as a process: each token is used once, and a kill beside a new one loses no session."""
+
+from pathlib import Path
+
+from meetup_gateway.failpoints import Failpoint
+from meetup_testkit.graphql_plugin import StartLivingMeetup
+from meetup_testkit.graphql_process import GraphqlProcess
+from meetup_testkit.service_process import ServiceProcess, until
+
+from services.gateway.tests.gateway_process import environ_of, running
+
+KILLER = Path(__file__).parents[3] / "tests" / "promises" / "kill_at_failpoint.py"
+
+
+def session_of(folder: Path, meetup: GraphqlProcess, **settings: str) -> dict[str, str]:
+    """The variables of a client that refreshes."""
+    jwt = ("GATEWAY_SIGNING_KEY_FILE", "GATEWAY_SIGNING_KEY_ID", "GATEWAY_MEMBER_ID")
+    environ = {name: value for name, value in environ_of(folder, meetup).items() if name not in jwt}
+    return environ | {
+        "GATEWAY_CLIENT_SECRET": "client-secret",
+        "GATEWAY_REFRESH_TOKEN": "first-refresh-token",
+        **{f"GATEWAY_{name.upper()}": value for name, value in settings.items()},
+    }
+
+
+def test_a_kill_between_keeping_and_using_a_refresh_token_loses_no_session(
+    tmp_path: Path, living_meetup: StartLivingMeetup
+) -> None:
+    meetup = living_meetup("--speed", "0", "--changes-per-hour", "0", "--groups", "2")
+    meetup.turn(price="H1")
+    environ = session_of(tmp_path, meetup)
+    proof = tmp_path / "proof"
+    command = [str(KILLER), Failpoint.SESSION_KEPT.value, "2", str(proof), "meetup_gateway"]
+    with ServiceProcess("meetup_gateway", environ, tmp_path / "killed.log", command=command) as process:
+        until(lambda: meetup.stats()["asked"].get("proNetwork"), "a sweep with the first token")
+        meetup.expire_tokens()
+        process.process.wait(60)
+    assert proof.read_text() == f"{Failpoint.SESSION_KEPT.value} 2"
+    with running(tmp_path, environ) as gateway:
+        until(lambda: gateway.metric("meetup_gateway_records_total", feed="open_events") >= 6, "the events")
+        meetup.expire_tokens()
+        before = meetup.stats()["asked"]["proNetwork"]
+        until(lambda: meetup.stats()["asked"]["proNetwork"] > before + 1, "sweeps with the next token")
+        assert gateway.metric("meetup_gateway_api_refused") == 0
+    log = "".join(path.read_text() for path in tmp_path.glob("*.log"))
+    assert "refresh-token" not in log
+    assert "client-secret" not in log
