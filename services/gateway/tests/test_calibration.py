@@ -12,12 +12,13 @@ from meetup_gateway.source.api import Api
 from meetup_gateway.source.budget import Budget, Price
 from meetup_gateway.storage.database import open_database
 from meetup_gateway.storage.meta import Meta
+from meetup_simulator.graphql_api.api import GRAPHQL_PATH
 from meetup_simulator.graphql_api.dials import PRICES
 from meetup_simulator.graphql_api.living_world import Size
 from meetup_testkit.graphql_process import GraphqlProcess
 
 from services.gateway.tests.gateway_process import environ_of
-from services.gateway.tests.gateway_world import GRAPHQL_PATH, Gateway, Meetup, follow_all
+from services.gateway.tests.gateway_world import Gateway, Meetup, follow_all
 
 SAID = re.compile(r"([\d.]+) points a request, ([\d.]+) points for each root field; kept\n")
 
