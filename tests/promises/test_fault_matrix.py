@@ -217,6 +217,7 @@ def test_the_readme_shows_every_fault() -> None:
         *NETWORK,
         f"{statuses} to 10 %",
         f"{statuses} to 100 %",
-        "403, 404",
+        "403, 404, passing",
+        "403, 404, lasting",
     ]
     assert len(rows[0]) == 1 + len(OVER_A_NETWORK)

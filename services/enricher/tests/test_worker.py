@@ -266,7 +266,7 @@ def test_the_rate_limit_is_never_exceeded_and_paces_both_kinds(running: Run, mee
         return reply
 
     meetup.override = limited
-    with running() as api:
+    with running(busy_seconds=60) as api:
         api.post(members=list(range(1, 1801)), groups=list(range(1, 1801)))
         api.await_empty()
         assert api.value("meetup_enricher_api_calls_total", kind="members", status="429") == 0

@@ -80,7 +80,7 @@ class NotFound(BaseModel):
 
     status: Literal["unknown", "missing"]
     id: int
-    reason: str | None = Field(default=None, description="MissingReason it is missing: absent, refused or unstorable.")
+    reason: str | None = Field(default=None, description="Why it is missing: absent, refused or unstorable.")
     missing_at: int | None = Field(default=None, description="When it was looked up, in milliseconds since the epoch.")
     expires_at: int | None = Field(default=None, description="From when it is looked up again if asked for.")
 

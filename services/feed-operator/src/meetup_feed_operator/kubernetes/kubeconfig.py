@@ -173,7 +173,7 @@ def _one_line(token: str) -> str:
 def _imidentityation(identity: Mapping[str, Any]) -> dict[str, str]:
     if identity.get("as-groups") or identity.get("as-user-extra"):
         raise CredentialsError("as-groups and as-user-extra of a kubeconfig's user are not supported")
-    names = {"Imidentityate-User": _text(identity, "as"), "Imidentityate-Uid": _text(identity, "as-uid")}
+    names = {"Impersonate-User": _text(identity, "as"), "Impersonate-Uid": _text(identity, "as-uid")}
     return {header: value for header, value in names.items() if value}
 
 
