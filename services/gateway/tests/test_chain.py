@@ -14,13 +14,14 @@ from services.gateway.tests.gateway_process import KEY, environ_of, running
 RESPONSES = {"YES": "yes", "NO": "no"}
 
 
-def stream_of(folder: Path, gateway: ServiceProcess, feed: str, enricher: str = "") -> ServiceProcess:
+def stream_of(folder: Path, gateway: ServiceProcess, feed: str, enricher: str = "", **settings: str) -> ServiceProcess:
     environ = {
         "STREAM_FEED": feed,
         "STREAM_URL": f"{gateway.url}/2/{feed}" + ("?trickle" if feed == "open_venues" else ""),
         "STREAM_OBJECTS": f"file://{folder}/objects",
         "STREAM_ENRICHER_URL": enricher,
         "STREAM_PORT": "0",
+        **settings,
     }
     return ServiceProcess("meetup_stream", environ, folder / f"{feed}.log")
 
