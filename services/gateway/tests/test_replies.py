@@ -206,3 +206,18 @@ def test_a_node_below_which_something_failed_is_not_taken_for_what_it_says() -> 
     found = listed(page(["1", "2"]), harmed=(("events", "edges", 0, "node", "venues"),))
     assert set(found.nodes) == {"2"}
     assert not found.whole
+
+
+@pytest.mark.parametrize("errors", [True, 1, 1.5, "text", {"message": "x"}])
+@pytest.mark.parametrize("status", [200, 403, 503])
+def test_errors_that_are_no_list_are_an_answer_without_errors(errors: Any, status: int) -> None:
+    with pytest.raises(MeetupError, match="answered"):
+        read(json.dumps({"errors": errors, "data": None}).encode(), status)
+
+
+@pytest.mark.parametrize("consumed", [10**400, -1, True, "12", None, [], 0])
+def test_points_that_cannot_be_are_not_told(consumed: Any) -> None:
+    error = {"message": "x", "extensions": {"code": "RATE_LIMITED", "consumedPoints": consumed}}
+    with pytest.raises(PointsGone) as gone:
+        read(json.dumps({"errors": [error], "data": None}).encode(), 200)
+    assert gone.value.limit.consumed is None

@@ -60,6 +60,10 @@ class Limit:
     consumed: float | None
 
 
+_MOST_POINTS: Final = 1e9
+"""The window holds 500; anything near this is no number of points."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What was answered. ``harmed`` are the places whose nulls are failures and not facts."""
@@ -91,7 +95,7 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes, now: float)
 
 
 def _reply(value: dict[str, Any], now: float, skew: float | None) -> Reply:
-    errors = [error for error in value.get("errors") or () if isinstance(error, dict)]
+    errors = _errors(value)
     data = value.get("data")
     limit = next((_limit(error, now) for error in errors if _code(error) == "RATE_LIMITED"), None)
     if isinstance(data, dict) and any(field is not None for field in data.values()):
@@ -102,6 +106,12 @@ def _reply(value: dict[str, Any], now: float, skew: float | None) -> Reply:
     if not isinstance(data, dict):
         raise UpstreamUnavailable(f"answered 200 without data: {_first_message(value)}")
     return Reply(data, tuple(_path(error) for error in errors), None, skew)
+
+
+def _errors(value: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the answer lists as errors; whatever else stands in the place of a list lists none."""
+    errors = value.get("errors")
+    return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
 
 
 def _raise_for(errors: Sequence[dict[str, Any]]) -> None:
@@ -140,8 +150,14 @@ def _limit(error: dict[str, Any], now: float) -> Limit:
     except Untranslatable:
         seconds = _LIMIT_SECONDS
     consumed = told.get("consumedPoints")
-    points = float(consumed) if isinstance(consumed, int | float) and not isinstance(consumed, bool) else None
-    return Limit(min(max(seconds, 1.0), 3600.0), points if points and 0 < points < 1e9 else None)
+    return Limit(min(max(seconds, 1.0), 3600.0), _points(consumed))
+
+
+def _points(consumed: Any) -> float | None:
+    """Bounded before it becomes a float, which 10**400 cannot."""
+    if isinstance(consumed, bool) or not isinstance(consumed, int | float):
+        return None
+    return float(consumed) if 0 < consumed < _MOST_POINTS else None
 
 
 def _code(error: dict[str, Any]) -> str:
@@ -159,8 +175,8 @@ def _first_message(value: Any) -> str:
     if isinstance(value, dict):
         if isinstance(value.get("message"), str):
             return printable(value["message"])
-        for error in value.get("errors") or ():
-            if isinstance(error, dict) and isinstance(error.get("message"), str):
+        for error in _errors(value):
+            if isinstance(error.get("message"), str):
                 return printable(error["message"])
     return "nothing that can be read"
 
