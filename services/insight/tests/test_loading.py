@@ -17,7 +17,7 @@ from meetup_insight.loading.hashing import MemberHash
 from meetup_insight.loading.ledger import load_ledgers
 from meetup_insight.loading.objects import Reader
 from meetup_insight.loading.profiles import ProfileLoader
-from meetup_insight.loading.records import Loaded, load_records
+from meetup_insight.loading.record_loader import Loaded, load_records
 from meetup_insight.loading.zones import load_zones, offsets, zone_of
 from meetup_insight.schema import FEED_TABLES, STAGING
 from meetup_insight.warehouse.duckdb_file import DuckDbWarehouse
@@ -147,7 +147,7 @@ import os, signal, sys, threading
 from pathlib import Path
 from meetup_insight.loading.hashing import MemberHash
 from meetup_insight.loading.objects import Reader
-from meetup_insight.loading.records import load_records
+from meetup_insight.loading.record_loader import load_records
 from meetup_insight.warehouse.duckdb_file import DuckDbWarehouse
 from meetupkit.stores import open_objects
 warehouse = DuckDbWarehouse(Path(sys.argv[1]))

@@ -9,11 +9,11 @@ import ibis
 import pytest
 import sqlglot
 from meetup_insight.building.build import build
-from meetup_insight.exporting.records import export_records
-from meetup_insight.exporting.tables import export_table
+from meetup_insight.exporting.raw_records import export_records
+from meetup_insight.exporting.table_files import export_table
 from meetup_insight.marts.catalogue import MARTS
 from meetup_insight.marts.mart import unbound
-from meetup_insight.predicting.tables import PREDICTED
+from meetup_insight.predicting.prediction_tables import PREDICTED
 from meetup_insight.schema import FEED_TABLES, STAGING
 from meetup_insight.warehouse.duckdb_file import DuckDbWarehouse
 from meetupkit.feeds import FEEDS

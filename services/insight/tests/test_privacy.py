@@ -8,7 +8,7 @@ import pytest
 from meetup_insight.building.build import ALL_TABLES, PUBLISHED, build
 from meetup_insight.building.forgetting import forgotten, remember
 from meetup_insight.errors import UnreadableFile, WarehouseRefused
-from meetup_insight.exporting.tables import export_table
+from meetup_insight.exporting.table_files import export_table
 from meetup_insight.loading.hashing import MemberHash
 from meetup_insight.marts.mart import LEAST_MEMBERS
 from meetup_insight.predicting.inputs import Denied

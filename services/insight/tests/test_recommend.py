@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from meetup_insight.recommending.commands import recommend
 from meetup_insight.recommending.csv_files import OUTPUT_HEADER, read_time
+from meetup_insight.recommending.file_commands import recommend
 
 from services.insight.tests.test_models import made_up
 

@@ -63,11 +63,11 @@ def run(given: argparse.Namespace) -> None:
     """The command's own module is imported only when it is asked for: a page needs no solver."""
     match given.command:
         case "recommend":
-            from meetup_insight.recommending.commands import recommend
+            from meetup_insight.recommending.file_commands import recommend
 
             recommend(given.interactions, given.output, most=given.top, members=given.members)
         case "evaluate" if given.interactions:
-            from meetup_insight.recommending.commands import evaluate_file
+            from meetup_insight.recommending.file_commands import evaluate_file
 
             sys.stdout.write(evaluate_file(given.interactions))
         case _:

@@ -7,8 +7,8 @@ import sys
 from meetup_insight.building import forgetting
 from meetup_insight.building.build import build
 from meetup_insight.errors import UnreadableFile, WarehouseUnavailable
-from meetup_insight.exporting.records import export_records
-from meetup_insight.exporting.tables import export_table
+from meetup_insight.exporting.raw_records import export_records
+from meetup_insight.exporting.table_files import export_table
 from meetup_insight.loading.hashing import MemberHash
 from meetup_insight.publishing.bundle import current, read_table
 from meetup_insight.settings import InsightSettings

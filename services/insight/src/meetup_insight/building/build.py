@@ -15,13 +15,13 @@ from meetup_insight.loading.hashing import MemberHash
 from meetup_insight.loading.ledger import load_ledgers
 from meetup_insight.loading.objects import Reader
 from meetup_insight.loading.profiles import ProfileLoader
-from meetup_insight.loading.records import Loaded, load_records
+from meetup_insight.loading.record_loader import Loaded, load_records
 from meetup_insight.loading.zones import load_zones
 from meetup_insight.marts.catalogue import MARTS
-from meetup_insight.marts.making import make_marts
+from meetup_insight.marts.materialization import make_marts
 from meetup_insight.predicting import inputs
-from meetup_insight.predicting.making import make_predictions
-from meetup_insight.predicting.tables import PREDICTED
+from meetup_insight.predicting.prediction_tables import PREDICTED
+from meetup_insight.predicting.predictions import make_predictions
 from meetup_insight.publishing.bundle import Manifest, publish
 from meetup_insight.publishing.rules import publishable
 from meetup_insight.schema import Seen, Table

@@ -20,7 +20,7 @@ from meetup_insight.models.newcomers import cover
 from meetup_insight.models.predictor import Predictor, Recommendation
 from meetup_insight.predicting import inputs
 from meetup_insight.predicting.inputs import Denied
-from meetup_insight.predicting.tables import (
+from meetup_insight.predicting.prediction_tables import (
     COMMUNITIES,
     FORECAST,
     INTERESTS,
