@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
 from meetupkit.feeds import FEEDS
 from meetupkit.setting_types import LogLevel
@@ -10,6 +9,7 @@ from meetupkit.settings import Settings
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from meetup_insight.loading.hashing import LEAST_KEY_LETTERS
+from meetup_insight.warehouse.addresses import FORMS, is_warehouse
 
 
 class InsightSettings(Settings, prefix="INSIGHT_"):
@@ -25,10 +25,12 @@ class InsightSettings(Settings, prefix="INSIGHT_"):
         description=f"The key of members' hashes, at least {LEAST_KEY_LETTERS} letters; another key, another warehouse."
     )
     published: str = Field(
-        "", description="Folder of what is published; empty: beside the warehouse, with `.published`."
+        "",
+        description="Folder of what is published; empty: beside the warehouse, with `.published`.",
     )
     forgotten: str = Field(
-        "", description="File of the hashes of members to be forgotten; empty: beside the warehouse, with `.forgotten`."
+        "",
+        description="File of the hashes of members to be forgotten; empty: beside the warehouse, with `.forgotten`.",
     )
     labels: str = Field(
         "", description="Feeds whose objects lie below another name than the feed's: `rsvps=us-rsvps,photos=pictures`."
@@ -52,8 +54,8 @@ class InsightSettings(Settings, prefix="INSIGHT_"):
     @field_validator("warehouse")
     @classmethod
     def _known_warehouse(cls, url: str) -> str:
-        if urlsplit(url).scheme != "duckdb" or not url.removeprefix("duckdb:///").strip("/"):
-            raise ValueError("write duckdb:///relative/file or duckdb:////absolute/file")
+        if not is_warehouse(url):
+            raise ValueError(f"write {FORMS}")
         return url
 
     @model_validator(mode="after")

@@ -25,8 +25,12 @@ from meetup_insight.predicting.predictions import make_predictions
 from meetup_insight.publishing.bundle import Manifest, publish
 from meetup_insight.publishing.rules import publishable
 from meetup_insight.schema import Seen, Table
+from meetup_insight.schema.tables import BUILDS, SCHEMA_VERSION
 from meetup_insight.settings import InsightSettings
-from meetup_insight.warehouse.duckdb_file import SCHEMA_VERSION, DuckDbWarehouse, quoted
+from meetup_insight.warehouse.arrow_rows import arrow
+from meetup_insight.warehouse.changes import Append
+from meetup_insight.warehouse.opening import open_warehouse
+from meetup_insight.warehouse.protocol import Warehouse, counts, noted, relation, setting
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +39,9 @@ PUBLISHED: Final[tuple[Table, ...]] = tuple(
 )
 ALL_TABLES: Final[tuple[Table, ...]] = (*(mart.table for mart in MARTS), *PREDICTED)
 """What a build makes anew."""
+_PREDICTIONS: Final = "predictions"
+_STALE: Final = "stale"
+_FRESH: Final = "of these tables"
 
 
 def build(
@@ -44,36 +51,41 @@ def build(
     stopping = stopping or threading.Event()
     started = time.time()
     member_hash = MemberHash(settings.hash_key.get_secret_value())
-    warehouse = DuckDbWarehouse.from_url(settings.warehouse, memory=settings.memory, threads=settings.threads)
+    warehouse = open_warehouse(settings.warehouse, memory=settings.memory, threads=settings.threads)
     try:
         warehouse.prepare()
         _check_made_with(warehouse, member_hash)
-        gone = forgetting.forgotten(settings.forgotten_file)
-        changed = forgetting.apply(warehouse, gone)
+        stale = setting(warehouse, _PREDICTIONS, _STALE) == _STALE
+        gone, changed = _forget(settings, warehouse)
         loaded = _load(settings, warehouse, member_hash, gone, stopping, moving)
-        changed |= loaded.objects > 0 or not {table.name for table in PREDICTED} <= warehouse.tables()
-        make_marts(warehouse, moving)
-        if changed:
+        make_marts(warehouse)
+        moving()
+        if stale or changed or loaded.objects or not {table.name for table in PREDICTED} <= warehouse.tables():
             make_predictions(warehouse, moving)
+        warehouse.write([noted(_PREDICTIONS, _FRESH)])
         return _publish(settings, warehouse, started, loaded)
     finally:
         warehouse.close()
 
 
-def _check_made_with(warehouse: DuckDbWarehouse, member_hash: MemberHash) -> None:
+def _forget(settings: InsightSettings, warehouse: Warehouse) -> tuple[frozenset[str], bool]:
+    """From here on the predictions are of older tables: a build that is killed leaves it said."""
+    warehouse.write([noted(_PREDICTIONS, _STALE)])
+    return forgetting.apply(warehouse, forgetting.forgotten(settings.forgotten_file))
+
+
+def _check_made_with(warehouse: Warehouse, member_hash: MemberHash) -> None:
     for name, value, what in (
         ("schema", SCHEMA_VERSION, "by another version"),
         ("key", member_hash.fingerprint, "with another hash key"),
     ):
-        if warehouse.setting(name, value) != value:
-            raise WarehouseRefused(
-                f"{warehouse.path} was made {what}: remove the file, the next build makes it anew from the raw records"
-            )
+        if setting(warehouse, name, value) != value:
+            raise WarehouseRefused(f"{warehouse.place} was made {what}: {warehouse.anew}")
 
 
 def _load(
     settings: InsightSettings,
-    warehouse: DuckDbWarehouse,
+    warehouse: Warehouse,
     member_hash: MemberHash,
     gone: frozenset[str],
     stopping: threading.Event,
@@ -97,19 +109,18 @@ def _load(
     return loaded
 
 
-def _publish(settings: InsightSettings, warehouse: DuckDbWarehouse, started: float, loaded: Loaded) -> Manifest:
+def _publish(settings: InsightSettings, warehouse: Warehouse, started: float, loaded: Loaded) -> Manifest:
     without = inputs.denied(warehouse)
     tables: dict[str, pa.Table] = {}
     for table in PUBLISHED:
-        order = ", ".join(map(quoted, table.key))
-        rows = warehouse.connection.sql(f"SELECT * FROM {quoted(table.name)} ORDER BY {order}").to_arrow_table()
+        rows = warehouse.read(relation(table).order_by(list(table.key)))
         tables[table.name] = publishable(table, rows.cast(table.arrow), without)
-    ((newest,),) = warehouse.rows("SELECT epoch(max(mtime)) FROM rsvps")
-    counts = {table.name: warehouse.count(table.name) for table in ALL_TABLES}
-    manifest = Manifest(started, time.time(), loaded.objects, loaded.versions, counts, newest)
-    publish(settings.published_folder, tables, manifest)
-    warehouse.connection.execute(
-        "INSERT INTO builds SELECT make_timestamp(?), make_timestamp(?), ?, ?",
-        [int(manifest.started_at * 1e6), int(manifest.finished_at * 1e6), loaded.objects, loaded.versions],
+    newest = inputs.newest(warehouse)
+    of = counts(warehouse, ALL_TABLES)
+    manifest = Manifest(
+        started, time.time(), loaded.objects, loaded.versions, of, newest.timestamp() if newest else None
     )
+    publish(settings.published_folder, tables, manifest)
+    times = (int(manifest.started_at * 1e3), int(manifest.finished_at * 1e3))
+    warehouse.write([Append(BUILDS, arrow(BUILDS, [(*times, loaded.objects, loaded.versions)]))])
     return manifest

@@ -4,14 +4,15 @@ The raw layer is not changed: who runs it deletes there what must go, or waits f
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-
-import pyarrow as pa
 
 from meetup_insight.errors import WarehouseRefused
 from meetup_insight.schema import STAGING, Kind
-from meetup_insight.warehouse.duckdb_file import DuckDbWarehouse, quoted
+from meetup_insight.schema.tables import FORGOTTEN, LOADED_DOCUMENTS, UNREADABLE
+from meetup_insight.warehouse.arrow_rows import arrow
+from meetup_insight.warehouse.changes import Append, Change, Delete
+from meetup_insight.warehouse.protocol import Warehouse, relation, rows
 
 
 def forgotten(file: Path) -> frozenset[str]:
@@ -34,23 +35,19 @@ def remember(file: Path, hashes: Iterable[str]) -> None:
         os.fsync(lines.fileno())
 
 
-def apply(warehouse: DuckDbWarehouse, hashes: frozenset[str]) -> bool:
-    """Remove what the warehouse holds of members it did not forget before; whether there are any."""
-    known = {str(member) for (member,) in warehouse.rows("SELECT member FROM forgotten")}
+def apply(warehouse: Warehouse, hashes: frozenset[str]) -> tuple[frozenset[str], bool]:
+    """Remove what the warehouse holds of members it did not forget before.
+
+    Returns everyone who is forgotten, by the file or by the warehouse, and whether anyone is new.
+    """
+    known = frozenset(str(member) for (member,) in rows(warehouse, relation(FORGOTTEN)))
     new = sorted(hashes - known)
-    if not new:
-        return False
-    with (
-        warehouse.given("gone", pa.table({"member": pa.array(new, pa.string())})),
-        warehouse.transaction() as connection,
-    ):
-        for table in STAGING:
-            for column in table.columns:
-                if column.kind is Kind.MEMBER:
-                    connection.execute(
-                        f"DELETE FROM {quoted(table.name)} WHERE {quoted(column.name)} IN (SELECT member FROM gone)"
-                    )
-        connection.execute("DELETE FROM unreadable_fields WHERE record IN (SELECT member FROM gone)")
-        connection.execute("DELETE FROM loaded_documents WHERE document IN (SELECT member FROM gone)")
-        connection.execute("INSERT INTO forgotten SELECT member FROM gone")
-    return True
+    if new:
+        warehouse.write([*_deleted(new), Append(FORGOTTEN, arrow(FORGOTTEN, [(member,) for member in new]))])
+    return hashes | known, bool(new)
+
+
+def _deleted(members: list[str]) -> Iterator[Change]:
+    named = [(table, column.name) for table in STAGING for column in table.columns if column.kind is Kind.MEMBER]
+    for table, column in (*named, (UNREADABLE, "record"), (LOADED_DOCUMENTS, "document")):
+        yield Delete(table, arrow(table, [(member,) for member in members], (column,)))

@@ -12,7 +12,8 @@ from meetup_insight.errors import UnreadableFile
 from meetup_insight.publishing.bundle import current, read_table
 from meetup_insight.schema import STAGING, Seen, Table
 from meetup_insight.settings import InsightSettings
-from meetup_insight.warehouse.duckdb_file import DuckDbWarehouse, quoted
+from meetup_insight.warehouse.opening import open_warehouse
+from meetup_insight.warehouse.protocol import relation
 
 TABLES: Final[dict[str, Table]] = {table.name: table for table in (*STAGING, *ALL_TABLES)}
 ENDINGS: Final = (".parquet", ".csv")
@@ -59,13 +60,10 @@ def _published(settings: InsightSettings, name: str) -> pa.Table:
 
 
 def _private(settings: InsightSettings, table: Table) -> pa.Table:
-    warehouse = DuckDbWarehouse.from_url(settings.warehouse, memory=settings.memory, threads=settings.threads)
+    warehouse = open_warehouse(settings.warehouse, memory=settings.memory, threads=settings.threads)
     try:
         if table.name not in warehouse.tables():
             raise UnreadableFile(f"{settings.warehouse}: nothing is built yet")
-        columns = ", ".join(map(quoted, table.names))
-        order = ", ".join(map(quoted, table.key))
-        found = warehouse.connection.sql(f"SELECT {columns} FROM {quoted(table.name)} ORDER BY {order}")
-        return found.to_arrow_table().cast(table.arrow)
+        return warehouse.read(relation(table).order_by(list(table.key))).cast(table.arrow)
     finally:
         warehouse.close()

@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from meetup_insight.loading.objects import Reader
-from meetup_insight.loading.staging import append
 from meetup_insight.loading.values import Unreadable, coerced
 from meetup_insight.schema import FEED_TABLES, Column, Kind
 from meetup_insight.schema.tables import CONNECTIONS
-from meetup_insight.warehouse.duckdb_file import DuckDbWarehouse
+from meetup_insight.warehouse.arrow_rows import arrow
+from meetup_insight.warehouse.changes import Append, Change, Delete
+from meetup_insight.warehouse.protocol import Warehouse, relation, rows
 
 log = logging.getLogger(__name__)
 
@@ -20,26 +21,38 @@ _STILL_WRITTEN: Final = timedelta(days=2)
 _EPOCH: Final = date(1970, 1, 1)
 
 
-def load_ledgers(warehouse: DuckDbWarehouse, reader: Reader, labels: dict[str, str]) -> None:
+def load_ledgers(warehouse: Warehouse, reader: Reader, labels: dict[str, str]) -> None:
     """The days that are new or may have changed."""
     for feed_table in FEED_TABLES:
         feed = feed_table.feed.name
         label = labels.get(feed, feed)
-        ((latest,),) = warehouse.rows("SELECT max(day) FROM connections WHERE feed = ?", [feed])
+        latest = _latest(warehouse, feed)
+        days: dict[date, bytes | None] = {}
         for name in reader.names(f"{label}/_ledger/"):
             day = _day(name.rpartition("/")[2])
             if day and (latest is None or day > latest - _STILL_WRITTEN):
-                _load_day(warehouse, feed, day, reader.read(name))
+                days[day] = reader.read(name)
+        warehouse.write(_changes(feed, days))
 
 
-def _load_day(warehouse: DuckDbWarehouse, feed: str, day: date, body: bytes | None) -> None:
-    rows = [
+def _latest(warehouse: Warehouse, feed: str) -> date | None:
+    connections = relation(CONNECTIONS)
+    ((latest,),) = rows(warehouse, connections.filter(connections.feed == feed).agg(day=connections.day.max()))
+    return latest if isinstance(latest, date) else None
+
+
+def _changes(feed: str, days: dict[date, bytes | None]) -> list[Change]:
+    """Each day is written anew."""
+    written = [((day - _EPOCH).days, feed) for day in days]
+    found = [
         (feed, (day - _EPOCH).days, number, *(_value(column, entry) for column in CONNECTIONS.columns[3:]))
+        for day, body in days.items()
         for number, entry in enumerate(_entries(feed, day, body))
     ]
-    with warehouse.transaction() as connection:
-        connection.execute("DELETE FROM connections WHERE feed = ? AND day = ?", [feed, day])
-        append(warehouse, CONNECTIONS, rows)
+    return [
+        Delete(CONNECTIONS, arrow(CONNECTIONS, written, ("day", "feed"))),
+        Append(CONNECTIONS, arrow(CONNECTIONS, found)),
+    ]
 
 
 def _entries(feed: str, day: date, body: bytes | None) -> Iterator[dict[str, Any]]:

@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import pyarrow as pa
 from meetupkit.integers import INT64
 from meetupkit.retry import call_policy
 from meetupkit.stores.documents.protocol import Document, DocumentStore
 
 from meetup_insight.loading.extraction import topics_of
-from meetup_insight.loading.staging import append, insert_new
+from meetup_insight.loading.staging import insert_new
 from meetup_insight.loading.values import Unreadable, at, coerced
 from meetup_insight.schema import Kind, Table
 from meetup_insight.schema.tables import (
@@ -25,9 +24,12 @@ from meetup_insight.schema.tables import (
     LOADED_DOCUMENTS,
     MEMBER_PROFILE_TOPICS,
     MEMBER_PROFILES,
+    MISSING_PROFILES,
     UNREADABLE,
 )
-from meetup_insight.warehouse.duckdb_file import DuckDbWarehouse, quoted
+from meetup_insight.warehouse.arrow_rows import arrow
+from meetup_insight.warehouse.changes import Append, Change, Delete, Kept, Merge
+from meetup_insight.warehouse.protocol import Warehouse, relation, rows
 
 _PROFILES_AT_ONCE: Final = 5_000
 _TOPIC_KEY: Final = "urlkey"
@@ -73,7 +75,7 @@ class ProfileLoader:
 
     def __init__(
         self,
-        warehouse: DuckDbWarehouse,
+        warehouse: Warehouse,
         store: DocumentStore,
         member_hash: MemberHash,
         forgotten: frozenset[str],
@@ -89,9 +91,8 @@ class ProfileLoader:
         """Returns how many profiles were new or had changed."""
         changed = 0
         for kind in KINDS:
-            known = dict(
-                self._warehouse.rows("SELECT document, version FROM loaded_documents WHERE kind = ?", [kind.name])
-            )
+            books = relation(LOADED_DOCUMENTS)
+            known = dict(rows(self._warehouse, books.filter(books.kind == kind.name).select("document", "version")))
             batch = _Batch()
             for document in self._documents(kind.collection):
                 moving()
@@ -154,12 +155,15 @@ class ProfileLoader:
     def _write(self, kind: ProfileKind, batch: _Batch) -> None:
         if not batch.keys:
             return
-        with self._warehouse.transaction():
-            self._delete(kind, batch.keys, [name for _, name, _ in batch.books])
-            append(self._warehouse, kind.profiles, batch.profiles)
-            append(self._warehouse, kind.topics, batch.topics)
-            insert_new(self._warehouse, UNREADABLE, batch.unreadable)
-            append(self._warehouse, LOADED_DOCUMENTS, batch.books)
+        self._warehouse.write(
+            [
+                *_deleted(kind, batch.keys, [name for _, name, _ in batch.books]),
+                Append(kind.profiles, arrow(kind.profiles, batch.profiles)),
+                Append(kind.topics, arrow(kind.topics, batch.topics)),
+                insert_new(UNREADABLE, batch.unreadable),
+                Append(LOADED_DOCUMENTS, arrow(LOADED_DOCUMENTS, batch.books)),
+            ]
+        )
 
     def _remove(self, kind: ProfileKind, names: list[str]) -> None:
         """Profiles that are gone from the store."""
@@ -167,25 +171,21 @@ class ProfileLoader:
             return
         member = kind.profiles is MEMBER_PROFILES
         keys = names if member else [int(n) for name in names if (n := name.lstrip("mg")).isdecimal()]
-        with self._warehouse.transaction():
-            self._delete(kind, keys, names)
-
-    def _delete(self, kind: ProfileKind, keys: list[Any], names: list[str]) -> None:
-        run = self._warehouse.connection.execute
-        column = kind.profiles.columns[0]
-        with (
-            self._warehouse.given("keys", pa.table({"key": pa.array(keys, column.arrow)})),
-            self._warehouse.given("books", pa.table({"name": pa.array(names, pa.string())})),
-        ):
-            for table in (kind.profiles, kind.topics):
-                run(f"DELETE FROM {quoted(table.name)} WHERE {quoted(column.name)} IN (SELECT key FROM keys)")
-            run("DELETE FROM loaded_documents WHERE kind = ? AND document IN (SELECT name FROM books)", [kind.name])
+        self._warehouse.write(_deleted(kind, keys, names))
 
     def _count_missing(self, kind: ProfileKind) -> None:
         count = call_policy("documents", stopping=self._stopping)(self._store.count, kind.missing)
-        with self._warehouse.transaction() as connection:
-            connection.execute("DELETE FROM missing_profiles WHERE kind = ?", [kind.name])
-            connection.execute("INSERT INTO missing_profiles VALUES (?, ?)", [kind.name, count])
+        found = arrow(MISSING_PROFILES, [(kind.name, count)])
+        self._warehouse.write([Merge(MISSING_PROFILES, found, ("kind",), {"ids": Kept.NEW})])
+
+
+def _deleted(kind: ProfileKind, keys: list[Any], names: list[str]) -> list[Change]:
+    column = kind.profiles.columns[0].name
+    books = [(name, kind.name) for name in names]
+    return [
+        *(Delete(table, arrow(table, [(key,) for key in keys], (column,))) for table in (kind.profiles, kind.topics)),
+        Delete(LOADED_DOCUMENTS, arrow(LOADED_DOCUMENTS, books, ("document", "kind"))),
+    ]
 
 
 def _topic_ids(found: object) -> dict[str, int]:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-import pyarrow as pa
-
 from meetup_insight.loading.extraction import Extracted, Extractor
 from meetup_insight.loading.objects import Piece, Reader, What, what
-from meetup_insight.loading.staging import Finished, write
+from meetup_insight.loading.staging import Finished, changes
 from meetup_insight.schema import FEED_TABLES, FeedTable
-from meetup_insight.warehouse.duckdb_file import DuckDbWarehouse
+from meetup_insight.schema.tables import REJECTS, SOURCES
+from meetup_insight.warehouse.protocol import Warehouse, counts, relation, rows
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +20,7 @@ _NAMES_AT_ONCE: Final = 50_000
 """Names compared with what is loaded: 5 MB."""
 _ROWS_AT_ONCE: Final = 50_000
 """Of a batch: 150 MB in memory, and a transaction of a second."""
+_BROKEN: Final = "broken_segment"
 _AGGREGATED: Final = ""
 """What stands for all objects of one record in ``records_read``."""
 
@@ -39,7 +39,7 @@ class Loaded:
 
 
 def load_records(
-    warehouse: DuckDbWarehouse,
+    warehouse: Warehouse,
     reader: Reader,
     labels: dict[str, str],
     member_hash: Callable[[int | None], str | None],
@@ -57,7 +57,7 @@ def load_records(
 
 class _FeedLoader:
     def __init__(
-        self, warehouse: DuckDbWarehouse, feed_table: FeedTable, extractor: Extractor, moving: Callable[[], None]
+        self, warehouse: Warehouse, feed_table: FeedTable, extractor: Extractor, moving: Callable[[], None]
     ) -> None:
         self._warehouse = warehouse
         self._table = feed_table
@@ -68,23 +68,34 @@ class _FeedLoader:
         self._finished = Finished()
         self._days: Counter[int] = Counter()
         """Of objects of one record, in this batch."""
+        self._broken: frozenset[str] = frozenset()
+        """Segments that were broken at an earlier build: they may still have been being written."""
         self._loaded = Loaded()
 
     def load(self, reader: Reader, label: str) -> Loaded:
+        before = self._count()
+        self._broken = self._broken_before()
         names = reader.names(f"{label}/")
         while part := list(islice(names, _NAMES_AT_ONCE)):
             self._load_part(reader, label, self._new(part))
         self._flush()
+        self._loaded.versions = self._count() - before
         return self._loaded
 
+    def _count(self) -> int:
+        return counts(self._warehouse, [self._table.versions])[self._table.versions.name]
+
+    def _broken_before(self) -> frozenset[str]:
+        rejects = relation(REJECTS)
+        broken = rejects.filter((rejects.feed == self._feed) & (rejects.reason == _BROKEN))
+        return frozenset(str(name) for (name,) in rows(self._warehouse, broken.select("object").distinct()))
+
     def _new(self, names: list[str]) -> list[str]:
-        with self._warehouse.given("names", pa.table({"object": names})):
-            rows = self._warehouse.rows(
-                "SELECT object FROM names ANTI JOIN (SELECT object FROM loaded_objects WHERE feed = ?) USING (object)"
-                " ORDER BY object",
-                [self._feed],
-            )
-        return [str(name) for (name,) in rows]
+        """Those that are not loaded. Listings are in order, so that the names between the ends are as many."""
+        sources = relation(SOURCES)
+        between = sources.object.between(min(names), max(names))
+        found = rows(self._warehouse, sources.filter((sources.feed == self._feed) & between).select("object"))
+        return sorted(set(names) - {str(name) for (name,) in found})
 
     def _load_part(self, reader: Reader, label: str, names: Iterable[str]) -> None:
         readable: list[tuple[str, What]] = []
@@ -132,18 +143,18 @@ class _FeedLoader:
         ]
         days.clear()
         rejects.clear()
-        if kind is What.SEGMENT:
-            self._finished.segments.append(piece.name)
+        if piece.name in self._broken:
+            self._finished.again.append((piece.name, self._feed))
         if piece.broken:
-            self._finished.rejects.append((self._feed, "broken_segment", piece.name, "", 1))
+            self._finished.rejects.append((self._feed, _BROKEN, piece.name, "", 1))
         else:
             self._finished.objects.append((self._feed, piece.name))
 
     def _flush(self) -> None:
         self._finished.read += [(self._feed, _AGGREGATED, day, count) for day, count in self._days.items()]
-        self._loaded.versions += write(self._warehouse, self._table, self._batch, self._finished)
+        self._warehouse.write(list(changes(self._table, self._batch, self._finished)))
         self._loaded.objects += len(self._finished.objects)
-        log.debug("%s: %d objects, %d versions", self._feed, self._loaded.objects, self._loaded.versions)
+        log.debug("%s: %d objects", self._feed, self._loaded.objects)
         days, rejects = self._batch.days, self._batch.rejects
         self._batch, self._finished, self._days = Extracted(days=days, rejects=rejects), Finished(), Counter()
         self._moving()

@@ -11,11 +11,15 @@ from importlib import resources
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import ibis
 import numpy as np
+from ibis.expr.types import Table as Expression
 
-from meetup_insight.loading.staging import append
-from meetup_insight.schema.tables import GROUP_ZONES, ZONES
-from meetup_insight.warehouse.duckdb_file import DuckDbWarehouse
+from meetup_insight.schema.feeds import GROUPS_SEEN
+from meetup_insight.schema.tables import GROUP_PROFILES, GROUP_ZONES, ZONES
+from meetup_insight.warehouse.arrow_rows import arrow
+from meetup_insight.warehouse.changes import Replace
+from meetup_insight.warehouse.protocol import Warehouse, relation, rows
 
 _FROM, _UNTIL = datetime(2000, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
 """Meetup was founded in 2002; events are announced a year or two ahead."""
@@ -29,24 +33,23 @@ class _City(NamedTuple):
     longitude: float
 
 
-def load_zones(warehouse: DuckDbWarehouse) -> None:
+def load_zones(warehouse: Warehouse) -> None:
     """Make both tables anew from the groups that are known: they hold nothing else."""
-    groups = [(int(group), zone) for group, *place in warehouse.rows(_PLACES) if (zone := zone_of(*place))]
-    with warehouse.transaction() as connection:
-        for table in (GROUP_ZONES, ZONES):
-            connection.execute(f"DELETE FROM {table.name}")
-        append(warehouse, GROUP_ZONES, groups)
-        append(warehouse, ZONES, [row for zone in sorted({zone for _, zone in groups}) for row in offsets(zone)])
+    found = sorted(rows(warehouse, places()))
+    groups = [(int(group), zone) for group, *place in found if (zone := zone_of(*place))]
+    known = [row for zone in sorted({zone for _, zone in groups}) for row in offsets(zone)]
+    warehouse.write([Replace(GROUP_ZONES, arrow(GROUP_ZONES, groups)), Replace(ZONES, arrow(ZONES, known))])
 
 
-_PLACES: Final = """
-SELECT group_id, any_value(timezone), any_value(country), any_value(latitude), any_value(longitude) FROM (
-    SELECT group_id, timezone, lower(country) AS country, latitude, longitude FROM group_profiles
-    UNION ALL
-    SELECT group_id, NULL, country, latitude, longitude FROM groups_seen ANTI JOIN group_profiles USING (group_id)
-    QUALIFY row_number() OVER (PARTITION BY group_id ORDER BY last_seen DESC, country, latitude, longitude) = 1
-) GROUP BY group_id ORDER BY group_id
-"""
+def places() -> Expression:
+    """Each group with the zone, country and place of its profile, else of its newest description."""
+    profiles, seen = relation(GROUP_PROFILES), relation(GROUPS_SEEN)
+    ours = profiles.select("group_id", "timezone", profiles.country.lower().name("country"), "latitude", "longitude")
+    ties = [ibis.asc(seen[name], nulls_first=False) for name in ("country", "latitude", "longitude")]
+    ranked = seen.mutate(place=ibis.row_number().over(group_by=seen.group_id, order_by=[seen.last_seen.desc(), *ties]))
+    newest = ranked.filter(ranked.place == 0).mutate(timezone=ibis.null("string"))
+    theirs = newest.anti_join(profiles, "group_id").select("group_id", "timezone", "country", "latitude", "longitude")
+    return ours.union(theirs)
 
 
 def zone_of(named: Any, country: Any, latitude: Any, longitude: Any) -> str | None:

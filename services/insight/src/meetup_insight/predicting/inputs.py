@@ -2,16 +2,26 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
+import ibis
+from ibis.expr.types import Table as Expression
+
+from meetup_insight.marts.catalogue import MARTS
 from meetup_insight.models.interactions import Interaction
 from meetup_insight.predicting.sensitive import is_sensitive, sensitive_groups
-from meetup_insight.warehouse.duckdb_file import DuckDbWarehouse
+from meetup_insight.schema import STAGING, Table
+from meetup_insight.schema.tables import GROUP_TOPICS, GROUPS, MEMBER_TOPICS, MEMBERS, TOPICS
+from meetup_insight.warehouse.protocol import Warehouse, relation, rows
 
 _LEAST_PROFILES: Final = 200
 """Members with topics of their own; with fewer, topics of the groups they said yes to stand in."""
 _MOST_MEMBERS: Final = 200_000
 """The latest active ones: what a machine with 1 GB fits a model to."""
+
+
+_NAMED: Final = {table.name: table for table in (*STAGING, *(mart.table for mart in MARTS))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,57 +32,87 @@ class Denied:
     groups: frozenset[int]
 
 
-def denied(warehouse: DuckDbWarehouse) -> Denied:
+def denied(warehouse: Warehouse) -> Denied:
     """By the deny list, over everything the warehouse knows."""
-    topics = frozenset(
-        topic for topic, name in warehouse.rows("SELECT topic, name FROM topics") if is_sensitive(topic, name)
-    )
+    topics = frozenset(topic for topic, name in _all(warehouse, TOPICS, "topic", "name") if is_sensitive(topic, name))
     groups = sensitive_groups(
-        warehouse.rows("SELECT group_id, category, name FROM groups"),
-        warehouse.rows("SELECT group_id, topic FROM group_topics"),
+        _all(warehouse, GROUPS, "group_id", "category", "name"),
+        _all(warehouse, GROUP_TOPICS, "group_id", "topic"),
         topics,
     )
     return Denied(topics, groups)
 
 
-def topic_source(warehouse: DuckDbWarehouse) -> str:
+def topic_source(warehouse: Warehouse) -> str:
     """profile where enough members name topics themselves, else rsvp."""
-    ((count,),) = warehouse.rows("SELECT count(DISTINCT member) FROM member_topics WHERE source = 'profile'")
+    named = relation(MEMBER_TOPICS)
+    ((count,),) = rows(warehouse, named.filter(named.source == "profile").agg(members=named.member.nunique()))
     return "profile" if count >= _LEAST_PROFILES else "rsvp"
 
 
-def member_topics(warehouse: DuckDbWarehouse, source: str, without: Denied) -> Iterator[Interaction]:
+def newest(warehouse: Warehouse) -> datetime | None:
+    """The mtime of the newest RSVP."""
+    rsvps = relation(_NAMED["rsvps"])
+    ((found,),) = rows(warehouse, rsvps.agg(newest=rsvps.mtime.max()))
+    return found.replace(tzinfo=UTC) if isinstance(found, datetime) else None
+
+
+def member_topics(warehouse: Warehouse, source: str, without: Denied) -> Iterator[Interaction]:
     """Members and topics, without time."""
-    rows = warehouse.rows(
-        "SELECT member, topic FROM member_topics SEMI JOIN (SELECT member FROM members"
-        " ORDER BY last_seen DESC NULLS LAST, member LIMIT ?) USING (member) WHERE source = ?",
-        [_MOST_MEMBERS, source],
-    )
-    return (Interaction(member, topic) for member, topic in rows if topic not in without.topics)
+    named = relation(MEMBER_TOPICS)
+    latest = named.filter(named.source == source).semi_join(_latest_members(), "member").select("member", "topic")
+    return (Interaction(member, topic) for member, topic in rows(warehouse, latest) if topic not in without.topics)
 
 
-def member_groups(warehouse: DuckDbWarehouse, without: Denied) -> Iterator[Interaction]:
+def member_groups(warehouse: Warehouse, without: Denied) -> Iterator[Interaction]:
     """Members and groups, with the first and the last yes."""
-    rows = warehouse.rows(
-        "SELECT member, group_id, epoch_ms(first_yes), epoch_ms(last_yes) FROM member_groups"
-        " SEMI JOIN (SELECT member FROM members ORDER BY last_seen DESC NULLS LAST, member LIMIT ?) USING (member)",
-        [_MOST_MEMBERS],
-    )
-    for member, group, first, last in rows:
+    latest = relation(_NAMED["member_groups"]).semi_join(_latest_members(), "member")
+    for member, group, first, last in rows(warehouse, latest.select("member", "group_id", "first_yes", "last_yes")):
         if group not in without.groups:
-            yield Interaction(member, str(group), float(first))
-            yield Interaction(member, str(group), float(last))
+            yield Interaction(member, str(group), _ms(first))
+            yield Interaction(member, str(group), _ms(last))
 
 
-def group_topics(warehouse: DuckDbWarehouse, without: Denied, most: int) -> dict[int, list[str]]:
+def group_topics(warehouse: Warehouse, without: Denied, most: int) -> dict[int, list[str]]:
     """Topics of the groups with the most members in the records."""
-    rows: list[tuple[Any, ...]] = warehouse.rows(
-        "SELECT group_id, topic FROM group_topics SEMI JOIN (SELECT group_id FROM member_groups GROUP BY group_id"
-        " ORDER BY count(*) DESC, group_id LIMIT ?) USING (group_id) ORDER BY ALL",
-        [most],
-    )
+    sizes = relation(_NAMED["member_groups"]).group_by("group_id").agg(members=lambda t: t.count())
+    largest = sizes.order_by([sizes.members.desc(), sizes.group_id]).limit(most)
+    topics = relation(GROUP_TOPICS).semi_join(largest, "group_id").select("group_id", "topic")
     found: dict[int, list[str]] = {}
-    for group, topic in rows:
+    for group, topic in sorted(rows(warehouse, topics)):
         if group not in without.groups:
             found.setdefault(group, []).append(topic)
     return found
+
+
+def homes(warehouse: Warehouse) -> dict[str, str]:
+    """Where members live: their profile's country, else that of the groups they answer."""
+    pairs, groups, members = relation(_NAMED["member_groups"]), relation(GROUPS), relation(MEMBERS)
+    answered = pairs.join(groups, "group_id").group_by("member").agg(theirs=lambda t: t.country.min())
+    both = members.left_join(answered, "member")
+    found = both.select("member", country=ibis.coalesce(both.country, both.theirs))
+    return dict(rows(warehouse, found.filter(found.country.notnull())))
+
+
+def common_members(warehouse: Warehouse) -> list[tuple[int, int, int, float]]:
+    """Pairs of groups, their members in common, and how alike that makes them."""
+    return sorted(_all(warehouse, _NAMED["common_members"], "group_id", "other_id", "common", "likeness"))
+
+
+def weeks(warehouse: Warehouse) -> dict[date, int]:
+    """RSVPs by the Monday of their week."""
+    return dict(_all(warehouse, _NAMED["rsvps_by_week"], "week", "rsvps"))
+
+
+def _latest_members() -> Expression:
+    members = relation(MEMBERS)
+    order = [ibis.desc(members.last_seen, nulls_first=False), members.member]
+    return members.order_by(order).limit(_MOST_MEMBERS).select("member")
+
+
+def _all(warehouse: Warehouse, table: Table, *columns: str) -> list[tuple[Any, ...]]:
+    return rows(warehouse, relation(table).select(*columns))
+
+
+def _ms(at: datetime) -> float:
+    return float(round(at.replace(tzinfo=UTC).timestamp() * 1000))

@@ -2,14 +2,13 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
 from scipy import sparse
 
-from meetup_insight.loading.staging import arrow
 from meetup_insight.marts.mart import LEAST_MEMBERS
 from meetup_insight.models.blend import top
 from meetup_insight.models.evaluation import Report, evaluate
@@ -32,8 +31,9 @@ from meetup_insight.predicting.prediction_tables import (
     PREDICTED_GROUPS,
     PREDICTED_TOPICS,
 )
-from meetup_insight.schema import Table
-from meetup_insight.warehouse.duckdb_file import DuckDbWarehouse, quoted
+from meetup_insight.warehouse.arrow_rows import arrow
+from meetup_insight.warehouse.changes import Replace
+from meetup_insight.warehouse.protocol import Warehouse
 
 log = logging.getLogger(__name__)
 
@@ -46,24 +46,22 @@ _MOST_LEADS: Final = 2_000
 _MOST_COUNTRIES: Final = 40
 _EPOCH: Final = date(1970, 1, 1)
 
-Rows = Iterable[Sequence[Any]]
 
-
-def make_predictions(warehouse: DuckDbWarehouse, moving: Callable[[], None]) -> None:
+def make_predictions(warehouse: Warehouse, moving: Callable[[], None]) -> None:
     """Every table of predictions anew, in one transaction."""
     without = inputs.denied(warehouse)
-    ((until,),) = warehouse.rows("SELECT max(mtime) FROM rsvps")
+    until = inputs.newest(warehouse)
     source = inputs.topic_source(warehouse)
     made: dict[str, list[Sequence[Any]]] = {table.name: [] for table in PREDICTED}
-    _topics(made, Interactions.of(inputs.member_topics(warehouse, source, without)), source, until, _homes(warehouse))
+    _topics(
+        made, Interactions.of(inputs.member_topics(warehouse, source, without)), source, until, inputs.homes(warehouse)
+    )
     moving()
     _groups(made, Interactions.of(inputs.member_groups(warehouse, without)), until)
     moving()
     _likeness(warehouse, made, without)
     made[FORECAST.name] = list(_forecast(warehouse, until))
-    with warehouse.transaction():
-        for table in PREDICTED:
-            _write(warehouse, table, made[table.name])
+    warehouse.write([Replace(table, arrow(table, made[table.name])) for table in PREDICTED])
 
 
 def _topics(
@@ -149,25 +147,9 @@ def _newcomers(data: Interactions, homes: dict[str, str]) -> Iterator[Sequence[A
             yield country, rank, data.items[int(kept[item])]
 
 
-def _homes(warehouse: DuckDbWarehouse) -> dict[str, str]:
-    """Where members live: their profile's country, else that of the groups they answer."""
-    return dict(
-        warehouse.rows(
-            "SELECT member, coalesce(any_value(m.country), min(g.country)) FROM members m"
-            " LEFT JOIN member_groups USING (member) LEFT JOIN groups g USING (group_id) GROUP BY member"
-            " HAVING coalesce(any_value(m.country), min(g.country)) IS NOT NULL"
-        )
-    )
-
-
-def _likeness(warehouse: DuckDbWarehouse, made: dict[str, list[Sequence[Any]]], without: Denied) -> None:
-    common = [
-        (group, other, count, cosine)
-        for group, other, count, cosine in warehouse.rows(
-            "SELECT group_id, other_id, common, likeness FROM common_members ORDER BY ALL"
-        )
-        if group not in without.groups and other not in without.groups
-    ]
+def _likeness(warehouse: Warehouse, made: dict[str, list[Sequence[Any]]], without: Denied) -> None:
+    pairs = inputs.common_members(warehouse)
+    common = [each for each in pairs if each[0] not in without.groups and each[1] not in without.groups]
     topics = inputs.group_topics(warehouse, without, _MOST_ALIKE)
     made[LOOKALIKES.name] += [
         (each.group, each.rank, each.other, each.score, each.common, "|".join(each.shared))
@@ -176,9 +158,9 @@ def _likeness(warehouse: DuckDbWarehouse, made: dict[str, list[Sequence[Any]]], 
     made[COMMUNITIES.name] += sorted(communities((group, other, cosine) for group, other, _, cosine in common).items())
 
 
-def _forecast(warehouse: DuckDbWarehouse, until: datetime | None) -> Iterator[Sequence[Any]]:
+def _forecast(warehouse: Warehouse, until: datetime | None) -> Iterator[Sequence[Any]]:
     """From whole weeks only: neither the first nor the last may have been cut."""
-    weeks = dict(warehouse.rows("SELECT week, rsvps FROM rsvps_by_week"))
+    weeks = inputs.weeks(warehouse)
     if until is None or not weeks:
         return
     last = until.date() - timedelta(days=until.weekday())
@@ -188,8 +170,3 @@ def _forecast(warehouse: DuckDbWarehouse, until: datetime | None) -> Iterator[Se
     if found:
         values = (found.value, found.low, found.high, found.error, found.naive, found.naive_error, found.weeks)
         yield ((last - _EPOCH).days, found.model, *values)
-
-
-def _write(warehouse: DuckDbWarehouse, table: Table, rows: Rows) -> None:
-    with warehouse.given("predicted", arrow(table, rows)):
-        warehouse.connection.execute(f"CREATE OR REPLACE TABLE {quoted(table.name)} AS SELECT * FROM predicted")

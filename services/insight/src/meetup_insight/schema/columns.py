@@ -121,6 +121,10 @@ class Table:
         """Of the columns, in order."""
         return tuple(column.name for column in self.columns)
 
+    def column(self, name: str) -> Column:
+        """The column of that name."""
+        return self.columns[self.names.index(name)]
+
     @property
     def arrow(self) -> pa.Schema:
         """The schema in memory and in Parquet."""

@@ -270,3 +270,5 @@ BOOKS: Final = (SOURCES, LOADED_DOCUMENTS, BUILDS, FORGOTTEN, SETTINGS)
 """What the warehouse keeps about itself."""
 TABLES: Final = (*STAGING, GROUPS, MEMBERS, TOPICS, GROUP_TOPICS, MEMBER_TOPICS)
 """What people ask for by name."""
+SCHEMA_VERSION: Final = "1"
+"""Raised with every change of a staging table: an older warehouse is then built anew from the raw records."""

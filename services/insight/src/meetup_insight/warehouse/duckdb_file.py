@@ -1,19 +1,22 @@
 """A DuckDB file: opened, bounded in memory, written in transactions that are whole or not at all."""
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
 import duckdb
+import ibis
 import pyarrow as pa
+from ibis.expr.types import Table as Expression
 
 from meetup_insight.errors import WarehouseRefused, WarehouseUnavailable
 from meetup_insight.schema import BOOKS, STAGING, Table
+from meetup_insight.warehouse.changes import Change, Replace, is_empty, statements
 
-SCHEMA_VERSION: Final = "1"
-"""Raised with every change of a staging table: an older file is then built anew from the raw records."""
+_DIALECT: Final = "duckdb"
+_INCOMING: Final = "incoming"
+"""The name of rows in memory."""
 _QUOTE: Final = '"{}"'
 
 
@@ -32,6 +35,16 @@ class DuckDbWarehouse:
         self.connection.execute("SET preserve_insertion_order = false")
         self.connection.execute("SET TimeZone = 'UTC'")
 
+    @property
+    def place(self) -> str:
+        """The file."""
+        return str(self.path)
+
+    @property
+    def anew(self) -> str:
+        """How it is made anew."""
+        return "remove the file, the next build makes it anew from the raw records"
+
     @classmethod
     def from_url(cls, url: str, *, memory: str, threads: int) -> Self:
         """``duckdb:///file`` (relative) or ``duckdb:////file`` (absolute)."""
@@ -46,33 +59,21 @@ class DuckDbWarehouse:
             self.connection.execute(table.duckdb())
             self._check_columns(table)
 
-    def setting(self, name: str, value: str) -> str:
-        """What the warehouse was made with; ``value`` if it was made with nothing yet."""
-        found = self.connection.execute("SELECT value FROM warehouse_settings WHERE name = ?", [name]).fetchone()
-        if found is None:
-            self.connection.execute("INSERT INTO warehouse_settings VALUES (?, ?)", [name, value])
-            return value
-        return str(found[0])
+    def read(self, query: Expression) -> pa.Table:
+        """What a query of Ibis gives."""
+        found = self.connection.sql(ibis.to_sql(query, dialect=_DIALECT)).to_arrow_table()
+        return found.cast(query.schema().to_pyarrow())
 
-    @contextmanager
-    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """All or nothing, whatever ends the process."""
+    def write(self, changes: Sequence[Change]) -> None:
+        """In one transaction: all or nothing, whatever ends the process."""
         self.connection.execute("BEGIN")
         try:
-            yield self.connection
+            for change in changes:
+                self._apply(change)
         except BaseException:
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
-
-    @contextmanager
-    def given(self, name: str, rows: pa.Table) -> Iterator[str]:
-        """Rows in memory under a name that statements can use."""
-        self.connection.register(name, rows)
-        try:
-            yield name
-        finally:
-            self.connection.unregister(name)
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """What a query gives."""
@@ -90,13 +91,36 @@ class DuckDbWarehouse:
         """Write what is left to the file and let go of it."""
         self.connection.close()
 
+    def _apply(self, change: Change) -> None:
+        if is_empty(change):
+            return
+        if isinstance(change, Replace) and change.rows is None:
+            self.connection.execute(_replaced(change, ibis.to_sql(change.content, dialect=_DIALECT)))
+            return
+        self.connection.register(_INCOMING, change.rows)
+        try:
+            for statement in _statements(change):
+                self.connection.execute(statement)
+        finally:
+            self.connection.unregister(_INCOMING)
+
     def _check_columns(self, table: Table) -> None:
         found = [str(name) for name, *_ in self.rows(f"DESCRIBE {quoted(table.name)}")]
         if found != list(table.names):
             raise WarehouseRefused(
-                f"{self.path} was made by another version ({table.name} has other columns): "
-                "remove the file, the next build makes it anew from the raw records"
+                f"{self.place} was made by another version ({table.name} has other columns): {self.anew}"
             )
+
+
+def _statements(change: Change) -> list[str]:
+    if isinstance(change, Replace):
+        return [_replaced(change, f"SELECT * FROM {_INCOMING}")]
+    return statements(change, _INCOMING, quoted)
+
+
+def _replaced(change: Replace, query: str) -> str:
+    """A table that an earlier version made may have had other columns."""
+    return f"CREATE OR REPLACE TABLE {quoted(change.table.name)} AS {query}"
 
 
 def quoted(name: str) -> str:
