@@ -16,6 +16,7 @@ from bench.measurements.lag import lag
 from bench.measurements.living_source import living_source
 from bench.measurements.memory import memory
 from bench.measurements.operator import operator
+from bench.measurements.queue import queue
 from bench.measurements.reading_back import reading_back
 from bench.measurements.slow_clients import slow_clients
 from bench.measurements.start import start
@@ -29,6 +30,7 @@ MEASUREMENTS: Final[Mapping[str, Measurement]] = MappingProxyType(
         "lag": lag,
         "living_source": living_source,
         "enricher": enricher,
+        "queue": queue,
         "cloud_storage": cloud_storage,
         "batch": batch,
         "reading_back": reading_back,

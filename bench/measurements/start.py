@@ -1,7 +1,11 @@
-"""From the start of a process to its first ``/readyz`` that says ready."""
+"""Imports of the services; and from the start of a stream's process to its first ``/readyz`` that says ready."""
 
+import subprocess
+import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
 
 import psutil
 from meetup_testkit.service_process import ServiceProcess, until
@@ -11,9 +15,39 @@ from bench.program import server
 from bench.stream_run import MIB, replay_server
 from bench.workbench import Workbench, on_core
 
+_IMPORTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "stream, `file://`": "meetup_stream.__main__, meetupkit.stores.objects.directory",
+        "stream, `gs://`": "meetup_stream.__main__, meetupkit.stores.objects.cloud_storage",
+        "enricher": "meetup_enricher.__main__",
+        "alert webhook": "meetup_alert_webhook.__main__",
+        "feed operator": "meetup_feed_operator.__main__",
+        "gateway": "meetup_gateway.__main__",
+    }
+)
+_TIMED: Final = "import time; import {}; print(time.process_time())"
+"""The interpreter's own start is in it, some 15 ms."""
+
 
 def start(bench: Workbench) -> Iterable[Row]:
-    """With a directory, and with Google's client."""
+    """The imports alone; then the start, with a directory and with Google's client."""
+    for what, modules in _IMPORTS.items():
+        yield Row(
+            f"imports of {what}: processor time",
+            "500 ms" if what.startswith("stream") else "",
+            spread([_import_ms(modules) for _ in range(bench.runs)], " ms"),
+            "Others' modules, from the bytecode that `make` writes; without it they take twice as long.",
+        )
+    yield from _stream_starts(bench)
+
+
+def _import_ms(modules: str) -> float:
+    with on_core("measured"):
+        said = subprocess.run([sys.executable, "-c", _TIMED.format(modules)], stdout=subprocess.PIPE, check=True)
+    return 1000 * float(said.stdout)
+
+
+def _stream_starts(bench: Workbench) -> Iterable[Row]:
     replay = bench.rsvps(bench.scaled(1000))
     with replay_server(replay) as meetup, server("cloud_storage_stub.py") as storage:
         for store, aims in (("file", ("1.5 s", "")), ("gs", ("2 s (cold container)", "under 110 MiB"))):

@@ -1,7 +1,8 @@
 """How often the queues are counted."""
 
 import pytest
-from meetup_enricher.queueing.backlog import EVERY_SECONDS, LONGEST_SECONDS, pause_after
+from meetup_enricher.queueing.backlog import EVERY_SECONDS, pause_after
+from meetup_enricher.queueing.kept_count import LONGEST_SECONDS
 
 
 @pytest.mark.parametrize(

@@ -100,3 +100,21 @@ def test_what_was_seen_before_a_list_is_replaced_by_it() -> None:
     cache.expect_list(FEED)
     cache.replace(FEED, [a_feed("b", version="2")])
     assert list(cache.feeds()) == [B]
+
+
+def test_a_watch_that_brings_back_the_operators_own_write_wakes_no_feed() -> None:
+    """Else each feed would be reconciled once more for each object that was made for it."""
+    cache = Cache()
+    assert cache.observe(FEED, a_feed("a", version="1")) == A
+    assert cache.observe(DEPLOYMENT, a_deployment("a", version="2")) == A  # the answer of the write
+    assert cache.observe(DEPLOYMENT, a_deployment("a", version="2")) is None
+    assert cache.observe(DEPLOYMENT, a_deployment("a", version="3")) == A  # somebody else's change
+
+
+def test_an_object_that_is_gone_or_back_wakes_its_feed_once() -> None:
+    cache = Cache()
+    cache.observe(FEED, a_feed("a", version="1"))
+    cache.observe(DEPLOYMENT, a_deployment("a", version="2"))
+    gone = [cache.observe(DEPLOYMENT, a_deployment("a", version="2"), gone=True) for _ in range(2)]
+    assert gone == [A, None]
+    assert cache.observe(DEPLOYMENT, a_deployment("a", version="2")) == A

@@ -9,17 +9,13 @@ from typing import Final
 from meetupkit.errors import StoreRefused, StoreUnavailable
 
 from meetup_enricher.metrics import Metrics
+from meetup_enricher.queueing.kept_count import LONGEST_SECONDS, SHARE
 from meetup_enricher.queueing.queue import Queue
 
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 5.0
 """A third of the usual scrape interval."""
-LONGEST_SECONDS: Final = 60.0
-"""Two scrapes; an alert on the age of the oldest id looks back over hours."""
-_SHARE: Final = 20
-"""Times as long as a measurement took: Firestore counts a queue entry by entry, and is paid by them, so a long queue is
-counted less often and takes no more than a twentieth of the time."""
 
 
 class BacklogMonitor:
@@ -49,4 +45,4 @@ class BacklogMonitor:
 
 def pause_after(seconds: float) -> float:
     """How long to wait after a measurement that took so long."""
-    return min(LONGEST_SECONDS, max(EVERY_SECONDS, _SHARE * seconds))
+    return min(LONGEST_SECONDS, max(EVERY_SECONDS, SHARE * seconds))

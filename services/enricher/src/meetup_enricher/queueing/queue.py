@@ -17,6 +17,7 @@ from meetupkit.stores.documents import AtMost, Create, Delete, Document, Documen
 
 from meetup_enricher.kinds import Collections
 from meetup_enricher.queueing.fair_shares import NEW, REFRESH, FairShares, place_of
+from meetup_enricher.queueing.kept_count import KeptCount, Waiting
 
 __all__ = ["NEW", "REFRESH", "Claim", "Entry", "Queue", "Waiting"]
 
@@ -51,14 +52,6 @@ class Claim:
         return Claim(self.lease, {each: self.entries[each] for each in ids})
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What waits: how many ids, and the age of the oldest in seconds (0 if none waits)."""
-
-    depth: int
-    oldest_seconds: float
-
-
 class Queue:
     """Thread-safe as its store is. Methods raise what the store raises and try once. ``clock``: epoch seconds."""
 
@@ -75,6 +68,7 @@ class Queue:
         self._lease_ms = int(lease_seconds * 1000)
         self._clock = clock
         self._shares = FairShares()
+        self._count = KeptCount(self._counted)
 
     def queued(self, ids: Iterable[int]) -> set[int]:
         """Which of the ids are in the queue."""
@@ -101,6 +95,7 @@ class Queue:
             count = sum(entry.priority == priority for entry in entries)
             count += sum(place_of(put.fields["priority"])[0] == priority for put in moved)
             self._shares.take(priority, client, count)
+        self._count.queued(len(entries))
 
     def due(self, limit: int) -> Sequence[Document]:
         """The entries to take next: new ids before refreshes; of each, one round of every client after the other."""
@@ -172,7 +167,10 @@ class Queue:
             return  # a lease lapsed in between; the entries become due by themselves
 
     def waiting(self) -> Waiting:
-        """Counts the queue and looks at its oldest entry."""
+        """How many wait, and how long the oldest does; as it was up to a minute ago if counting takes long."""
+        return self._count.get()
+
+    def _counted(self) -> Waiting:
         oldest = self._store.query(self._collections.queue, order_by=("enqueued_at",), limit=1)
         return Waiting(self._store.count(self._collections.queue), max(0.0, self.age_seconds(oldest)))
 

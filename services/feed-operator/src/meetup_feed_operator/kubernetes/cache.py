@@ -43,7 +43,10 @@ class Cache:
         self._meanwhile: dict[Kind, set[FeedKey]] = {}
 
     def observe(self, kind: Kind, body: Mapping[str, Any], *, gone: bool = False) -> FeedKey | None:
-        """Remember the object, or that it is gone; returns the feed it belongs to."""
+        """Remember the object, or that it is gone; returns the feed it belongs to, if this version is news.
+
+        The watches bring back each write of the operator itself, whose answer was remembered already.
+        """
         key = key_of(body)
         if kind in self._meanwhile:
             self._meanwhile[kind].add(key)
@@ -53,7 +56,7 @@ class Cache:
             self._all(kind).pop(key, None)
         else:
             self._all(kind)[key] = after
-        return self.feed_of(kind, body)
+        return self.feed_of(kind, body) if _version(before) != _version(after) else None
 
     def expect_list(self, kind: Kind) -> None:
         """The kind is about to be listed: what is observed from now until ``replace`` is newer than the list."""
