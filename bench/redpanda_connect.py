@@ -2,14 +2,13 @@
 
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Final
 
 import psutil
 import requests
-from meetup_testkit.service_process import until
+from meetup_testkit.child_process import ChildProcess, until
 
 from bench.stream_run import Run, cpu_of, replay_server, until_idle
 from bench.workbench import Workbench, on_core
@@ -24,11 +23,11 @@ def run_connect(python: Path, bench: Workbench, replay: Path, records: int, stor
     """``python`` is of an environment that holds it; ``storage`` the address of the stub, which counts what arrives."""
     environ = {**os.environ, "STORAGE_EMULATOR_HOST": storage.removeprefix("http://")}
     log = bench.new_folder() / "connect.log"
-    with replay_server(replay) as meetup, log.open("wb") as sink:
+    with replay_server(replay) as meetup:
         os.kill(meetup.pid, signal.SIGSTOP)
         command = [str(python), str(_PROGRAM), meetup.stream_url("rsvps"), str(_SEGMENT_BYTES)]
         with on_core("measured"):
-            connect = subprocess.Popen(command, env=environ, stdout=sink, stderr=sink)
+            connect = ChildProcess(command, log, environ)
         try:
             process = psutil.Process(connect.pid)
             until(lambda: cpu_of(process) > 0.3, "the imports of Redpanda Connect")
@@ -45,7 +44,6 @@ def run_connect(python: Path, bench: Workbench, replay: Path, records: int, stor
         finally:
             os.kill(meetup.pid, signal.SIGCONT)
             connect.kill()
-            connect.wait()
 
 
 def _stored(storage: str) -> int:

@@ -7,8 +7,6 @@ Deployment and its status. Each feed has a pod, whose pages are read. Prints one
 import argparse
 import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -20,6 +18,7 @@ from typing import Any
 import psutil
 import requests
 import yaml
+from meetup_testkit.child_process import ChildProcess
 
 ROOT = Path(__file__).parents[2]
 PAGE = b"""meetup_stream_connected 1
@@ -50,13 +49,9 @@ def main() -> None:
     api = [sys.executable, str(ROOT / "tests/operator/kube_api"), "--crd"]
     api += [str(ROOT / "charts/meetup-analysis/crds/meetupfeeds.yaml"), "--rbac"]
     api += [str(ROOT / "services/feed-operator/rbac.yaml")]
-    with subprocess.Popen(api, stdout=subprocess.PIPE, text=True) as server, tempfile.TemporaryDirectory() as directory:
-        try:
-            assert server.stdout is not None
-            port = json.loads(server.stdout.readline())["port"]
-            figures = measure(f"http://127.0.0.1:{port}", server.pid, options, Path(directory), pages.server_address[1])
-        finally:
-            server.terminate()
+    with tempfile.TemporaryDirectory() as name, ChildProcess(api, Path(name) / "api.log") as server:
+        port = server.announced('{"port": ').removesuffix("}")
+        figures = measure(f"http://127.0.0.1:{port}", server.pid, options, Path(name), pages.server_address[1])
     print(json.dumps({"feeds": options.feeds, **figures}))
 
 
@@ -81,12 +76,8 @@ def measure(server: str, server_pid: int, options: argparse.Namespace, directory
     env = {f"FEED_OPERATOR_{name}": value for name, value in settings.items()}
     api, api_before = psutil.Process(server_pid), cpu_of(psutil.Process(server_pid))
     started = time.monotonic()
-    operator = subprocess.Popen(
-        [sys.executable, "-m", "meetup_feed_operator"],
-        env={**os.environ, **env, "KUBECONFIG": str(kubeconfig)},
-        stderr=subprocess.DEVNULL,
-    )
-    try:
+    command, log = [sys.executable, "-m", "meetup_feed_operator"], directory / "operator.log"
+    with ChildProcess(command, log, {**os.environ, **env, "KUBECONFIG": str(kubeconfig)}) as operator:
         process = psutil.Process(operator.pid)
         wait_until_reconciled(session, feeds, options.feeds)
         seconds, used_by_then, api_used = time.monotonic() - started, cpu_of(process), cpu_of(api) - api_before
@@ -95,11 +86,8 @@ def measure(server: str, server_pid: int, options: argparse.Namespace, directory
             highest = max(highest, process.memory_info().rss)
             time.sleep(0.5)
         used, alive = cpu_of(process), time.monotonic() - started
-        operator.send_signal(signal.SIGTERM)
         stopping = time.monotonic()
-        code = operator.wait(timeout=60)
-    finally:
-        operator.kill()
+        code = operator.stop(60)
     return {
         "reconciled_seconds": round(seconds, 2),
         "resident_mib": round(highest / 2**20, 1),

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import subprocess
 import sys
 import tempfile
 import uuid
@@ -14,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import requests
 import yaml
-from meetup_testkit.service_process import until
+from meetup_testkit.child_process import ChildProcess, until
 
 Body = dict[str, Any]
 T = TypeVar("T")
@@ -227,13 +226,10 @@ def a_faulty_connection(cluster: Cluster) -> Iterator[None]:
 @contextmanager
 def _listening(command: list[str]) -> Iterator[str]:
     """A process that prints its port; yields its address."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            port = json.loads(process.stdout.readline())["port"]
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
+    with tempfile.TemporaryDirectory() as folder, ChildProcess(command, Path(folder) / "log") as process:
+        port = process.announced('{"port": ').removesuffix("}")
+        yield f"http://127.0.0.1:{port}"
+        process.end()
 
 
 @contextmanager

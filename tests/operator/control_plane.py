@@ -9,6 +9,7 @@ from pathlib import Path
 
 import requests
 import yaml
+from meetup_testkit.child_process import ChildProcess
 
 from .cluster import eventually
 
@@ -47,20 +48,18 @@ def a_control_plane(assets: Path, directory: Path) -> Iterator[Path]:
         "--disable-admission-plugins=ServiceAccount",  # no controller makes the default account
         "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
     ]
-    processes: dict[str, subprocess.Popen[bytes]] = {}
     with ExitStack() as stack:
+        processes = []
         for name, options in (("etcd", etcd), ("kube-apiserver", apiserver)):
-            log = stack.enter_context((directory / f"{name}.log").open("wb"))
-            processes[name] = subprocess.Popen([str(assets / name), *options], stdout=log, stderr=log)
-            stack.callback(processes[name].wait)
-            stack.callback(processes[name].terminate)
+            processes.append(ChildProcess([str(assets / name), *options], directory / f"{name}.log"))
+            stack.callback(processes[-1].end)
         authority = directory / "certificates/apiserver.crt"  # made by the server; it holds its own authority
 
         def ready() -> bool:
-            for name, process in processes.items():
-                if process.poll() is not None:
-                    said = (directory / f"{name}.log").read_text(errors="replace")[-3000:]
-                    raise AssertionError(f"{name} ended with {process.returncode}:\n{said}")
+            for process in processes:
+                assert process.runs, (
+                    f"{process.log.stem} ended with {process.process.returncode}:\n{process.written()[-3000:]}"
+                )
             return _is_ready(server, authority)
 
         eventually(ready, "kube-apiserver is ready", seconds=_START_SECONDS)

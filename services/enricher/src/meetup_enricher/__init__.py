@@ -2,4 +2,8 @@
 
 from importlib.metadata import version
 
+from meetupkit.first_process import end_on_sigterm
+
+end_on_sigterm()
+
 __version__ = version("meetup-enricher")

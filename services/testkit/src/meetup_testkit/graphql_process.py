@@ -1,7 +1,6 @@
 """Starts ``meetup-graphql-stand-in`` as a process of its own, and speaks its pages in the verbs of a test."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -10,8 +9,9 @@ from typing import Any, Final, Self
 import requests
 from meetup_simulator.graphql_api.__main__ import READY_LINE
 
+from meetup_testkit.child_process import ChildProcess
+
 _CALL_SECONDS: Final = 30.0
-_STOP_SECONDS: Final = 10.0
 
 
 class GraphqlProcess:
@@ -20,14 +20,12 @@ class GraphqlProcess:
     def __init__(self, folder: Path, *flags: str) -> None:
         self.key_file = folder / "meetup-key.pem"
         command = ["-m", "meetup_simulator.graphql_api", "--port", "0", "--private-key", str(self.key_file), *flags]
-        self._process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True)  # noqa: S603  (our own module)
+        log = folder / "meetup.log"
+        log.unlink(missing_ok=True)  # of an earlier one, with its address
+        self._process = ChildProcess([sys.executable, *command], log)
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy of the environment has no business on loopback
-        line = self._process.stdout.readline() if self._process.stdout else ""
-        if not line.startswith(READY_LINE):
-            self.stop()
-            raise RuntimeError("the stand-in did not start")
-        self.base_url = line.removeprefix(READY_LINE).strip()
+        self.base_url = self._process.announced(READY_LINE).strip()
 
     @property
     def api_url(self) -> str:
@@ -64,14 +62,7 @@ class GraphqlProcess:
     def stop(self) -> None:
         """SIGTERM; a process that does not end is killed."""
         self._session.close()
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout:
-            self._process.stdout.close()
+        self._process.end()
 
     def _post(self, path: str, value: dict[str, Any]) -> dict[str, Any]:
         response = self._session.post(self.base_url + path, json=value, timeout=_CALL_SECONDS)

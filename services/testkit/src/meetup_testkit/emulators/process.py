@@ -1,19 +1,18 @@
 """An emulator is a process on a loopback port: it is started, stopped and started again, paused, and waited for."""
 
-import contextlib
 import os
 import signal
 import socket
-import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
+from meetup_testkit.child_process import ChildProcess
+
 START_SECONDS: Final = 30.0
 """A Java emulator needs 2 to 4 s on an idle machine; a busy one gets ten times that."""
-_STOP_SECONDS: Final = 10.0
-_POLL_SECONDS: Final = 0.02
+_SHOWN: Final = 2000
+"""Of what it wrote, at the end, where the reason stands."""
 
 
 class EmulatorError(Exception):
@@ -27,7 +26,7 @@ class EmulatorProcess:
         self.port = port
         self._command = command
         self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ChildProcess | None = None
 
     @property
     def pid(self) -> int:
@@ -38,34 +37,21 @@ class EmulatorProcess:
 
     def start(self) -> None:
         """Start it and return when it takes connections; nothing is done if it runs."""
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and self._process.runs:
             return
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603  (an emulator, by its path)
-                self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise EmulatorError(
-                    f"{self._command[0]} did not start:\n{self._log.read_text(errors='replace')[-2000:]}"
-                )
-            time.sleep(_POLL_SECONDS)
+        self._process = ChildProcess(self._command, self._log)
+        try:
+            self._process.wait_for(self._answers, f"connection to {self._command[0]}", START_SECONDS)
+        except (RuntimeError, TimeoutError) as error:
+            written = self._process.written()
+            self.stop()
+            raise EmulatorError(f"{self._command[0]} did not start:\n{written[-_SHOWN:]}") from error
 
     def stop(self) -> None:
         """End it; who connects now is refused. Its data stay."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGCONT)
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            process.end()
 
     def pause(self) -> None:
         """Stop its clock, every thread of it: the kernel still takes connections, but nobody answers."""
@@ -86,7 +72,7 @@ class EmulatorProcess:
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
-            self._process.send_signal(number)
+            self._process.process.send_signal(number)
 
     def _answers(self) -> bool:
         try:

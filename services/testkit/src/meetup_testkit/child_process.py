@@ -1,0 +1,106 @@
+"""The one way in which tests and measurements start a program, wait for it and end it."""
+
+import contextlib
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+POLL_SECONDS: Final = 0.02
+_STOP_SECONDS: Final = 10.0
+"""A stand-in ends within a second or two; a busy machine gets some more before the process is killed."""
+_SHOWN: Final = 3000
+"""Of a log, at its end: where a program that ends says why."""
+
+T = TypeVar("T")
+
+
+def until(condition: Callable[[], T | None], what: str, seconds: float = 60.0, *, poll: float = POLL_SECONDS) -> T:
+    """The condition's value as soon as it is true; raises ``TimeoutError`` that says what was waited for."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds:g} s in vain for {what}")
+        time.sleep(poll)
+    return value
+
+
+class ChildProcess:
+    """A program that has been started, with this environment or this process's own.
+
+    What it writes is added to the file ``log``. At the end of a ``with`` it is gone.
+    """
+
+    def __init__(self, command: Sequence[str], log: Path, environ: Mapping[str, str] | None = None) -> None:
+        self.log = log
+        with log.open("ab") as sink:
+            self.process = subprocess.Popen(  # noqa: S603  (what a test starts, it has chosen)
+                command, env=environ, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self.process.pid
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self.process.poll() is None
+
+    def written(self) -> str:
+        """What it wrote so far."""
+        return self.log.read_text(errors="replace")
+
+    def wait_for(
+        self, condition: Callable[[], T | None], what: str, seconds: float = 60.0, *, poll: float = POLL_SECONDS
+    ) -> T:
+        """As ``until``; raises ``RuntimeError`` with the end of its log if it ends before."""
+
+        def value() -> T | None:
+            found = condition()
+            if not found and not self.runs:
+                raise RuntimeError(f"no {what}; exit code {self.process.returncode}:\n{self.written()[-_SHOWN:]}")
+            return found
+
+        return until(value, f"{what} ({self.log})", seconds, poll=poll)
+
+    def announced(self, start: str) -> str:
+        """The rest of the first whole line that starts so."""
+
+        def rest() -> str:
+            lines = self.written().split("\n")[:-1]
+            return next((line.removeprefix(start) for line in lines if line.startswith(start)), "")
+
+        return self.wait_for(rest, f"line that starts with {start!r}")
+
+    def stop(self, seconds: float = 30.0, *, with_signal: int = signal.SIGTERM) -> int:
+        """The signal, then the exit code; raises ``subprocess.TimeoutExpired`` if it does not end."""
+        self.process.send_signal(with_signal)
+        return self.process.wait(seconds)
+
+    def end(self) -> int:
+        """SIGTERM, or SIGKILL if that does not help; the exit code. A paused process is woken for it."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGCONT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.stop(_STOP_SECONDS)
+        self.kill()
+        return self.process.wait()
+
+    def kill(self) -> None:
+        """SIGKILL, and gone."""
+        self.process.kill()
+        self.process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.runs:
+            self.kill()
