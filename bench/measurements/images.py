@@ -16,7 +16,7 @@ from bench.stream_run import replay_server
 from bench.workbench import Workbench
 from tests.images.podman import BASE, build, image_of, megabytes_above_base, running
 
-_OTHERS: Final = ("enricher", "alert-webhook", "feed-operator", "gateway", "simulator")
+_OTHERS: Final = ("enricher", "alert-webhook", "feed-operator", "gateway", "insight", "simulator")
 
 
 def images(bench: Workbench) -> Iterable[Row]:
@@ -33,7 +33,8 @@ def images(bench: Workbench) -> Iterable[Row]:
         what, aim, f"{sizes['stream']:.0f} MB", "Google's client and what it brings, pydantic, and their bytecode."
     )
     others = ", ".join(f"{service} {sizes[service]:.0f} MB" for service in _OTHERS)
-    yield Row("the other images: the same", "", others, "grpc in enricher and alert-webhook, aiohttp in feed-operator.")
+    limit = "grpc in enricher and alert-webhook, aiohttp in feed-operator; DuckDB, Arrow, scipy and Bokeh in insight."
+    yield Row("the other images: the same", "", others, limit)
     yield _start(bench)
 
 

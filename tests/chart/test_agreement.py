@@ -12,6 +12,7 @@ from meetup_alert_webhook.settings import AlertWebhookSettings
 from meetup_enricher.settings import EnricherSettings
 from meetup_feed_operator.settings import OperatorSettings
 from meetup_gateway.settings import GatewaySettings
+from meetup_insight.settings import InsightSettings
 from meetupkit.feeds import FEEDS
 from meetupkit.settings import Settings, documented
 
@@ -27,6 +28,7 @@ _SERVICES: Final[dict[str, type[Settings]]] = {
     "enricher": EnricherSettings,
     "alertWebhook": AlertWebhookSettings,
     "gateway": GatewaySettings,
+    "insight": InsightSettings,
 }
 
 

@@ -10,14 +10,14 @@ import pytest
 import yaml
 from meetupkit.feeds import FEEDS
 
-from .helm import CHART, NAMESPACE, RELEASE, Helm, Manifest, UniqueKeys, of_kind, pods
+from .helm import CHART, NAMESPACE, RELEASE, Helm, Manifest, UniqueKeys, merged, of_kind, pods
 from .pod_security import violations
 from .tools import REPOSITORY
 from .variants import VARIANTS
 
 K8S: Final = REPOSITORY / "k8s"
 DEV: Final = sorted((K8S / "dev").glob("*.yaml"))
-_SERVICES: Final = {"stream", "enricher", "alert-webhook", "feed-operator", "gateway"}
+_SERVICES: Final = {"stream", "enricher", "alert-webhook", "feed-operator", "gateway", "insight"}
 
 
 def documents(path: Path) -> list[Manifest]:
@@ -92,6 +92,7 @@ def test_the_development_secrets_are_those_that_the_values_name() -> None:
         dev["enricher"]["apiKey"]["existingSecret"]: {"api-key"},
         dev["alertWebhook"]["slack"]["existingSecret"]: {"slack-url"},
         dev["alertWebhook"]["alertmanager"]["existingSecret"]: {"token"},
+        dev["insight"]["hashKey"]["existingSecret"]: {"hash-key"},
     }
 
 
@@ -157,7 +158,28 @@ def test_google_knows_the_bucket_and_the_identities_that_the_chart_uses(helm: He
     assert bucket["metadata"]["name"] == gke["bucket"]
     notes = helm.notes(tmp_path, gke)
     members = {(m["spec"]["role"], m["spec"]["member"]) for m in of_kind(resources, "IAMPolicyMember")}
-    assert members == set(re.findall(r"--role (\S+)[^\n]*\\\n\s+--member (\S+)", notes))
+    assert members == bindings(notes)
+
+
+def bindings(notes: str) -> set[tuple[str, str]]:
+    """Roles and members that the commands of the notes bring together."""
+    return set(re.findall(r"--role (\S+)[^\n]*\\\n\s+--member (\S+)", notes))
+
+
+def test_google_knows_the_dataset_and_who_may_fill_it_where_insight_uses_bigquery(helm: Helm, tmp_path: Path) -> None:
+    resources = documents(K8S / "gcp" / "insight-bigquery.yaml")
+    (dataset,) = of_kind(resources, "BigQueryDataset")
+    place = f"{dataset['spec']['projectRef']['external']}/{dataset['spec']['resourceID']}"
+    gke = values("gke-values.yaml")
+    (there := tmp_path / "with").mkdir()
+    (without := tmp_path / "without").mkdir()
+    notes = helm.notes(there, merged(gke, {"insight": {"warehouse": f"bigquery://{place}"}}))
+    members = of_kind(resources, "IAMPolicyMember")
+    assert {(m["spec"]["role"], m["spec"]["member"]) for m in members} == bindings(notes) - bindings(
+        helm.notes(without, gke)
+    )
+    (condition,) = (member["spec"]["condition"] for member in members if "condition" in member["spec"])
+    assert f"'title={condition['title']},expression={condition['expression']}'" in notes
 
 
 def test_records_of_every_feed_move_to_the_cheaper_class_and_none_is_deleted() -> None:

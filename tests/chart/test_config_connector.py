@@ -8,7 +8,7 @@ from .config_connector import knows, mistakes
 from .helm import Manifest, of_kind
 from .test_by_hand import K8S, documents
 
-_FILES = ("meetup.yaml", "log-export.yaml")
+_FILES = ("meetup.yaml", "log-export.yaml", "insight-bigquery.yaml")
 _YOUNGER = {"FirestoreDatabase"}
 """Kinds that the types do not hold yet."""
 

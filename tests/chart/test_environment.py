@@ -12,6 +12,7 @@ from meetup_feed_operator.resources.manifests import desired
 from meetup_feed_operator.resources.meetupfeed import read_feed
 from meetup_feed_operator.settings import OperatorSettings
 from meetup_gateway.settings import GatewaySettings
+from meetup_insight.settings import InsightSettings
 from meetup_simulator.graphql_api.keys import new_private_key
 from meetup_stream.settings import StreamSettings
 from meetupkit.feeds import FEEDS
@@ -26,7 +27,10 @@ _SETTINGS: Final[dict[str, type[Settings]]] = {
     "enricher": EnricherSettings,
     "feed-operator": OperatorSettings,
     "gateway": GatewaySettings,
+    "insight": InsightSettings,
 }
+_OFF: Final = {"gateway", "insight"}
+"""Services that a release has only when asked."""
 _SIGNING_KEY: Final = new_private_key()
 
 
@@ -57,7 +61,7 @@ def test_every_service_accepts_the_environment_it_is_given(helm: Helm, variant: 
         settings, container = settings_of(deployment["spec"]["template"], tmp_path)
         assert settings.model_dump()["host"] == "0.0.0.0", "or no probe reaches it"
         assert [port["containerPort"] for port in container["ports"]] == [settings.model_dump()["port"]]
-    wanted = {name for name in _SETTINGS if variant.get(_values_key(name), {}).get("enabled", name != "gateway")}
+    wanted = {name for name in _SETTINGS if variant.get(_values_key(name), {}).get("enabled", name not in _OFF)}
     assert {d["spec"]["template"]["spec"]["containers"][0]["name"] for d in deployments} == wanted
 
 

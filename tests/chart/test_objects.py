@@ -109,6 +109,91 @@ def test_only_those_who_must_reach_a_pod_may(manifests: list[Manifest]) -> None:
     assert "ingress" not in named(manifests, "NetworkPolicy", "meetup-test")["spec"]
 
 
+_INSIGHT: Values = {"insight": {"enabled": True, "hashKey": {"existingSecret": "meetup-insight"}}}
+
+
+def test_insights_page_is_open_to_whom_the_values_name_and_to_nobody_else(helm: Helm) -> None:
+    def sources(values: Values) -> set[str]:
+        (rule,) = named(helm.template(_INSIGHT, values), "NetworkPolicy", "meetup-insight")["spec"]["ingress"]
+        return {str(peer.get("podSelector") or peer["namespaceSelector"]) for peer in rule["from"]}
+
+    more = sources({"insight": {"visitors": ["ingress-nginx"]}}) - sources({})
+    assert more == {str({"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}})}
+    assert len(sources({})) == 2, "Prometheus, and the pod of helm test"
+
+
+def test_insight_is_one_writer_whose_forgotten_members_outlive_the_release(helm: Helm) -> None:
+    manifests = helm.template(_INSIGHT)
+    deployment = named(manifests, "Deployment", "meetup-insight")["spec"]
+    assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
+    claim = named(manifests, "PersistentVolumeClaim", "meetup-insight")
+    assert claim["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    spec = deployment["template"]["spec"]
+    (mounted,) = (v["name"] for v in spec["volumes"] if "persistentVolumeClaim" in v)
+    (container,) = spec["containers"]
+    (path,) = (mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == mounted)
+    told = environment(container)
+    for variable in ("INSIGHT_FORGOTTEN", "INSIGHT_PUBLISHED"):
+        assert told[variable].startswith(f"{path}/")
+    assert told["INSIGHT_WAREHOUSE"].startswith(f"duckdb:///{path}/")
+    assert container["args"] == ["serve"]
+
+
+def test_insights_page_answers_before_there_is_anything_to_see(helm: Helm) -> None:
+    """The first build of a large bucket takes long, and the page says so; the rollout waits for it."""
+    manifests = helm.template(_INSIGHT)
+    assert named(manifests, "Service", "meetup-insight")["spec"]["publishNotReadyAddresses"] is True
+    assert named(manifests, "Deployment", "meetup-insight")["spec"]["progressDeadlineSeconds"] > 600
+
+
+def test_insight_reads_the_feeds_of_the_charts_bucket_where_their_labels_say(helm: Helm, tmp_path: Path) -> None:
+    feeds: Values = {
+        "feeds": {
+            "photos": {"label": "pictures"},
+            "rsvps": {"bucket": "busy"},
+            "rsvps-eu": {"feed": "rsvps", "label": "answers-eu"},
+            "comments-eu": {"feed": "event_comments", "label": "comments-eu"},
+            "open_venues": {"enabled": False},
+            "checkins": {"url": "https://s.example/2/c", "row": {"idField": "id", "timeField": "mtime"}},
+        }
+    }
+    (container,) = named(helm.template(_INSIGHT, feeds), "Deployment", "meetup-insight")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    told = environment(container)
+    assert told["INSIGHT_OBJECTS"] == "gs://meetup-records"
+    assert told["INSIGHT_LABELS"] == "photos=pictures,rsvps=answers-eu"
+    notes = helm.notes(tmp_path, _INSIGHT, feeds)
+    assert "it does not read: checkins, comments-eu, rsvps\n" in notes
+
+
+def test_insight_reads_profiles_where_the_enricher_writes_them_and_has_no_more_roles_than_it_uses(
+    helm: Helm, tmp_path: Path
+) -> None:
+    def roles(name: str, values: Values) -> list[str]:
+        (folder := tmp_path / name).mkdir()
+        return re.findall(
+            r"--role (\S+)[^\n]*\\\n\s+--member \S+/sa/meetup-insight", helm.notes(folder, _INSIGHT, values)
+        )
+
+    def documents(values: Values) -> str | None:
+        spec = named(helm.template(_INSIGHT, values), "Deployment", "meetup-insight")["spec"]["template"]["spec"]
+        return environment(spec["containers"][0]).get("INSIGHT_DOCUMENTS")
+
+    elsewhere: Values = {"enricher": {"documents": "firestore://other/db"}}
+    off: Values = {"enricher": {"enabled": False}}
+    assert documents({}) == "firestore://meetup-project"
+    assert documents(elsewhere) == "firestore://other/db"
+    assert documents(off) is None
+    assert documents(merged(off, {"insight": {"documents": "firestore://third"}})) == "firestore://third"
+    objects, profiles = "roles/storage.objectViewer", "roles/datastore.viewer"
+    assert roles("least", {}) == [objects, profiles]
+    assert roles("none", off) == [objects]
+    assert roles("bigquery", {"insight": {"warehouse": "bigquery://tables-project/meetup"}}) == [
+        objects, profiles, "roles/bigquery.jobUser", "roles/bigquery.dataEditor",
+    ]  # fmt: skip
+
+
 def test_googles_collectors_may_read_the_metrics_that_they_are_told_of(helm: Helm) -> None:
     manifests = helm.template({"monitoring": {"prometheus": "managed"}})
     (operator,) = named(manifests, "Deployment", "meetup-feed-operator")["spec"]["template"]["spec"]["containers"]
@@ -300,13 +385,14 @@ def test_the_notes_give_check_diagnosis_crd_upgrade_and_iam_bindings(helm: Helm,
 @pytest.mark.parametrize("number", ["", "123456789012"])
 def test_the_notes_commands_run_as_they_are_printed(helm: Helm, tmp_path: Path, number: str) -> None:
     """A shell that knows no project number asks for it, and every command gets it."""
-    notes = helm.notes(tmp_path, {"google": {"projectNumber": number}})
+    everything: Values = merged(_INSIGHT, {"insight": {"warehouse": "bigquery://tables-project/meetup"}})
+    notes = helm.notes(tmp_path, everything, {"google": {"projectNumber": number}})
     commands = "\n".join(re.findall(r"^  (?:PROJECT_NUMBER=.*|gcloud .*\\\n .*)$", notes, re.MULTILINE))
     gcloud = 'gcloud() { if test "$1 $2" = "projects describe"; then echo 123456789012; else echo "$@"; fi; }\n'
     done = subprocess.run(["bash", "-uc", gcloud + commands], capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert len(lines) == 3
+    assert len(lines) == 7
     assert all("projects/123456789012/locations" in line for line in lines)
 
 

@@ -39,6 +39,16 @@ _WRONG: Final[dict[str, tuple[Values, str]]] = {
         {"enricher": {"documents": "sqlite:////data/x"}},
         "enricher.documents: a pod has no disk of its own",
     ),
+    "hashes without a key": ({"insight": {"enabled": True}}, "set insight.hashKey.existingSecret"),
+    "insight without a bucket": (
+        {"bucket": "", "insight": {"enabled": True, "hashKey": {"existingSecret": "k"}}},
+        "insight: nothing to read; set bucket",
+    ),
+    "profiles of insight in SQLite": (
+        {"insight": {"documents": "sqlite:////data/x"}},
+        "insight.documents: a pod has no disk of its own",
+    ),
+    "a warehouse that is none": ({"insight": {"warehouse": "bigquery://meetup-project"}}, "at '/insight/warehouse'"),
     "a variable of the chart's": (
         {"enricher": {"extraEnv": {"ENRICHER_PORT": "1"}}},
         "enricher.extraEnv.ENRICHER_PORT: the chart sets it",

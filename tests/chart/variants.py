@@ -43,6 +43,13 @@ EVERYTHING: Final[Values] = {
             "NODE": {"valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
         },
     },
+    "insight": {
+        "enabled": True,
+        "hashKey": {"existingSecret": "insight", "key": "key"},
+        "visitors": ["ingress"],
+        "volume": {"size": "100Gi", "storageClass": "premium-rwo"},
+        "settings": {"rebuildSeconds": 7200, "memory": "4GB", "threads": 4},
+    },
     "alertWebhook": {
         "autoscaling": {"enabled": True},
         "slack": {"urlKey": "", "tokenKey": "token", "channel": "#meetup"},

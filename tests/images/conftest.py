@@ -8,7 +8,7 @@ import pytest
 from ..chart.tools import REPOSITORY
 from .podman import build, image_of, require_podman
 
-SERVICES: Final = ("stream", "enricher", "alert-webhook", "feed-operator", "gateway", "simulator")
+SERVICES: Final = ("stream", "enricher", "alert-webhook", "feed-operator", "gateway", "insight", "simulator")
 _BUILT: Final = REPOSITORY / "build" / "images.built"
 """Names the run that built the images last; its processes (pytest-xdist's) wait for the one that builds."""
 

@@ -15,6 +15,7 @@ from meetup_alert_webhook.metrics import Metrics as AlertWebhookMetrics
 from meetup_enricher.metrics import Metrics as EnricherMetrics
 from meetup_feed_operator.metrics import Metrics as OperatorMetrics
 from meetup_gateway.metrics import Metrics as GatewayMetrics
+from meetup_insight.serving.metrics import Metrics as InsightMetrics
 from meetup_stream.metrics import Metrics as StreamMetrics
 from prometheus_client import CollectorRegistry
 
@@ -138,6 +139,7 @@ def registries() -> dict[str, CollectorRegistry]:
         "alert-webhook": webhook,
         "feed-operator": OperatorMetrics().registry,
         "gateway": GatewayMetrics().registry,
+        "insight": InsightMetrics().registry,
     }
 
 

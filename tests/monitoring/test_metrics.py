@@ -12,7 +12,7 @@ NOT_OURS: Final = {"ALERTS"}
 """What Prometheus itself makes."""
 BOUNDED: Final = {
     "call", "cause", "change", "code", "error", "feed", "feed_namespace", "kind", "outcome", "reason", "result",
-    "service", "source", "state", "status", "urgency", "verb", "verdict", "version", "le",
+    "service", "source", "state", "status", "table", "urgency", "verb", "verdict", "version", "le",
 }  # fmt: skip
 """Labels whose values are few. A member, a URL, a message or a pod is none of them."""
 UNITS: Final = ("seconds", "bytes", "total")

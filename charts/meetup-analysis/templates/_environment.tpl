@@ -23,6 +23,19 @@ GATEWAY_SIGNING_KEY_FILE: /etc/meetup/client/signing-key
 GATEWAY_MEMBERS: {{ .Values.gateway.members }}
 {{- end }}
 
+{{- define "meetup.environment.insight" -}}
+{{- $feeds := include "meetup.insightFeeds" (list .) | fromYaml }}
+INSIGHT_HOST: "0.0.0.0"
+INSIGHT_PORT: "8080"
+INSIGHT_OBJECTS: {{ printf "gs://%s" .Values.bucket | quote }}
+INSIGHT_LABELS: {{ join "," $feeds.labels | quote }}
+INSIGHT_DOCUMENTS: {{ include "meetup.insightDocuments" (list .) | quote }}
+INSIGHT_WAREHOUSE: {{ default "duckdb:////data/insight.duckdb" .Values.insight.warehouse | quote }}
+INSIGHT_PUBLISHED: /data/published
+INSIGHT_FORGOTTEN: /data/forgotten
+INSIGHT_HASH_KEY_FILE: /etc/meetup/hash-key/{{ .Values.insight.hashKey.key }}
+{{- end }}
+
 {{- define "meetup.environment.alert-webhook" -}}
 {{- $values := .Values.alertWebhook }}
 ALERT_WEBHOOK_HOST: "0.0.0.0"
@@ -70,6 +83,46 @@ FEED_OPERATOR_OBJECT_LABELS: {{ toJson .Values.commonLabels | quote }}
 FEED_OPERATOR_POD_LABELS: {{ toJson (merge dict .Values.pods.labels .Values.commonLabels) | quote }}
 FEED_OPERATOR_POD_ANNOTATIONS: {{ toJson .Values.pods.annotations | quote }}
 FEED_OPERATOR_EXTRA_ENV: {{ toJson $streams.extraEnv | quote }}
+{{- end }}
+
+{{/*
+Which feeds insight reads: one of each row of the feed table, in the chart's own bucket; a feed under its own name goes before
+others of its row. As a map: labels has FEED=LABEL for those that lie elsewhere, unread the keys of the others.
+*/}}
+{{- define "meetup.insightFeeds" -}}
+{{- $values := (first .).Values }}
+{{- $chosen := dict }}
+{{- range $own := list true false }}
+{{- range $key, $feed := $values.feeds }}
+{{- $kind := default ($key | replace "-" "_") $feed.feed }}
+{{- $here := and (dig "enabled" true $feed) (not $feed.row) (eq (default $values.bucket $feed.bucket) $values.bucket) }}
+{{- if and $here (not (hasKey $chosen $kind)) (or (not $own) (eq $kind ($key | replace "-" "_"))) }}
+{{- $_ := set $chosen $kind $key }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $labels := list }}
+{{- range $kind, $key := $chosen }}
+{{- $label := default $kind (get $values.feeds $key).label }}
+{{- if ne $label $kind }}
+{{- $labels = append $labels (printf "%s=%s" $kind $label) }}
+{{- end }}
+{{- end }}
+{{- $unread := list }}
+{{- range $key, $feed := $values.feeds }}
+{{- if and (dig "enabled" true $feed) (not (has $key (values $chosen))) }}
+{{- $unread = append $unread $key }}
+{{- end }}
+{{- end }}
+{{- dict "labels" $labels "unread" $unread | toYaml }}
+{{- end }}
+
+{{/* Where insight finds profiles: its own value, else where the chart's enricher puts them; empty: nowhere. */}}
+{{- define "meetup.insightDocuments" -}}
+{{- with (first .).Values }}
+{{- $enrichers := ternary (default (include "meetup.firestore" $) .enricher.documents) "" .enricher.enabled }}
+{{- default $enrichers .insight.documents }}
+{{- end }}
 {{- end }}
 
 {{/* What feeds may name, as JSON, from: root context, field of a feed, list. The chart's own feeds may name what they name. */}}

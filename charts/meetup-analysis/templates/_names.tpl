@@ -38,7 +38,7 @@ app.kubernetes.io/instance: {{ (first .).Release.Name | quote }}
 
 {{/* The ServiceAccount of the component. */}}
 {{- define "meetup.serviceAccount" -}}
-{{- $values := get (dict "feed-operator" (first .).Values.operator "enricher" (first .).Values.enricher "alert-webhook" (first .).Values.alertWebhook "stream" (first .).Values.streams) (last .) }}
+{{- $values := get (dict "feed-operator" (first .).Values.operator "enricher" (first .).Values.enricher "alert-webhook" (first .).Values.alertWebhook "stream" (first .).Values.streams "insight" (first .).Values.insight) (last .) }}
 {{- default (include "meetup.name" .) $values.serviceAccount.name }}
 {{- end }}
 

@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -157,11 +157,11 @@ def test_before_the_first_build_the_page_says_why_there_is_nothing(tmp_path: Pat
 
 
 @contextmanager
-def served(settings: InsightSettings) -> Iterator[str]:
+def served(settings: InsightSettings, **more: str) -> Iterator[str]:
     """``meetup-insight serve`` as a process of its own; its address."""
     environ = dict(os.environ) | {
         "INSIGHT_OBJECTS": settings.objects, "INSIGHT_WAREHOUSE": settings.warehouse,
-        "INSIGHT_HASH_KEY": KEY, "INSIGHT_PORT": "0",
+        "INSIGHT_HASH_KEY": KEY, "INSIGHT_PORT": "0", **more,
     }  # fmt: skip
     command = [sys.executable, "-m", "meetup_insight", "serve"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=environ, text=True) as process:
@@ -177,10 +177,15 @@ def served(settings: InsightSettings) -> Iterator[str]:
 
 
 @contextmanager
-def shown(site: Site) -> Iterator[str]:
+def shown(site: Site, metrics: Metrics | None = None) -> Iterator[str]:
     """The page alone, without the schedule; its address."""
     server = HttpServer(
-        create_app(site, Metrics()), host="127.0.0.1", port=0, connections=16, idle_seconds=30, drain_seconds=1
+        create_app(site, metrics or Metrics()),
+        host="127.0.0.1",
+        port=0,
+        connections=16,
+        idle_seconds=30,
+        drain_seconds=1,
     )
     server.start()
     try:
@@ -198,19 +203,55 @@ def get(url: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
+def when(page: Callable[[], str], shows: Callable[[str], bool]) -> str:
+    """The page as soon as it shows something."""
+    until = time.monotonic() + 90
+    while not shows(text := page()):
+        assert time.monotonic() < until, text
+        threading.Event().wait(0.2)
+    return text
+
+
 def test_serve_answers_probes_and_pages_rebuilds_and_ends_in_order(built: InsightSettings) -> None:
     with served(built) as address:
         assert get(f"{address}/livez") == (200, "alive\n")
         assert get(f"{address}/readyz")[0] == 200
         assert get(f"{address}/nowhere")[0] == 404
         assert get(f"{address}/static/../site.py")[0] == 404
-        until, metrics = time.monotonic() + 90, ""
-        while PUBLISHED_ONCE not in metrics and time.monotonic() < until:
-            status, metrics = get(f"{address}/metrics")
-            threading.Event().wait(0.2)
-        assert status == 200
-        assert PUBLISHED_ONCE in metrics
+        metrics = when(lambda: get(f"{address}/metrics")[1], lambda page: PUBLISHED_ONCE in page)
         assert re.search(r'meetup_insight_rows\{table="groups"\} 8\.0', metrics)
+
+
+def test_a_build_that_fails_is_said_and_what_was_published_before_stays(built: InsightSettings, tmp_path: Path) -> None:
+    """Another hash key: each build is refused, the page is shown."""
+    copy = tmp_path / "insight.duckdb"
+    shutil.copyfile(built.warehouse_file, copy)
+    shutil.copytree(built.published_folder, copy.with_suffix(".published"), symlinks=True)
+    settings = built.model_copy(update={"warehouse": f"duckdb:///{copy}"})
+    with served(settings, INSIGHT_HASH_KEY="another key of thirty-two letters") as address:
+        metrics = when(
+            lambda: get(f"{address}/metrics")[1], lambda page: "meetup_insight_last_build_failed 1.0" in page
+        )
+        assert 'meetup_insight_builds_total{outcome="failed"} 1.0' in metrics
+        status, text = get(f"{address}/readyz")
+        assert status == 200
+        assert "the last build failed: " in text
+        assert "with another hash key: remove the file" in text
+        assert get(f"{address}/groups")[0] == 200
+
+
+def test_a_view_that_fails_is_counted_and_ends_nothing(tmp_path: Path) -> None:
+    """A published file that is damaged, which no build leaves behind."""
+    tables = {table.name: table.arrow.empty_table() for table in PUBLISHED}
+    publish(tmp_path, tables, Manifest(1.0, 2.0, 0, 0, {}, None))
+    folder = Library(tmp_path).newest()
+    assert folder
+    (folder.folder / "group_activity.parquet").write_bytes(b"PAR1 but no more")
+    metrics = Metrics()
+    with shown(Site(Library(tmp_path).newest, lambda: ""), metrics) as address:
+        assert get(f"{address}/groups")[0] == 500
+        assert get(f"{address}/times")[0] == 200
+    assert metrics.registry.get_sample_value("meetup_insight_pages_total", {"status": "500"}) == 1
 
 
 @pytest.fixture

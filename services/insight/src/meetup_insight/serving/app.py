@@ -35,6 +35,9 @@ def create_app(site: Site, metrics: Metrics) -> AsgiApp:
                     answer = await asyncio.to_thread(
                         site.answer, scope["path"], scope["query_string"].decode("latin-1")
                     )
+            except Exception:  # a bug: the server logs it and answers 500; here it is only counted
+                metrics.pages.labels("500").inc()
+                raise
             finally:
                 waiting[0] -= 1
         metrics.pages.labels(str(answer.status)).inc()

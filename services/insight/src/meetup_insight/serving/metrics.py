@@ -23,10 +23,13 @@ class Metrics:
             self.builds.labels(outcome)
         self.last_success = gauge("last_build_timestamp_seconds", "When what is shown was published; 0: nothing is")
         self.last_failed = gauge("last_build_failed", "1 if the last build failed")
+        self.rebuild = gauge("rebuild_seconds", "How long after the end of one build the next begins")
         self.seconds = gauge("build_seconds", "How long the last published build took")
         self.newest = gauge("newest_record_timestamp_seconds", "The mtime of the newest RSVP that is shown")
         self.rows = Gauge("meetup_insight_rows", "Rows of each table", ["table"], registry=self.registry)
         self.pages = Counter("meetup_insight_pages", "Answers", ["status"], registry=self.registry)
+        for status in ("200", "500", "503"):  # so that an increase sees the first of them
+            self.pages.labels(status)
 
     def published(self, manifest: Manifest) -> None:
         """What a build published."""

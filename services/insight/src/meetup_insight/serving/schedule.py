@@ -41,6 +41,7 @@ class Schedule:
         self._on_published = on_published
         self._settings = settings
         self._metrics = metrics
+        metrics.rebuild.set(settings.rebuild_seconds)
         self._progress = progress
         self._stopping = stopping
         self._thread = threading.Thread(target=self._run, name="schedule")
