@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 import requests
@@ -48,7 +49,7 @@ def _start(bench: Workbench) -> Row:
             environ |= {"STREAM_OBJECTS": "gs://bench", "STORAGE_EMULATOR_HOST": storage}
             began = time.monotonic()
             with running(image_of("stream"), environ):
-                until(lambda page=page: _ready(page), "readiness", poll=0.005)  # type: ignore[misc]
+                until(partial(_ready, page), "readiness", poll=0.005)
                 seconds.append(time.monotonic() - began)
     limit = "podman takes about half a second to make and start a container; then as above."
     return Row("start of a stream's container, `podman run` to ready, `gs://`", "2 s", spread(seconds, " s", 2), limit)

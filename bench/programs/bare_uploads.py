@@ -14,7 +14,7 @@ from pathlib import Path
 
 os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"  # as the stream does
 
-from google.cloud.storage import Client  # type: ignore[import-untyped]
+from google.cloud.storage import Client
 from requests.adapters import HTTPAdapter
 
 file, count, threads = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])

@@ -5,8 +5,8 @@ Runs until it is killed. Needs an environment that holds mq-bridge and mq-bridge
 
 import sys
 
-import mq_bridge  # type: ignore[import-not-found]
-import mq_bridge_connect  # type: ignore[import-not-found]
+import mq_bridge
+import mq_bridge_connect
 
 url, batch_bytes = sys.argv[1], int(sys.argv[2])
 mq_bridge_connect.register()

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
 
-from google.cloud.storage import Client  # type: ignore[import-untyped]
+from google.cloud.storage import Client
 
 bucket = Client(project=None).bucket("bench")
 numbers = itertools.count()

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import jsonschema
 import yaml
-from cel_expr_python import cel  # type: ignore[import-untyped]
+from cel_expr_python import cel
 
 from .helm import CHART
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-import kubernetes_validate  # type: ignore[import-untyped]
+import kubernetes_validate
 import pytest
 import yaml
 from meetupkit.feeds import FEEDS

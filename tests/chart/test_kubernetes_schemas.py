@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-import kubernetes_validate  # type: ignore[import-untyped]
+import kubernetes_validate
 import pytest
 import yaml
 from jsonschema import Draft202012Validator

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -139,7 +140,7 @@ def errors(tmp_path_factory: pytest.TempPathFactory, operator_lines: list[str]) 
             _post(f"{w.url}/v1/alertmanager", {"no": "alert"})
             started = {"stream": s, "enricher": e, "webhook": w}
             for name, process in started.items():
-                until(lambda p=process: _severe(p), f"an error of {name}")  # type: ignore[misc]
+                until(partial(_severe, process), f"an error of {name}")
             said = {name: process.events() for name, process in started.items()}
     return {**said, "operator": [json.loads(line) for line in operator_lines]}
 

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Final, Self
 
-import grpc  # type: ignore[import-untyped]
+import grpc
 
 _THREADS: Final = 16
 """Calls at once: those of two workers, some requests and a look at the queues."""
 
 
-class GrpcFaultProxy(grpc.GenericRpcHandler):  # type: ignore[misc]
+class GrpcFaultProxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC has no types
     """Forwards unary requests and their answers, one message or many, to loopback's port; ``self.port`` is its own."""
 
     def __init__(self, port: int) -> None:

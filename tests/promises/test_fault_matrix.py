@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
-import grpc  # type: ignore[import-untyped]
+import grpc
 import pytest
 from meetup_testkit.simulator_plugin import StartHttpFaultProxy, StartProxy
 from meetup_testkit.tcp_proxy import Direction, Disturbance, TcpProxy

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 
-import grpc  # type: ignore[import-untyped]
+import grpc
 import pytest
 from meetup_testkit.emulators.pytest_plugin import Bucket
 from meetup_testkit.pipeline import Pipeline, Stores, assert_conserved, wait_until_stored

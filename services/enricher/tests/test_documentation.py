@@ -37,7 +37,7 @@ def test_every_metric_is_documented() -> None:
 
 
 def test_every_label_is_documented() -> None:
-    labels = {each._name: list(each._labelnames) for each in Metrics().registry._collector_to_names}  # type: ignore[attr-defined]
+    labels = {each._name: list(each._labelnames) for each in Metrics().registry._collector_to_names}  # type: ignore[attr-defined]  # private
     for row in rows("Metrics"):
         assert re.findall(r"`(\w+)`", row[2]) == labels[row[0].strip("`").removesuffix("_total")], row[0]
 

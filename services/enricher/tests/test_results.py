@@ -40,7 +40,8 @@ class Bench:
         return self.queue.claim(self.queue.due(200), self.queue.new_lease())
 
     def counts(self) -> tuple[int, int, int]:
-        return tuple(self.store.count(each) for each in ("members", "members_missing", "members_queue"))  # type: ignore[return-value]
+        count = self.store.count
+        return count("members"), count("members_missing"), count("members_queue")
 
 
 @pytest.fixture

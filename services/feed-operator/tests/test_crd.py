@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import kubernetes_validate  # type: ignore[import-untyped]
+import kubernetes_validate
 import pytest
 import yaml
-from cel_expr_python import cel  # type: ignore[import-untyped]
+from cel_expr_python import cel
 from meetup_feed_operator.resources.allowed import BUCKET_PATTERN
 from meetup_feed_operator.resources.meetupfeed import GROUP, KIND, PLURAL, VERSION, FeedSpec
 from meetup_feed_operator.status.conditions import Observation, derive

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate  # type: ignore[import-untyped]
+import kubernetes_validate
 import pytest
 import yaml
 from meetup_feed_operator.resources.manifests import desired

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from meetup_testkit.graphql_plugin import StartLivingMeetup
 from meetup_testkit.graphql_process import GraphqlProcess
@@ -37,7 +38,7 @@ def enricher_of(folder: Path, gateway: ServiceProcess) -> ServiceProcess:
     return ServiceProcess("meetup_enricher", environ, folder / "enricher.log")
 
 
-def stored(folder: Path, feed: str) -> list[dict[str, object]]:
+def stored(folder: Path, feed: str) -> list[dict[str, Any]]:
     store = open_objects(f"file://{folder}/objects")
     try:
         return [json.loads(line) for line in read_feed(store, feed)]
@@ -85,7 +86,7 @@ def test_records_and_profiles_of_todays_meetup_arrive_by_addresses_alone(
         tokens = {line["id"] for line in meetup.history("open_events") if line["state"] is not None}
         until(lambda: tokens <= {str(record["id"]) for record in stored(tmp_path, "open_events")}, "every event")
         until(lambda: bool(stored(tmp_path, "open_venues")), "venues")
-        members = {str(record["member"]["member_id"]) for record in stored(tmp_path, "rsvps")}  # type: ignore[index]
+        members = {str(record["member"]["member_id"]) for record in stored(tmp_path, "rsvps")}
         documents = open_documents(f"sqlite:///{tmp_path}/documents.db")
         try:
             until(

@@ -43,7 +43,7 @@ def test_every_setting_is_documented_in_its_order() -> None:
 
 def test_every_metric_is_documented_with_its_labels() -> None:
     registry = Metrics().registry
-    labels = {each._name: list(each._labelnames) for each in registry._collector_to_names}  # type: ignore[attr-defined]
+    labels = {each._name: list(each._labelnames) for each in registry._collector_to_names}  # type: ignore[attr-defined]  # private
     wanted = []
     for family in registry.collect():
         name = family.name + ("_total" if family.type == "counter" else "")

@@ -70,7 +70,7 @@ def service() -> Iterator[CloudLogging]:
 
 
 def client_of(service: CloudLogging) -> Client:
-    credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
+    credentials = AnonymousCredentials()
     return open_client(project="p", credentials=credentials, client_options={"api_endpoint": service.url})
 
 

@@ -9,14 +9,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-import grpc  # type: ignore[import-untyped]
+import grpc
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from google.protobuf.any_pb2 import Any as AnyMessage  # type: ignore[import-untyped]
-from google.protobuf.duration_pb2 import Duration  # type: ignore[import-untyped]
-from google.protobuf.message import Message  # type: ignore[import-untyped]
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
 from meetup_testkit.emulators.pytest_plugin import FirestoreProject
 from meetup_testkit.tcp_proxy import Direction, Disturbance, TcpProxy
 from meetupkit.errors import (
@@ -45,7 +45,7 @@ INDEXES = Path(__file__).parents[3] / "k8s/gcp/firestore.indexes.json"
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 
 
-class FailingFirestore(grpc.GenericRpcHandler):  # type: ignore[misc]
+class FailingFirestore(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC has no types
     """A gRPC server that answers every call with one error, and counts the calls."""
 
     def __init__(self) -> None:

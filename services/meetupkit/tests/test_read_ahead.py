@@ -77,7 +77,7 @@ def test_names_are_taken_no_further_than_their_objects_are(store: Waiting) -> No
     for number in range(1, 200):
         next(reading)
         assert taken <= number + store.concurrency
-    reading.close()  # type: ignore[attr-defined]
+    reading.close()  # type: ignore[attr-defined]  # an Iterator has none, the generator has
 
 
 def test_large_objects_are_read_one_at_a_time(store: Waiting) -> None:

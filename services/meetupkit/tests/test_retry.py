@@ -1,5 +1,6 @@
 import threading
 import time
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -69,12 +70,16 @@ def test_a_stop_ends_the_wait_at_once() -> None:
     assert len(call.asked_at) <= 2
 
 
+def _append_wait(waits: list[float], _: BaseException, wait: float) -> None:
+    waits.append(wait)
+
+
 def test_each_outage_gets_all_its_tries() -> None:
     stopping = threading.Event()
     for _ in range(2):
         waits: list[float] = []
         call = Flaky(3, StoreUnavailable("away"))
-        reconnect_policy("call", stopping=stopping, on_retry=lambda _, wait, into=waits: into.append(wait))(call)  # type: ignore[misc]
+        reconnect_policy("call", stopping=stopping, on_retry=partial(_append_wait, waits))(call)
         assert waits[0] <= INITIAL_SECONDS
         assert all(later >= earlier for earlier, later in pairwise(call.asked_at))
 

@@ -23,11 +23,11 @@ def api() -> Iterator[SimulatorProcess]:
         yield running
 
 
-def get(running: SimulatorProcess, path: str, **query: object) -> requests.Response:
-    return requests.get(running.base_url + path, params={"key": running.api_key, **query}, timeout=30)  # type: ignore[arg-type]
+def get(running: SimulatorProcess, path: str, **query: str | int) -> requests.Response:
+    return requests.get(running.base_url + path, params={"key": running.api_key, **query}, timeout=30)
 
 
-def results(running: SimulatorProcess, path: str, **query: object) -> list[dict[str, Any]]:
+def results(running: SimulatorProcess, path: str, **query: str | int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = get(running, path, **query).json()["results"]
     return found
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from meetup_stream.checkpoint import Cursor
@@ -78,6 +79,14 @@ def test_an_announcer_that_has_nothing_to_tell_is_alive(announcing: Announcing) 
     until(lambda: not announcing.progress.stalled(), "the announcer to say that it moves")
 
 
+def has_fired(server: HttpFaultProxy, times: int) -> bool:
+    return server.fired >= times
+
+
+def has_come_to(announcing: Announcing, mtime: int) -> bool:
+    return announcing.cursor.mtime == mtime
+
+
 def test_a_refusal_is_an_error_once_until_the_enricher_accepts_again(
     announcing: Announcing, server: HttpFaultProxy, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -85,9 +94,9 @@ def test_a_refusal_is_an_error_once_until_the_enricher_accepts_again(
         refused = server.fired
         server.answer(403)
         announcing.tell(1000 + member, member)
-        until(lambda refused=refused: server.fired >= refused + 3, "some tries")  # type: ignore[misc]
+        until(partial(has_fired, server, refused + 3), "some tries")
         server.answer(202)
-        until(lambda member=member: announcing.cursor.mtime == 1000 + member, "the cursor")  # type: ignore[misc]
+        until(partial(has_come_to, announcing, 1000 + member), "the cursor")
     assert [record.levelname for record in caplog.records].count("ERROR") == 2
 
 

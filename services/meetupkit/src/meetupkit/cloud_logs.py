@@ -60,14 +60,14 @@ class PodHandler(StructuredLogHandler):
     """The library's handler with our field names, and without its diagnostic entry and its empty fields."""
 
     def __init__(self, origin: Origin, stream: TextIO) -> None:
-        super().__init__(stream=stream, json_encoder_cls=_Texts)  # type: ignore[no-untyped-call]
+        super().__init__(stream=stream, json_encoder_cls=_Texts)  # type: ignore[no-untyped-call]  # the library's has no types
         self._origin = origin
 
     def format(self, record: logging.LogRecord) -> str:
         """One entry, one line."""
         entry = entry_of(record, self._origin)
         record.json_fields = dict(entry)
-        written = json.loads(super().format(record))  # type: ignore[no-untyped-call]
+        written = json.loads(super().format(record))  # type: ignore[no-untyped-call]  # the library's has no types
         kept = {name: value for name, value in written.items() if name not in _OURS and not _is_empty(value)}
         ours = {name: entry[name] for name in _OURS if name in entry}
         return json.dumps({**kept, **ours, "message": entry["message"]}, ensure_ascii=False)
@@ -83,7 +83,7 @@ def _is_empty(value: object) -> bool:
 
 def open_client(**options: Any) -> Client:
     """The library's client, over HTTP; ``options`` are its own."""
-    return Client(**options)  # type: ignore[no-untyped-call]
+    return Client(**options)
 
 
 def cloud_handler(origin: Origin, client: Client | None = None) -> logging.Handler:
@@ -110,14 +110,14 @@ class _CloudHandler(CloudLoggingHandler):
         """Give the line to the sender; never waits."""
         entry = entry_of(record, self._origin)
         record.json_fields = {name: value for name, value in entry.items() if name not in (*_OURS, "severity")}
-        super().emit(record)  # type: ignore[no-untyped-call]
+        super().emit(record)  # type: ignore[no-untyped-call]  # the library's has no types
 
 
 class Transport(library_transports.Transport):
     """Sends lines from a thread: at most ``MOST_WAITING`` wait, a failed batch is sent again, the last lines leave."""
 
     def __init__(self, client: Client, name: str, resource: Resource | None = None, **_: object) -> None:
-        self._logger = client.logger(name, resource=resource)  # type: ignore[no-untyped-call]
+        self._logger = client.logger(name, resource=resource)
         self._waiting: queue.Queue[dict[str, Any]] = queue.Queue(MOST_WAITING)
         self._lost = 0
         self._limited = LimitedLog(log)

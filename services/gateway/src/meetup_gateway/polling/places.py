@@ -1,6 +1,7 @@
 """Venues and photos that events and groups show: records of their own feeds, when they are new or have changed."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from meetup_gateway.observing.changes import Version
@@ -19,7 +20,7 @@ Node = dict[str, Any]
 def commit_venues(context: Context, commit: Commit, venues: Iterable[Node], now: int) -> None:
     """Those that one can go to, each once."""
     for venue in {str(venue.get("id")): venue for venue in venues if not is_online(venue)}.values():
-        _commit(context, commit, "open_venues", "id", lambda venue=venue: venue_record(venue), now)  # type: ignore[misc]
+        _commit(context, commit, "open_venues", "id", partial(venue_record, venue), now)
 
 
 def commit_photos(context: Context, commit: Commit, observed: Iterable[Observed], group: Node, now: int) -> None:
@@ -30,7 +31,7 @@ def commit_photos(context: Context, commit: Commit, observed: Iterable[Observed]
         if each.photo is not None:
             event = {"token": each.token, "id": each.event_id, "title": each.title}
             photo = each.photo
-            _commit(context, commit, "photos", "photo_id", lambda p=photo, e=event: photo_record(p, e, group), now)  # type: ignore[misc]
+            _commit(context, commit, "photos", "photo_id", partial(photo_record, photo, event, group), now)
 
 
 def _commit(

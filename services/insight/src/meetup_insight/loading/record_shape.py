@@ -97,7 +97,7 @@ def part_shape(part: Part) -> Shape:
             ],
             gc=False,
         )
-        leaves.append((path, list[topic] | None, False))  # type: ignore[valid-type]
+        leaves.append((path, list[topic] | None, False))  # type: ignore[valid-type]  # made just above
     return Shape(leaves)
 
 

@@ -30,7 +30,7 @@ class NoAnswer(GoogleAuthError):
     """The token or metadata service did not answer one try; google-auth goes on trying after a TransportError only."""
 
     def __init__(self, error: object) -> None:
-        super().__init__(str(error), retryable=True)  # type: ignore[no-untyped-call]
+        super().__init__(str(error), retryable=True)  # type: ignore[no-untyped-call]  # the library's has no types
 
 
 class CredentialsFinder:
@@ -51,7 +51,7 @@ class CredentialsFinder:
             raise StoreUnavailable("no Google credentials yet: the metadata server knows of none") from None
         except NoAnswer as error:
             if not self._may_come():
-                raise DefaultCredentialsError("no credentials, and no metadata server") from error  # type: ignore[no-untyped-call]
+                raise DefaultCredentialsError("no credentials, and no metadata server") from error
             raise StoreUnavailable("no Google credentials yet: the metadata server does not answer") from None
         return TriedOnce(found)
 
@@ -64,12 +64,12 @@ class TriedOnce(Credentials):
     """The same identity; each refresh asks once."""
 
     def __init__(self, inner: Credentials) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # the library's has no types
         self._inner = inner
 
     def refresh(self, request: Request) -> None:
         """Raises ``NoAnswer``, or what google-auth makes of a refusal."""
-        self._inner.refresh(_OneTry(request))  # type: ignore[no-untyped-call]
+        self._inner.refresh(_OneTry(request))
         self.token, self.expiry = self._inner.token, self._inner.expiry
 
 

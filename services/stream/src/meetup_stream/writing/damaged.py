@@ -7,6 +7,7 @@ and only then it is removed from its place; a reader passes over a damaged objec
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import google_crc32c
@@ -53,7 +54,7 @@ class DamagedObjects:
 
         self._uploader.with_retries(read_on)
         for name in damaged:
-            segment = self._uploader.with_retries(lambda name=name: self._read_segment(name))  # type: ignore[misc]
+            segment = self._uploader.with_retries(partial(self._read_segment, name))
             self._set_aside(name, segment, [record for record in segment.records if key(record) not in known])
             known.update(map(key, segment.records))
         return known

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
-from google.cloud.storage import Client  # type: ignore[import-untyped]
-from google.cloud.storage.exceptions import DataCorruption  # type: ignore[import-untyped]
+from google.cloud.storage import Client
+from google.cloud.storage.exceptions import DataCorruption
 from urllib3.exceptions import HTTPError
 
 from meetupkit.errors import Conflict, ObjectRefused, StoreRefused, StoreUnavailable, cause_of
@@ -193,7 +193,7 @@ class GcsObjects:
         return self._client
 
     def _connect(self) -> Any:
-        credentials = self._credentials.find() if self._credentials else AnonymousCredentials()  # type: ignore[no-untyped-call]
+        credentials = self._credentials.find() if self._credentials else AnonymousCredentials()
         transport = GoogleTransport(credentials, connections=CONCURRENCY)
         client = Client(project=None, credentials=credentials, _http=transport)  # only new buckets belong to a project
         transport.open(client.api_endpoint)

@@ -95,7 +95,7 @@ class GoogleTransport:
         self._endpoint = endpoint
         self._manager = _manager(endpoint, self._connections)
         self._pool = None if self._manager.proxy else self._manager.connection_from_url(endpoint)
-        self._token_service = TokenRequest(self._manager)  # type: ignore[no-untyped-call]
+        self._token_service = TokenRequest(self._manager)
 
     def request(
         self,
@@ -110,7 +110,7 @@ class GoogleTransport:
         raw = self._exchange(method, url, data, headers, _timeout(timeout), stream)
         if raw.status == _UNAUTHORIZED:
             raw.close()
-            self._credentials.refresh(self._token_service)  # type: ignore[no-untyped-call]
+            self._credentials.refresh(self._token_service)
             raw = self._exchange(method, url, data, headers, _timeout(timeout), stream)
         _require_whole_head(raw)
         return Answer(raw, Asked(method, url))
@@ -129,7 +129,7 @@ class GoogleTransport:
         stream: bool,
     ) -> urllib3.BaseHTTPResponse:
         sent = dict(headers or {})
-        self._credentials.before_request(self._token_service, method, url, sent)  # type: ignore[no-untyped-call]
+        self._credentials.before_request(self._token_service, method, url, sent)
         options: dict[str, Any] = {
             "body": data,
             "headers": sent,

@@ -6,7 +6,7 @@ gRPC has threads of its own and does not survive a fork: a store must be used fi
 import os
 from typing import Any, Final
 
-import grpc  # type: ignore[import-untyped]
+import grpc
 from google.auth.credentials import Credentials
 from google.auth.transport.requests import Request
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
@@ -52,7 +52,7 @@ class Connection:
     def check_credentials(self) -> None:
         """Ask for a token; raises google-auth's errors, which inside a call would only read as 'unavailable'."""
         if self._credentials is not None:
-            self._credentials.refresh(Request())  # type: ignore[no-untyped-call]
+            self._credentials.refresh(Request())
 
     def close(self) -> None:
         """End the calls under way and the connection."""
