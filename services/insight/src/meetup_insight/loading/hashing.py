@@ -1,6 +1,7 @@
 """A member's id leaves the raw layer only as a keyed hash: without the key, nobody can tell who it is. Pure."""
 
 import hashlib
+from collections.abc import Iterable
 from typing import Final
 
 from meetup_insight.errors import WarehouseRefused
@@ -32,6 +33,11 @@ class MemberHash:
                 self._known.clear()
             found = self._known[member] = self._hash(b"member:%d" % member)
         return found
+
+    def of_all(self, members: Iterable[int | None]) -> list[str | None]:
+        """The hash of each."""
+        known = self._known.get
+        return [known(member) or self(member) if member else None for member in members]
 
     @property
     def fingerprint(self) -> str:

@@ -17,8 +17,8 @@ from meetupkit.stores.objects.protocol import ObjectStore
 log = logging.getLogger(__name__)
 
 _RECORD_ENDING: Final = ".json"
-_PIECE_BYTES: Final = 4 << 20
-"""Unpacked at once: 3,000 rsvps."""
+_PIECE_BYTES: Final = 1 << 20
+"""Unpacked at once: 800 rsvps."""
 _MOST_LINE_BYTES: Final = 64 << 20
 """A line that goes on beyond this is none: sixty times what a stream would store."""
 _GZIP: Final = 31

@@ -14,7 +14,7 @@ from meetupkit.integers import INT64
 from meetupkit.retry import call_policy
 from meetupkit.stores.documents.protocol import Document, DocumentStore
 
-from meetup_insight.loading.extraction import topics_of
+from meetup_insight.loading.parts import topics_of
 from meetup_insight.loading.staging import insert_new
 from meetup_insight.loading.values import Unreadable, at, coerced
 from meetup_insight.schema import Kind, Table

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from meetup_insight.loading.extraction import Extracted, Extractor
+from meetup_insight.loading.batch import Batch
+from meetup_insight.loading.extraction import Extractor
+from meetup_insight.loading.hashing import MemberHash
 from meetup_insight.loading.objects import Piece, Reader, What, what
 from meetup_insight.loading.staging import Finished, changes
 from meetup_insight.schema import FEED_TABLES, FeedTable
@@ -18,8 +20,12 @@ log = logging.getLogger(__name__)
 
 _NAMES_AT_ONCE: Final = 50_000
 """Names compared with what is loaded: 5 MB."""
-_ROWS_AT_ONCE: Final = 50_000
-"""Of a batch: 150 MB in memory, and a transaction of a second."""
+_ROWS_AT_ONCE: Final = 2 * 122_880
+"""Of a batch: two of DuckDB's row groups, which go to the file at once and not by its log; 60 MB in memory."""
+_OBJECTS_AT_ONCE: Final = 50_000
+"""Of a batch, so that a kill costs little where each object is a file or a request."""
+_LINES_AT_ONCE: Final = 800
+"""Read together where each is an object of its own."""
 _BROKEN: Final = "broken_segment"
 _AGGREGATED: Final = ""
 """What stands for all objects of one record in ``records_read``."""
@@ -42,7 +48,7 @@ def load_records(
     warehouse: Warehouse,
     reader: Reader,
     labels: dict[str, str],
-    member_hash: Callable[[int | None], str | None],
+    member_hash: MemberHash,
     forgotten: frozenset[str],
     moving: Callable[[], None],
 ) -> Loaded:
@@ -64,10 +70,15 @@ class _FeedLoader:
         self._feed = feed_table.feed.name
         self._extractor = extractor
         self._moving = moving
-        self._batch = Extracted()
+        self._batch = Batch()
         self._finished = Finished()
+        self._names: list[str] = []
+        self._lines: list[bytes | None] = []
+        """Of objects of one record, waiting to be read together; nothing of one that is there no more."""
         self._days: Counter[int] = Counter()
         """Of objects of one record, in this batch."""
+        self._of_segment: tuple[Counter[int], Counter[tuple[str, str]]] = Counter(), Counter()
+        """What was counted of the segment that is being read: days, and rejects by reason and digest."""
         self._broken: frozenset[str] = frozenset()
         """Segments that were broken at an earlier build: they may still have been being written."""
         self._loaded = Loaded()
@@ -119,30 +130,52 @@ class _FeedLoader:
     def _finish(self, name: str, rejects: list[tuple[str, str, str, str, int]]) -> None:
         self._finished.objects.append((self._feed, name))
         self._finished.rejects += rejects
-        if len(self._finished.objects) >= _ROWS_AT_ONCE:
+        if len(self._finished.objects) >= _OBJECTS_AT_ONCE:
             self._flush()
 
     def _read(self, pieces: Iterator[Piece], kinds: dict[str, What]) -> None:
         for piece in pieces:
-            for line in piece.lines:
-                self._extractor.read(line, self._batch)
-            if piece.last:
-                self._end_object(piece, kinds[piece.name])
-            if len(self._batch.rows) >= _ROWS_AT_ONCE or len(self._finished.objects) >= _ROWS_AT_ONCE:
+            if kinds[piece.name] is What.SEGMENT:
+                self._take_segment(piece)
+            else:
+                self._names.append(piece.name)
+                self._lines += piece.lines or [None]
+                if len(self._lines) >= _LINES_AT_ONCE:
+                    self._take_records()
+            full = self._batch.rows >= _ROWS_AT_ONCE or self._extractor.is_full
+            if full or len(self._finished.objects) >= _OBJECTS_AT_ONCE:
                 self._flush()
 
-    def _end_object(self, piece: Piece, kind: What) -> None:
+    def _take_records(self) -> None:
+        """Objects of one record each."""
+        names, lines = self._names, self._lines
+        self._names, self._lines = [], []
+        there = [(name, line) for name, line in zip(names, lines, strict=True) if line is not None]
+        if there:
+            taken = self._extractor.read([line for _, line in there], self._batch)
+            self._days.update(taken.days)
+            self._finished.rejects += [
+                (self._feed, reason, there[at][0], digest, 1) for at, reason, digest in taken.rejects
+            ]
+        self._finished.objects += [(self._feed, name) for name in names]
+
+    def _take_segment(self, piece: Piece) -> None:
         """What was counted of its lines is written with the last of them, so that a kill counts none twice."""
-        days, rejects = self._batch.days, self._batch.rejects
-        if kind is What.RECORD:
-            self._days.update(days)
-        else:
-            self._finished.read += [(self._feed, piece.name, day, count) for day, count in days.items()]
+        days, rejects = self._of_segment
+        if piece.lines:
+            taken = self._extractor.read(piece.lines, self._batch)
+            days.update(taken.days)
+            rejects.update((reason, digest) for _, reason, digest in taken.rejects)
+        if piece.last:
+            self._end_segment(piece, days, rejects)
+            days.clear()
+            rejects.clear()
+
+    def _end_segment(self, piece: Piece, days: Counter[int], rejects: Counter[tuple[str, str]]) -> None:
+        self._finished.read += [(self._feed, piece.name, day, count) for day, count in days.items()]
         self._finished.rejects += [
             (self._feed, reason, piece.name, digest, count) for (reason, digest), count in rejects.items()
         ]
-        days.clear()
-        rejects.clear()
         if piece.name in self._broken:
             self._finished.again.append((piece.name, self._feed))
         if piece.broken:
@@ -151,10 +184,10 @@ class _FeedLoader:
             self._finished.objects.append((self._feed, piece.name))
 
     def _flush(self) -> None:
+        self._take_records()
         self._finished.read += [(self._feed, _AGGREGATED, day, count) for day, count in self._days.items()]
-        self._warehouse.write(list(changes(self._table, self._batch, self._finished)))
+        self._warehouse.write(list(changes(self._table, self._extractor.ready(self._batch), self._finished)))
         self._loaded.objects += len(self._finished.objects)
         log.debug("%s: %d objects", self._feed, self._loaded.objects)
-        days, rejects = self._batch.days, self._batch.rejects
-        self._batch, self._finished, self._days = Extracted(days=days, rejects=rejects), Finished(), Counter()
+        self._batch, self._finished, self._days = Batch(), Finished(), Counter()
         self._moving()

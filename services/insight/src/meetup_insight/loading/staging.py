@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from meetup_insight.loading.extraction import Extracted
+from meetup_insight.loading.batch import Ready
 from meetup_insight.schema import FeedTable, Table
 from meetup_insight.schema.feeds import TOPICS_SEEN
 from meetup_insight.schema.tables import READ, REJECTS, SOURCES, UNREADABLE
@@ -25,21 +25,20 @@ class Finished:
         """Segments that were broken when they were read before: what was counted of them then is no more."""
 
 
-def changes(feed_table: FeedTable, extracted: Extracted, finished: Finished) -> Iterator[Change]:
+def changes(feed_table: FeedTable, ready: Ready, finished: Finished) -> Iterator[Change]:
     """Of a batch; in this order, since newest versions are found among all."""
-    versions = arrow(feed_table.versions, extracted.rows)
-    yield Merge(feed_table.versions, versions, feed_table.versions.key)
-    yield Newest(feed_table.newest, versions, feed_table.versions)
+    yield Merge(feed_table.versions, ready.versions, feed_table.versions.key)
+    yield Newest(feed_table.newest, ready.versions, feed_table.versions)
     for part in feed_table.parts:
-        facts = tuple(name for name in part.table.names if name not in _SEEN)
-        yield Merge(part.table, arrow(part.table, extracted.facts(part.table.name)), facts, _SEEN)
-    topics = arrow(TOPICS_SEEN, extracted.topics())
-    yield Merge(TOPICS_SEEN, topics, TOPICS_SEEN.key, {"name": Kept.GREATEST, **_SEEN})
-    yield from _books(feed_table.feed.name, extracted, finished)
+        if seen := ready.parts.get(part.table.name):
+            facts = tuple(name for name in part.table.names if name not in _SEEN)
+            yield Merge(part.table, seen.facts, facts, _SEEN)
+            yield Merge(TOPICS_SEEN, seen.topics, TOPICS_SEEN.key, {"name": Kept.GREATEST, **_SEEN})
+    yield from _books(feed_table.feed.name, ready, finished)
 
 
-def _books(feed: str, extracted: Extracted, finished: Finished) -> Iterator[Change]:
-    yield insert_new(UNREADABLE, [(feed, *each) for each in extracted.unreadable])
+def _books(feed: str, ready: Ready, finished: Finished) -> Iterator[Change]:
+    yield insert_new(UNREADABLE, [(feed, *each) for each in ready.unreadable])
     for table in (READ, REJECTS):
         yield Delete(table, arrow(table, finished.again, ("object", "feed")))
     yield Merge(READ, arrow(READ, finished.read), READ.key, {"records": Kept.SUM})

@@ -64,11 +64,13 @@ def _integer(value: Any, least: int, most: int) -> int:
 
 
 def _float(value: Any, bound: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str) or len(str(value)) > _NUMBER_LETTERS:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise Unreadable
+    if isinstance(value, str) and (len(value) > _NUMBER_LETTERS or "_" in value):
         raise Unreadable
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Unreadable from None
     if not math.isfinite(number) or abs(number) > bound:
         raise Unreadable
@@ -77,5 +79,7 @@ def _float(value: Any, bound: float) -> float:
 
 def _text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise Unreadable
+    if isinstance(value, float) and not math.isfinite(value):
         raise Unreadable
     return str(value).encode(errors="replace").decode()

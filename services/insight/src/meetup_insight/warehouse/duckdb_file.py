@@ -1,7 +1,8 @@
 """A DuckDB file: opened, bounded in memory, written in transactions that are whole or not at all."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -12,7 +13,8 @@ from ibis.expr.types import Table as Expression
 
 from meetup_insight.errors import WarehouseRefused, WarehouseUnavailable
 from meetup_insight.schema import BOOKS, STAGING, Table
-from meetup_insight.warehouse.changes import Change, Replace, is_empty, statements
+from meetup_insight.warehouse.changes import Change, Merge, Newest, Replace, is_empty, statements
+from meetup_insight.warehouse.duckdb_rows import insert_some
 
 _DIALECT: Final = "duckdb"
 _INCOMING: Final = "incoming"
@@ -97,12 +99,21 @@ class DuckDbWarehouse:
         if isinstance(change, Replace) and change.rows is None:
             self.connection.execute(_replaced(change, ibis.to_sql(change.content, dialect=_DIALECT)))
             return
-        self.connection.register(_INCOMING, change.rows)
-        try:
+        if isinstance(change, Newest) or (isinstance(change, Merge) and not change.update):
+            insert_some(self, change)
+            return
+        with self.given(_INCOMING, change.rows):
             for statement in _statements(change):
                 self.connection.execute(statement)
+
+    @contextmanager
+    def given(self, name: str, rows: pa.Table) -> Iterator[None]:
+        """Rows in memory, under a name that statements can use."""
+        self.connection.register(name, rows)
+        try:
+            yield
         finally:
-            self.connection.unregister(_INCOMING)
+            self.connection.unregister(name)
 
     def _check_columns(self, table: Table) -> None:
         found = [str(name) for name, *_ in self.rows(f"DESCRIBE {quoted(table.name)}")]
