@@ -26,7 +26,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedSite]:
         pytest.skip(namespace.ABSENT)
     with SlackStandIn() as slack, WatchedSite(tmp_path_factory.mktemp("site"), slack) as running:
         until(running.answers, "Prometheus is ready")
-        until(lambda: len(running.healthy_targets()) == 6, "every service is read")
+        until(lambda: len(running.healthy_targets()) == 8, "every service is read")
         yield running
 
 

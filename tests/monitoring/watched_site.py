@@ -16,6 +16,7 @@ import requests
 from meetup_local_runner.monitoring import alertmanager_config, prometheus_config
 from meetup_stream.cursor_body import Checkpoint
 from meetup_testkit.emulators.process import EmulatorProcess, free_port
+from meetup_testkit.graphql_process import GraphqlProcess
 from meetup_testkit.service_process import ServiceProcess, until
 from meetup_testkit.simulator_process import SimulatorProcess
 from meetup_testkit.slack_plugin import SlackStandIn
@@ -91,6 +92,10 @@ class WatchedSite:
         self.enricher.wait_ready()
         self.streams = {feed: self.start_stream(feed) for feed in ("rsvps", "event_comments", "photos")}
         self.disk = Disk(self.streams["photos"].pid, self._folder)
+        self.living_meetup = self._running.enter_context(GraphqlProcess(self._folder, "--changes-per-hour", "3600"))
+        self.gateway = self._service("meetup_gateway", self._gateway_settings())
+        self.gateway.wait_ready()
+        self.streams["open_events"] = self._living_stream("open_events")
         self.operator_url = self._operator()
         self.alertmanager = self._alertmanager()
         self._prometheus = self._prometheus_process()
@@ -107,6 +112,16 @@ class WatchedSite:
         }
         command = command_on(self._folder, "meetup_stream") if feed == "photos" else None
         return self._service("meetup_stream", settings, command).wait_ready()
+
+    def _living_stream(self, feed: str) -> ServiceProcess:
+        """A feed that is read from the gateway."""
+        settings = {
+            "STREAM_FEED": feed,
+            "STREAM_URL": f"{self.gateway.url}/2/{feed}",
+            "STREAM_OBJECTS": f"file://{self._folder}/objects",
+            "STREAM_PORT": "0",
+        }
+        return self._service("meetup_stream", settings).wait_ready()
 
     def outlast_the_backlog(self, feed: str) -> None:
         """Wait until Meetup has forgotten all that it has published of the feed until now."""
@@ -163,6 +178,24 @@ class WatchedSite:
             "ENRICHER_PORT": "0",
         }
 
+    def _gateway_settings(self) -> dict[str, str]:
+        """A gateway that looks at a world of five groups as often as it may."""
+        settings = {
+            "FOLLOW": str(self._written("follow.yaml", "networks: [simulated-network]\n")),
+            "STORE": f"{self._folder}/gateway.db",
+            "KEY": "nobody calls with it here",
+            "CONTACT": "mailto:operations@example.org",
+            "API_URL": self.living_meetup.api_url,
+            "TOKEN_URL": self.living_meetup.token_url,
+            "CLIENT_KEY": "client-key",
+            "MEMBER_ID": "100000007",
+            "SIGNING_KEY_ID": "signing-key",
+            "SIGNING_KEY_FILE": str(self.living_meetup.key_file),
+            "FLOOR_SECONDS": "1",
+            "PORT": "0",
+        }
+        return {f"GATEWAY_{name}": value for name, value in settings.items()}
+
     def _operator(self) -> str:
         """An operator with one feed, which is paused: nobody misses its pod."""
         cluster = self._running.enter_context(a_test_cluster(self._running.enter_context(a_test_server())))
@@ -211,7 +244,7 @@ class WatchedSite:
     def _targets(self) -> dict[str, str]:
         streams = {f"stream-{feed}": process.url for feed, process in self.streams.items()}
         others = {"enricher": self.enricher.url, "alert-webhook": self.webhook.url, "feed-operator": self.operator_url}
-        return {**streams, **others}
+        return {**streams, **others, "gateway": self.gateway.url}
 
     def _service(
         self, module: str, settings: Mapping[str, str], command: tuple[str, ...] | None = None

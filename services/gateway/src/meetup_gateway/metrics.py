@@ -30,10 +30,14 @@ class Metrics:
             self.records.labels(feed)
             self.lines.labels(feed)
             self.streams.labels(feed).set(0)
+            self.from_store.labels(feed)
         for kind in TOMBSTONES:
             self.tombstones.labels(kind)
         for kind in QUARANTINE:
             self.quarantined.labels(kind)
+        for kind in ("members", "groups"):
+            for status in REST_STATUSES:
+                self.rest.labels(kind, status)
 
     def reported(self, points: float) -> None:
         """Meetup said how many points the window held."""
