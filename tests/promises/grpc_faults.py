@@ -21,14 +21,14 @@ class GrpcFaultProxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC has 
         self._upstream = grpc.insecure_channel(f"127.0.0.1:{port}")
         self._server = grpc.server(ThreadPoolExecutor(_THREADS), handlers=[self])
         self.port: int = self._server.add_insecure_port("127.0.0.1:0")
-        self._fault: tuple[grpc.StatusCode, str, int] | None = None
+        self._fault: tuple[tuple[grpc.StatusCode, ...], str, int] | None = None
         self._asked = 0
         self.fired = 0
         """How many calls it has answered itself."""
 
-    def answer(self, code: grpc.StatusCode, detail: str = "a fault was asked for", *, every: int = 1) -> None:
-        """Answer each ``every``-th call from now on with this status, in the upstream's place."""
-        self._fault, self._asked = (code, detail, every), 0
+    def answer(self, *codes: grpc.StatusCode, detail: str = "a fault was asked for", every: int = 1) -> None:
+        """Answer each ``every``-th call from now on in the upstream's place: with these statuses in turn."""
+        self._fault, self._asked = (codes, detail, every), 0
 
     def heal(self) -> None:
         """Forward every call."""
@@ -51,11 +51,12 @@ class GrpcFaultProxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC has 
     def _maybe_fail(self, context: Any) -> None:
         if self._fault is None:
             return
-        code, detail, every = self._fault
+        codes, detail, every = self._fault
+        turn, rest = divmod(self._asked, every)
         self._asked += 1
-        if (self._asked - 1) % every == 0:
+        if not rest:
             self.fired += 1
-            context.abort(code, detail)
+            context.abort(codes[turn % len(codes)], detail)
 
     def __enter__(self) -> Self:
         self._server.start()

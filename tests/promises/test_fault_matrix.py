@@ -5,7 +5,7 @@ The tables are the matrix; ``tests/README.md`` shows it with what the emulators 
 
 import sqlite3
 from collections.abc import Callable
-from itertools import product
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -66,6 +66,10 @@ def cut(proxy: TcpProxy, upstream: Upstream) -> None:
     proxy.reset_open()
 
 
+def struck(proxy: TcpProxy, kind: Disturbance) -> int:
+    return proxy.fired.get(kind, 0)
+
+
 NETWORK = {
     "connection refused": (refuse, Disturbance.REFUSE),
     "reset": (reset, Disturbance.RESET),
@@ -76,20 +80,18 @@ NETWORK = {
 }
 
 
-@pytest.mark.parametrize("fault", NETWORK)
 @pytest.mark.parametrize("upstream", OVER_A_NETWORK)
-def test_a_fault_of_the_network_loses_nothing_and_recovery_is_no_longer_than_the_outage(
-    upstream: Upstream, fault: str, start_site: StartSite, tcp_proxy: StartProxy
+def test_faults_of_the_network_lose_nothing_and_recovery_is_no_longer_than_each_outage(
+    upstream: Upstream, start_site: StartSite, tcp_proxy: StartProxy
 ) -> None:
     before = Placed(tcp_proxy)
     site = start_site(upstream, before)
     proxy = before.proxy
-    strike, kind = NETWORK[fault]
-    go_through(
-        site, Outage(begin=lambda: strike(proxy, upstream), end=proxy.heal, fired=lambda: proxy.fired.get(kind, 0))
-    )
-    if fault not in ("silence", "hang after connect"):  # shorter than patience, these are only slow answers
-        assert site.troubles() > 0
+    for fault, (strike, kind) in NETWORK.items():
+        troubles = site.troubles()
+        go_through(site, Outage(partial(strike, proxy, upstream), proxy.heal, partial(struck, proxy, kind), fault))
+        if fault not in ("silence", "hang after connect"):  # shorter than patience, these are only slow answers
+            assert site.troubles() > troubles, fault
     site.assert_all_came_through_once()
     assert site.errors() == []
 
@@ -128,38 +130,44 @@ PASSING = {429: grpc.StatusCode.RESOURCE_EXHAUSTED, 500: grpc.StatusCode.INTERNA
 OVER_HTTP = [upstream for upstream in OVER_A_NETWORK if upstream is not Upstream.FIRESTORE]
 
 
-@pytest.mark.parametrize(("status", "every"), list(product(PASSING, [10, 1])))
+SHARES = {"to 10 %": 10, "to 100 %": 1}
+"""Every n-th answer is one of them, each in its turn."""
+
+
 @pytest.mark.parametrize("upstream", OVER_HTTP)
-def test_a_status_that_passes_loses_nothing_and_recovery_is_no_longer_than_the_outage(
-    upstream: Upstream, status: int, every: int, start_site: StartSite, http_fault_proxy: StartHttpFaultProxy
+def test_statuses_that_pass_lose_nothing_and_recovery_is_no_longer_than_each_outage(
+    upstream: Upstream, start_site: StartSite, http_fault_proxy: StartHttpFaultProxy
 ) -> None:
     before = Placed(http_fault_proxy)
     site = start_site(upstream, before)
     proxy = before.proxy
 
-    def begin() -> None:
-        proxy.answer(status, every=every)
+    def begin(every: int) -> None:
+        proxy.answer(*PASSING, every=every)
         proxy.end_open()
 
-    def fired() -> int:
+    def fired(every: int) -> int:
         if upstream is Upstream.FEED and every > 1:
             proxy.end_open()  # a feed is asked for once; to be refused now and then it must be asked for more often
         return proxy.fired
 
-    go_through(site, Outage(begin, proxy.heal, fired))
-    assert site.troubles() > 0
+    for share, every in SHARES.items():
+        troubles = site.troubles()
+        go_through(site, Outage(partial(begin, every), proxy.heal, partial(fired, every), share, len(PASSING)))
+        assert site.troubles() > troubles, share
     site.assert_all_came_through_once()
     assert site.errors() == []
 
 
-@pytest.mark.parametrize(("code", "every"), list(product(PASSING.values(), [10, 1])))
-def test_a_status_of_firestore_that_passes_loses_nothing_and_recovery_is_no_longer_than_the_outage(
-    code: grpc.StatusCode, every: int, start_site: StartSite, grpc_fault_proxy: Callable[[int], GrpcFaultProxy]
+def test_statuses_of_firestore_that_pass_lose_nothing_and_recovery_is_no_longer_than_each_outage(
+    start_site: StartSite, grpc_fault_proxy: Callable[[int], GrpcFaultProxy]
 ) -> None:
     before = Placed(grpc_fault_proxy)
     site = start_site(Upstream.FIRESTORE, before)
     proxy = before.proxy
-    go_through(site, Outage(lambda: proxy.answer(code, every=every), proxy.heal, lambda: proxy.fired))
+    for share, every in SHARES.items():
+        begin = partial(proxy.answer, *PASSING.values(), every=every)
+        go_through(site, Outage(begin, proxy.heal, lambda: proxy.fired, share, len(PASSING)))
     site.assert_all_came_through_once()
     assert site.errors() == []
 

@@ -84,7 +84,7 @@ def test_a_missing_database_or_permission_is_one_line_that_says_what_to_create_o
     code: grpc.StatusCode, detail: str, advice: str, grpc_fault_proxy: Callable[[int], GrpcFaultProxy]
 ) -> None:
     proxy = grpc_fault_proxy(NOWHERE)
-    proxy.answer(code, detail)
+    proxy.answer(code, detail=detail)
     assert_one_line(run(ENRICHER, FIRESTORE_EMULATOR_HOST=f"127.0.0.1:{proxy.port}"), "ENRICHER_DOCUMENTS", advice)
     assert proxy.fired == 1
 

@@ -49,6 +49,18 @@ def test_what_is_not_there_is_a_404_that_says_what_is(path: str, simulator: Star
     assert answer.json()["error"]
 
 
+def test_after_the_end_a_feed_is_silent_and_what_it_published_stays(
+    simulator: StartSimulator, stream: OpenWire
+) -> None:
+    running = simulator("--rate", "200")
+    first = stream(running.port, "/2/rsvps").records(5)
+    running.end()
+    published = running.published("rsvps")
+    assert first == published[-len(first) :] or set(first) <= set(published)
+    assert running.stats()["feeds"]["rsvps"]["ended"]
+    assert running.published("rsvps") == published
+
+
 def test_stats_show_streams_and_requests(simulator: StartSimulator, stream: OpenWire, wire: OpenWire) -> None:
     running = simulator("--rate", "0", "--count", "5")
     stream(running.port, "/2/rsvps").records(5)

@@ -1,4 +1,4 @@
-"""What a test asks the simulator itself: ``/faults``, ``/published``, ``/asked`` and ``/stats``."""
+"""What a test asks of the simulator itself: ``/faults``, ``/published``, ``/asked``, ``/stats`` and ``/end``."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,7 +9,7 @@ from meetup_simulator.http.server import Connection, Request, Response, head
 from meetup_simulator.rest.api import RestApi
 from meetup_simulator.streams.ledger import Ledger, LedgerIncomplete
 
-ADMIN_PATHS: Final = ("/faults", "/published", "/asked", "/stats")
+ADMIN_PATHS: Final = ("/faults", "/published", "/asked", "/stats", "/end")
 _NDJSON: Final = "application/x-ndjson"
 
 
@@ -19,7 +19,10 @@ def answer_json(status: int, value: object) -> Response:
 
 
 class Admin:
-    """The admin pages. ``stats`` says what ``/stats`` shows; ``refuse`` and ``allow`` close and open the port."""
+    """The admin pages.
+
+    ``stats`` says what ``/stats`` shows; ``refuse`` and ``allow`` close and open the port; ``end`` ends publication.
+    """
 
     def __init__(
         self,
@@ -30,6 +33,7 @@ class Admin:
         stats: Callable[[], dict[str, Any]],
         refuse: Callable[[float | None], None],
         allow: Callable[[], Awaitable[None]],
+        end: Callable[[], None],
     ) -> None:
         self._faults = faults
         self._ledgers = ledgers
@@ -37,6 +41,7 @@ class Admin:
         self._stats = stats
         self._refuse = refuse
         self._allow = allow
+        self._end = end
 
     def serves(self, path: str) -> bool:
         """Whether the path is one of these pages."""
@@ -57,6 +62,9 @@ class Admin:
                 return self._arm(request.body)
             case "DELETE", path if path.startswith("/faults"):
                 return await self._disarm(path.removeprefix("/faults").removeprefix("/"))
+            case "POST", "/end":
+                self._end()
+                return answer_json(200, self._stats())
             case _:
                 return answer_json(405, {"error": f"no {request.method} here"})
 

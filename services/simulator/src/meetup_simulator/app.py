@@ -67,6 +67,7 @@ class Simulator:
             stats=self._stats,
             refuse=self._server.refuse,
             allow=self._server.allow,
+            end=self._end,
         )
         self._answered: Counter[tuple[str, str]] = Counter()
         self._paces: list[asyncio.Task[None]] = []
@@ -93,6 +94,10 @@ class Simulator:
         self._reserved.close()
         for ledger in self._ledgers.values():
             ledger.close()
+
+    def _end(self) -> None:
+        for timeline in self._timelines.values():
+            timeline.end()
 
     async def _keep_pace(self, timeline: Timeline) -> None:
         try:

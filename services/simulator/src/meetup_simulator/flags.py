@@ -138,7 +138,7 @@ def parser(environ: Mapping[str, str] = os.environ) -> argparse.ArgumentParser:
     add(
         "--admin-from-anywhere",
         action="store_true",
-        help="Answer /faults, /published, /asked and /stats to other hosts too, not only to loopback.",
+        help="Answer /faults, /published, /asked, /stats and /end to other hosts too, not only to loopback.",
     )
     return flags  # fmt: skip
 

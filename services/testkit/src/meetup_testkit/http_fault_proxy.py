@@ -30,9 +30,9 @@ _BLOCK_BYTES: Final = 64 * 1024
 
 @dataclass(slots=True)
 class _Fault:
-    """What holds now. ``status`` 0 answers nothing itself; ``headers`` replace those of the upstream's answers."""
+    """What holds now. Without ``statuses`` it answers nothing itself; ``headers`` replace those of the upstream's."""
 
-    status: int = 0
+    statuses: tuple[int, ...] = ()
     every: int = 1
     sent: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -41,7 +41,11 @@ class _Fault:
     def strikes(self) -> bool:
         """Whether this request is one of the share: of ten, the first, so that a share needs no luck to be met."""
         self.asked += 1
-        return bool(self.status) and (self.asked - 1) % self.every == 0
+        return bool(self.statuses) and (self.asked - 1) % self.every == 0
+
+    def status(self) -> int:
+        """Of the request that it strikes: each in its turn."""
+        return self.statuses[(self.asked - 1) // self.every % len(self.statuses)]
 
 
 class HttpFaultProxy:
@@ -78,9 +82,9 @@ class HttpFaultProxy:
         """How many requests the upstream got."""
         return self._passed
 
-    def answer(self, status: int, *, every: int = 1, headers: Mapping[str, str] | None = None) -> None:
-        """Answer each ``every``-th request from now on with this status, and these headers, in the upstream's place."""
-        self._thread.do(lambda: self._become(_Fault(status, every, headers or {})))
+    def answer(self, *statuses: int, every: int = 1, headers: Mapping[str, str] | None = None) -> None:
+        """Answer each ``every``-th request from now on in the upstream's place: with these statuses in turn."""
+        self._thread.do(lambda: self._become(_Fault(statuses, every, headers or {})))
 
     def replace_headers(self, headers: Mapping[str, str]) -> None:
         """The upstream's answers have these headers from now on, in place of its own of the same names."""
@@ -187,9 +191,10 @@ def _with_headers(head: bytes, headers: Mapping[str, str]) -> bytes:
 
 def _own_answer(fault: _Fault) -> bytes:
     """In the form of Google's JSON APIs, in which the others read no more than that it is not theirs."""
-    phrase = HTTPStatus(fault.status).phrase
+    status = fault.status()
+    phrase = HTTPStatus(status).phrase
     message = f"{phrase} (a fault was asked for)"
-    error = {"code": fault.status, "message": message, "errors": [{"message": message, "reason": "injected"}]}
+    error = {"code": status, "message": message, "errors": [{"message": message, "reason": "injected"}]}
     body = json.dumps({"error": error}).encode()
-    head = f"HTTP/1.1 {fault.status} {phrase}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"HTTP/1.1 {status} {phrase}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return _with_headers(head.encode(), {**fault.sent, "Connection": "close"}) + body

@@ -156,6 +156,10 @@ class SimulatorClient:
         """``/stats``, as the README describes it."""
         return self.get_json("/stats")
 
+    def end(self) -> None:
+        """No feed publishes anything more."""
+        self.call("POST", "/end")
+
     def get_json(self, path: str) -> dict[str, Any]:
         """An admin page."""
         return self.call("GET", path)

@@ -134,6 +134,11 @@ class Timeline:
             self._cut(reader)
         self._tell()
 
+    def end(self) -> None:
+        """Publish nothing more; readers stay connected, in silence."""
+        self.ended = True
+        self._tell()
+
     async def first_reader(self) -> None:
         """Return when somebody reads."""
         while not self._readers:
