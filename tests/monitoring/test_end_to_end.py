@@ -26,7 +26,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedSite]:
         pytest.skip(namespace.ABSENT)
     with SlackStandIn() as slack, WatchedSite(tmp_path_factory.mktemp("site"), slack) as running:
         until(running.answers, "Prometheus is ready")
-        until(lambda: len(running.healthy_targets()) == 8, "every service is read")
+        until(lambda: len(running.healthy_targets()) == 9, "every service is read")
         yield running
 
 
@@ -122,7 +122,7 @@ def test_every_selector_of_a_rule_finds_a_series(site: WatchedSite, trouble: Non
 def test_every_panel_shows_something(site: WatchedSite, trouble: None) -> None:
     def empty() -> set[str]:
         now = float(site.ask("query", query="time()")["result"][1])
-        window = {"start": str(now - 240), "end": str(now), "step": "1"}
+        window = {"start": str(now - 600), "end": str(now), "step": "1"}
         expressions = shipped.dashboard_expressions()
         return {where for where, text in expressions if not site.ask("query_range", query=text, **window)["result"]}
 

@@ -96,6 +96,7 @@ class WatchedSite:
         self.gateway = self._service("meetup_gateway", self._gateway_settings())
         self.gateway.wait_ready()
         self.streams["open_events"] = self._living_stream("open_events")
+        self.insight = self._service("meetup_insight", self._insight_settings(), ("-m", "meetup_insight", "serve"))
         self.operator_url = self._operator()
         self.alertmanager = self._alertmanager()
         self._prometheus = self._prometheus_process()
@@ -196,6 +197,18 @@ class WatchedSite:
         }
         return {f"GATEWAY_{name}": value for name, value in settings.items()}
 
+    def _insight_settings(self) -> dict[str, str]:
+        """A page of all that the streams store."""
+        settings = {
+            "OBJECTS": f"file://{self._folder}/objects",
+            "DOCUMENTS": f"sqlite:///{self._folder}/documents.sqlite",
+            "WAREHOUSE": f"duckdb:///{self._folder}/insight.duckdb",
+            "HASH_KEY": "a key that has sixteen letters",
+            "REBUILD_SECONDS": str(3600 // FACTOR),
+            "PORT": "0",
+        }
+        return {f"INSIGHT_{name}": value for name, value in settings.items()}
+
     def _operator(self) -> str:
         """An operator with one feed, which is paused: nobody misses its pod."""
         cluster = self._running.enter_context(a_test_cluster(self._running.enter_context(a_test_server())))
@@ -244,7 +257,7 @@ class WatchedSite:
     def _targets(self) -> dict[str, str]:
         streams = {f"stream-{feed}": process.url for feed, process in self.streams.items()}
         others = {"enricher": self.enricher.url, "alert-webhook": self.webhook.url, "feed-operator": self.operator_url}
-        return {**streams, **others, "gateway": self.gateway.url}
+        return {**streams, **others, "gateway": self.gateway.url, "insight": self.insight.url}
 
     def _service(
         self, module: str, settings: Mapping[str, str], command: tuple[str, ...] | None = None
