@@ -16,7 +16,7 @@ from meetup_testkit.tcp_proxy import Direction, Disturbance, TcpProxy
 from .disturbed import NAME, Address, Outage, Placed, StartSite, Upstream, go_through
 from .grpc_faults import GrpcFaultProxy
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 OVER_A_NETWORK = [
     Upstream.FEED,
