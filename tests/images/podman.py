@@ -31,7 +31,7 @@ Manifest = dict[str, Any]
 BASE: Final = "docker.io/library/python:3.13-slim-bookworm"
 """What services/Dockerfile starts from."""
 _CERTIFICATES: Final = Path("/etc/ssl/certs")
-_BUILD_SECONDS: Final = 900
+_BUILD_SECONDS: Final = 1800
 _SECONDS: Final = 120.0
 _LISTENING: Final = re.compile(r"listening on \S*?(?: ?port |:)(\d+)")
 _CHECKOUT: Final = hashlib.sha256(str(REPOSITORY).encode()).hexdigest()[:8]

@@ -24,7 +24,7 @@ from ..operator.cluster import a_test_cluster, a_test_server
 from .conftest import SERVICES
 from .podman import Container, in_image, inspect, megabytes_above_base, podman, running
 
-pytestmark = [pytest.mark.images, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.images, pytest.mark.timeout(3600)]
 
 _STREAM_MEGABYTES: Final = 75
 """With google-cloud-logging, which brings gRPC (20 MB). A stream runs once per feed, on nodes that may be new."""

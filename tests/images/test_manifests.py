@@ -34,7 +34,7 @@ from ..chart.tools import KUBECTL_37, REPOSITORY, program
 from .bridge import on_bridge
 from .podman import Manifest, Pod, eventually, played
 
-pytestmark = [pytest.mark.images, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.images, pytest.mark.timeout(3600)]
 
 _DEV: Final = REPOSITORY / "k8s" / "dev"
 _PROJECT: Final = "meetup-manifests"

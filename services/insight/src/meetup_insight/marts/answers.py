@@ -79,8 +79,8 @@ def by_lead(tables: Tables) -> Expression:
     )
 
 
-def event_times(tables: Tables) -> Expression:
-    """Events with a beginning, as RSVPs and open events name them, in their own zone."""
+def named_events(tables: Tables) -> Expression:
+    """Events with a beginning, as RSVPs and open events name them."""
     rsvps, events = tables["rsvps"], tables["events"]
     named = rsvps.filter(rsvps.event_id.notnull()).group_by("event_id").agg(
         group_id=lambda t: t.group_id.max(), event_time=lambda t: t.event_time.max()
@@ -94,8 +94,12 @@ def event_times(tables: Tables) -> Expression:
         own_minutes=(both.utc_offset / 60000).cast("int64"),
         status=both.status,
     )
-    timed = found.filter(found.event_time.notnull())
-    zoned = _zoned(timed, tables)
+    return found.filter(found.event_time.notnull())
+
+
+def event_times(tables: Tables) -> Expression:
+    """Events with a beginning, in their own zone."""
+    zoned = _zoned(named_events(tables), tables)
     minutes = ibis.coalesce(zoned.own_minutes, zoned.offset_minutes)
     source = ibis.cases(
         (zoned.own_minutes.notnull(), "event"), (zoned.offset_minutes.notnull(), "zone"), else_="unknown"

@@ -125,7 +125,12 @@ def ranked(label: str, rows: Sequence[tuple[str, float]], unit: str) -> Plot:
     return plot
 
 
-def intervals(label: str, rows: Sequence[tuple[str, float, float, float, int]]) -> Plot:
+def intervals(
+    label: str,
+    rows: Sequence[tuple[str, float, float, float, int]],
+    interval: str = "95 % interval",
+    support: str = "members",
+) -> Plot:
     """Names with a dot and its interval around nothing: name, value, low, high, support."""
     names = _distinct([row[0] for row in rows])
     colors = [ACCENT if row[2] > 0 else _SECOND if row[3] < 0 else _INK for row in rows]
@@ -137,7 +142,7 @@ def intervals(label: str, rows: Sequence[tuple[str, float, float, float, int]]) 
     plot = _figure(label, y_range=FactorRange(*reversed(names)), height=max(160, 26 * len(names) + 50))
     plot.segment("low", "name", "high", "name", source=source, line_color="color", line_width=3, line_alpha=0.55)
     dots = plot.scatter("value", "name", source=source, size=10, fill_color="color", line_color=None)
-    tips = [("", "@name"), ("value", "@value{0.0%}"), ("95 % interval", "@low{0.0%} to @high{0.0%}"), ("members", "@n")]
+    tips = [("", "@name"), ("value", "@value{0.0%}"), (interval, "@low{0.0%} to @high{0.0%}"), (support, "@n")]
     plot.add_tools(HoverTool(tooltips=tips, renderers=[dots]))
     plot.xaxis.formatter = NumeralTickFormatter(format="0%")
     return plot

@@ -6,7 +6,7 @@ from typing import Final
 from meetup_insight.page.published import Published
 from meetup_insight.page.view import Query, View
 from meetup_insight.page.views_collected import overview, quality
-from meetup_insight.page.views_events import places, times
+from meetup_insight.page.views_events import coming, places, times
 from meetup_insight.page.views_groups import groups
 from meetup_insight.page.views_topics import interests, topics
 
@@ -14,6 +14,7 @@ VIEWS: Final[Mapping[str, tuple[str, Callable[[Published, Query], View]]]] = {
     "/": ("Overview", overview),
     "/topics": ("Topics", topics),
     "/times": ("Times", times),
+    "/events": ("Coming events", coming),
     "/places": ("Places", places),
     "/groups": ("Groups", groups),
     "/interests": ("Interests", interests),

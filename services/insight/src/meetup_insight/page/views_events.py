@@ -1,9 +1,16 @@
 """When and where events are. Pure."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from meetup_insight.page import plots
-from meetup_insight.page.published import Published
+from meetup_insight.page.published import Published, Row
 from meetup_insight.page.view import Choice, Figure, Grid, Query, View, chosen, number, percent
 
+_MOST_EVENTS: Final = 200
+"""The next ones; all are in the published table."""
+_SHOWN: Final = 25
+"""Of a plot that is still read."""
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -66,6 +73,87 @@ def times(data: Published, query: Query) -> View:
             ),
         ),
     )
+
+
+def coming(data: Published, _query: Query) -> View:
+    """How full coming events will be."""
+    events = sorted(data.rows("event_forecast"), key=lambda row: (row["event_time"], row["event_id"]))[:_MOST_EVENTS]
+    return View(
+        "Coming events",
+        "How many will say yes by the beginning of an event, as it looks at the newest record. Shown are events"
+        " that ten members say yes to by now; times are UTC. No record says who came.",
+        (),
+        (),
+        (_limited(data, [row for row in events if row["rsvp_limit"]]), _expected(data, events), _judged(data)),
+    )
+
+
+def _limited(data: Published, events: Sequence[Row]) -> Figure:
+    shares = [
+        (_event(data, row), *(row[name] / row["rsvp_limit"] for name in ("value", "low", "high")), row["rsvp_limit"])
+        for row in events[:_SHOWN]
+    ]
+    rows = [
+        (
+            _event(data, row),
+            *(number(row[name]) for name in ("rsvp_limit", "value")),
+            f"{number(row['low'])} to {number(row['high'])}",
+            percent(row["full"], 0),
+        )
+        for row in events
+    ]
+    return Figure(
+        "limited",
+        "How full they will be",
+        "Expected yes as a share of the limit, with an 80 % interval.",
+        plots.intervals("Share of the limit", shares, "80 % interval", "limit") if shares else None,
+        Grid(("event", "limit", "expected", "80 % interval", "chance to be full"), rows),
+        "Nothing yet: no coming event with a limit has ten members who say yes,"
+        " or fewer than forty past events are known.",
+    )
+
+
+def _expected(data: Published, events: Sequence[Row]) -> Figure:
+    caption = "By the past events of each group, and the yes that an event has by now."
+    if events:
+        first = events[0]
+        caption = (
+            f"By {first['model']}: off by {first['error']:.1f} yes on average over {number(first['judges'])} past"
+            f" events; the mean of the group's last four events was off by {first['naive_error']:.1f}."
+        )
+    rows = [
+        (
+            _event(data, row),
+            number(row["value"]),
+            f"{number(row['low'])} to {number(row['high'])}",
+            *(number(row[name]) for name in ("naive", "rsvp_limit")),
+        )
+        for row in events
+    ]
+    heads = ("event", "expected", "80 % interval", "naive forecast", "limit")
+    return Figure("expected", "Expected yes", caption, None, Grid(heads, rows), "")
+
+
+def _judged(data: Published) -> Figure:
+    rows = [
+        (row["model"], row["metric"], f"{row['value']:.2f}", f"{row['low']:.2f} to {row['high']:.2f}",
+         number(row["judges"]))
+        for row in data.rows("model_card")
+        if row["task"] == "yes of an event"
+    ]  # fmt: skip
+    return Figure(
+        "judged",
+        "How far off it was",
+        "In yes per event, over past events that it had not seen, with 95 % intervals."
+        " A forecaster that does not beat the naive one for sure is not shown in its place.",
+        None,
+        Grid(("model", "measure", "value", "95 % interval", "events judged"), rows),
+        "",
+    )
+
+
+def _event(data: Published, row: Row) -> str:
+    return f"{row['event_time']:%d %b %H:%M} {data.group(row['group_id'])}"
 
 
 def places(data: Published, _query: Query) -> View:

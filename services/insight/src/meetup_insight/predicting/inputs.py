@@ -9,6 +9,8 @@ import ibis
 from ibis.expr.types import Table as Expression
 
 from meetup_insight.marts.catalogue import MARTS
+from meetup_insight.marts.mart import LEAST_MEMBERS
+from meetup_insight.models.fullness import LEADS, Occasion
 from meetup_insight.models.interactions import Interaction
 from meetup_insight.predicting.sensitive import is_sensitive, sensitive_groups
 from meetup_insight.schema import STAGING, Table
@@ -19,8 +21,8 @@ _LEAST_PROFILES: Final = 200
 """Members with topics of their own; with fewer, topics of the groups they said yes to stand in."""
 _MOST_MEMBERS: Final = 200_000
 """The latest active ones: what a machine with 1 GB fits a model to."""
-
-
+_NOT_HELD: Final = ("canceled", "deleted", "draft")
+_HOUR_MS: Final = 3_600_000
 _NAMED: Final = {table.name: table for table in (*STAGING, *(mart.table for mart in MARTS))}
 
 
@@ -30,6 +32,20 @@ class Denied:
 
     topics: frozenset[str]
     groups: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Past and coming events. ``shown``: group, time and limit of the coming ones that may be published."""
+
+    past: list[Occasion]
+    coming: list[Occasion]
+    shown: dict[str, tuple[int, int, int | None]]
+
+    @property
+    def groups(self) -> frozenset[int]:
+        """Of the past events."""
+        return frozenset(each.group for each in self.past)
 
 
 def denied(warehouse: Warehouse) -> Denied:
@@ -102,6 +118,29 @@ def common_members(warehouse: Warehouse) -> list[tuple[int, int, int, float]]:
 def weeks(warehouse: Warehouse) -> dict[date, int]:
     """RSVPs by the Monday of their week."""
     return dict(_all(warehouse, _NAMED["rsvps_by_week"], "week", "rsvps"))
+
+
+def events(warehouse: Warehouse, without: Denied, until: datetime) -> Events:
+    """Events that take place, by how they filled; a figure is published where ten members say yes."""
+    found = Events([], [], {})
+    for event, group, at, limit, members, status, yes, final, *known in _event_rows(warehouse):
+        if group in without.groups or status in _NOT_HELD:
+            continue
+        hour, limited = _ms(at) / _HOUR_MS, limit if limit and limit > 0 else None
+        if at.replace(tzinfo=UTC) <= until:
+            counts = dict(zip(LEADS, map(float, known), strict=True))
+            found.past.append(Occasion(event, group, hour, limited, counts, float(final)))
+            continue
+        found.coming.append(Occasion(event, group, hour, limited, dict.fromkeys(LEADS, float(yes)), 0.0))
+        if members >= LEAST_MEMBERS:
+            found.shown[event] = (group, int(_ms(at)), limited)
+    return found
+
+
+def _event_rows(warehouse: Warehouse) -> list[tuple[Any, ...]]:
+    names = ("event_id", "group_id", "event_time", "rsvp_limit", "members", "status", "yes_now", "yes_start")
+    found = _all(warehouse, _NAMED["event_yes"], *names, *(f"yes_{lead}" for lead in LEADS))
+    return sorted(found, key=lambda row: str(row[0]))
 
 
 def _latest_members() -> Expression:

@@ -13,6 +13,8 @@ from meetup_insight.marts.mart import LEAST_MEMBERS
 from meetup_insight.models.blend import top
 from meetup_insight.models.evaluation import Report, evaluate
 from meetup_insight.models.forecast import forecast
+from meetup_insight.models.fullness import NAIVE, Fullness
+from meetup_insight.models.fullness import forecast as forecast_events
 from meetup_insight.models.interactions import Interactions
 from meetup_insight.models.likeness import alike, communities
 from meetup_insight.models.newcomers import cover
@@ -21,6 +23,7 @@ from meetup_insight.predicting import inputs
 from meetup_insight.predicting.inputs import Denied
 from meetup_insight.predicting.prediction_tables import (
     COMMUNITIES,
+    EVENT_FORECAST,
     FORECAST,
     INTERESTS,
     LEADS_TO,
@@ -61,6 +64,8 @@ def make_predictions(warehouse: Warehouse, moving: Callable[[], None]) -> None:
     moving()
     _likeness(warehouse, made, without)
     made[FORECAST.name] = list(_forecast(warehouse, until))
+    moving()
+    _events(warehouse, made, without, until)
     warehouse.write([Replace(table, arrow(table, made[table.name])) for table in PREDICTED])
 
 
@@ -96,8 +101,9 @@ def _groups(made: dict[str, list[Sequence[Any]]], data: Interactions, until: Any
 
 
 def _card(task: str, report: Report, data: str, until: datetime | None) -> Iterator[Sequence[Any]]:
-    ms = int(until.timestamp() * 1000) if until else None
-    common = (report.judges, report.members, report.items, report.coverage, report.split, report.holds, data, ms)
+    common = (
+        report.judges, report.members, report.items, report.coverage, report.split, report.holds, data, _ms(until),
+    )  # fmt: skip
     for metric, found in (("NDCG@10", report.ndcg), ("recall@10", report.recall)):
         for model, each in found.items():
             yield (task, model, metric, each.mean, each.low, each.high, *common)
@@ -170,3 +176,35 @@ def _forecast(warehouse: Warehouse, until: datetime | None) -> Iterator[Sequence
     if found:
         values = (found.value, found.low, found.high, found.error, found.naive, found.naive_error, found.weeks)
         yield ((last - _EPOCH).days, found.model, *values)
+
+
+def _events(
+    warehouse: Warehouse, made: dict[str, list[Sequence[Any]]], without: Denied, until: datetime | None
+) -> None:
+    """Events that begin after the newest RSVP are to come; of the others it is known how they filled."""
+    if until is None:
+        return
+    events = inputs.events(warehouse, without, until)
+    found = forecast_events(events.past, events.coming, until.timestamp() / 3600)
+    if found is None:
+        return
+    made[MODEL_CARD.name] += _events_card(found, len(events.groups), until)
+    for each in found.events:
+        group, at, limit = events.shown.get(each.event, (None, None, None))
+        if group is not None:
+            numbers = (round(each.value), round(each.low), round(each.high), each.full, round(each.naive))
+            errors = (found.error.mean, found.naive_error.mean, found.judges)
+            made[EVENT_FORECAST.name].append((each.event, group, at, limit, found.model, *numbers, *errors))
+
+
+def _events_card(found: Fullness, groups: int, until: datetime) -> Iterator[Sequence[Any]]:
+    split = "by time: the latest 30 % of events are hidden"
+    common = (found.judges, found.past, groups, None, split, found.holds, "yes of past events", _ms(until))
+    for model, each in (("model", found.error), (NAIVE, found.naive_error)):
+        yield ("yes of an event", model, "mean absolute error", each.mean, each.low, each.high, *common)
+    gain = found.gain
+    yield ("yes of an event", "model", "error below the naive one's", gain.mean, gain.low, gain.high, *common)
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return int(moment.timestamp() * 1000) if moment else None
