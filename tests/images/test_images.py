@@ -224,7 +224,8 @@ def test_a_gateway_runs_locked_down_on_its_volume_answers_its_probes_and_ends_in
 def test_insight_runs_locked_down_on_its_volume_builds_and_shows_a_page(images: dict[str, str], tmp_path: Path) -> None:
     """Records and profiles in, figures on the page out; nothing but the volume is written to."""
     store, volume = tmp_path / "objects", tmp_path / "volume"
-    volume.mkdir()
+    for folder in (store, volume):
+        folder.mkdir()
     objects = open_objects(store.as_uri())
     records = 0
     for _, line in zip(range(60), generated("rsvps", World(7), start=1_489_925_470_000, rate=1.0), strict=False):
