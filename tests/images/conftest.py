@@ -1,4 +1,4 @@
-"""Every image, built once a run."""
+"""Every image, built once per run."""
 
 import fcntl
 from typing import Final

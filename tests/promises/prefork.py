@@ -55,6 +55,7 @@ def _say(orders: Any, **what: int) -> None:
 
 
 def _become(command: Callable[[], object], order: dict[str, Any]) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits that it is ignored
     os.environ.clear()
     os.environ.update(order["environ"])
     log = os.open(order["log"], os.O_CREAT | os.O_WRONLY | os.O_APPEND)

@@ -2,7 +2,8 @@
 
 Moments in time are random. Moments in the program are not: a signal comes at each line of ours that the main thread
 runs, of the start and of the stop, which finds windows of microseconds that no random moment would. A few of both are
-tried here; ``SIGTERMS=1000`` tries a thousand random moments of each service and every line (``pytest -n 2``).
+tried here; ``SIGTERMS=1000`` tries a thousand random moments of each service and every line; ``-rP`` shows the slowest
+end.
 """
 
 import os
@@ -10,7 +11,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -163,7 +164,6 @@ def test_a_signal_at_any_time_ends_the_process_in_order(
     module: str,
     service: Service,
     number: signal.Signals,
-    record_property: Callable[[str, object], None],
 ) -> None:
     chance = random.Random(f"{module} {number} {SEED}")
     slowest = 0.0
@@ -180,8 +180,7 @@ def test_a_signal_at_any_time_ends_the_process_in_order(
                 when = f"{moment:.3f} s after it {'listened' if time_ % 2 else 'started'}"
                 slowest = max(slowest, _end(prefork, child, number, when))
                 _assert_in_order(child, number, handled=handled)
-    record_property("moments", done)
-    record_property("slowest exit, seconds", round(slowest, 2))
+    print(f"{done} moments, the slowest end {slowest:.2f} s")
 
 
 @pytest.mark.faults
@@ -193,7 +192,6 @@ def test_a_signal_at_any_line_of_the_start_or_the_stop_ends_the_process_in_order
     module: str,
     service: Service,
     number: signal.Signals,
-    record_property: Callable[[str, object], None],
 ) -> None:
     slowest = 0.0
     with Prefork(service, tmp_path) as prefork:
@@ -209,8 +207,7 @@ def test_a_signal_at_any_line_of_the_start_or_the_stop_ends_the_process_in_order
                 slowest = max(slowest, _end(prefork, child, None, f"at line {line} of {lines}"))
                 signalled = child.events("signalled")
                 _assert_in_order(child, number, handled=not signalled or signalled[0]["handled"])
-    record_property("moments", done)
-    record_property("slowest exit, seconds", round(slowest, 2))
+    print(f"{done} moments, the slowest end {slowest:.2f} s")
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -184,7 +184,7 @@ def log_entries() -> dict[str, Any]:
     return entries
 
 
-UNTOLD = [
+WITHOUT_TEXT = [
     {"code": 17},
     {"code": 42},
     {"code": 42, "job": "import"},
@@ -204,7 +204,7 @@ UNTOLD = [
 
 def told_apart() -> dict[str, Any]:
     """Entries without text, no two of one kind."""
-    entries = {f"fields {payload}": _entry(jsonPayload=payload) for payload in UNTOLD}
+    entries = {f"fields {payload}": _entry(jsonPayload=payload) for payload in WITHOUT_TEXT}
     requests = [("GET", "/a", 502), ("GET", "/b", 502), ("POST", "/a", 502), ("GET", "/a", 503)]
     entries |= {
         f"request {call}": _entry(httpRequest=dict(zip(("requestMethod", "requestUrl", "status"), call, strict=True)))

@@ -1,4 +1,4 @@
-"""Who may bring what: credentials, bounds of bodies and time, poison, and the operational pages."""
+"""Who may bring what: credentials, bounds of bodies and time, malformed bodies, and the operational pages."""
 
 import base64
 import gzip
@@ -48,7 +48,7 @@ def test_a_path_without_credentials_is_closed(slack: SlackStandIn, start_webhook
     assert webhook.log_export(pushed(log_entry())).status_code == 403
 
 
-POISON = [
+MALFORMED = [
     b"",
     b"{",
     b"[]",
@@ -60,7 +60,7 @@ POISON = [
 ]
 
 
-@pytest.mark.parametrize("body", POISON, ids=range(len(POISON)))
+@pytest.mark.parametrize("body", MALFORMED, ids=range(len(MALFORMED)))
 @pytest.mark.parametrize(("path", "source"), [("/v1/alertmanager", "alertmanager"), ("/v1/log-export", "log_export")])
 def test_a_body_nobody_can_read_is_acknowledged_counted_and_logged(
     webhook: InProcess, slack: SlackStandIn, caplog: pytest.LogCaptureFixture, body: bytes, path: str, source: str

@@ -35,20 +35,20 @@ class Call:
 
 @dataclass
 class Reply:
-    """An answer as it is sent; ``promised`` is a Content-Length beyond the body's, ``drip`` seconds between bytes."""
+    """An answer as it is sent; ``promised`` is a Content-Length beyond the body's, ``pause`` seconds between bytes."""
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     promised: int = 0
-    drip: float = 0.0
+    pause: float = 0.0
 
 
 class MeetupApi:
     """``/2/members`` and ``/2/groups`` over HTTP.
 
     ``absent`` ids have no profile, ``bad`` ones make the call a 400, ``fatal`` ones a 500. ``replies`` are used up
-    first, one a call. ``override`` may answer in place of the usual.
+    first, one per call. ``override`` may answer in place of the usual.
     """
 
     def __init__(self) -> None:
@@ -91,12 +91,12 @@ class MeetupApi:
             handler.send_header(name, value)
         handler.send_header("Content-Length", str(len(reply.body) + reply.promised))
         handler.end_headers()
-        if not reply.drip:
+        if not reply.pause:
             handler.wfile.write(reply.body)
             handler.close_connection = bool(reply.promised)
             return
         for each in reply.body:
-            time.sleep(reply.drip)
+            time.sleep(reply.pause)
             try:
                 handler.wfile.write(bytes([each]))
             except OSError:

@@ -75,7 +75,7 @@ def test_an_answer_that_is_cut_off_is_tried_again(bench: Bench, meetup: MeetupAp
 
 def test_an_answer_that_drips_is_given_up_in_time(meetup: MeetupApi) -> None:
     bench = Bench(meetup.url, seconds=0.5)
-    meetup.replies = [Reply(200, b" " * 100_000, drip=0.05)]
+    meetup.replies = [Reply(200, b" " * 100_000, pause=0.05)]
     with pytest.raises(UpstreamUnavailable, match=r"no whole answer within 0\.5 s"):
         bench.api.page(MEMBERS, [1], 0)
 
@@ -175,14 +175,14 @@ HEADS: Final = {
 def test_a_server_that_drips_is_given_up_in_time(name: str) -> None:
     ended = threading.Event()
 
-    def drip(server: socket.socket) -> None:
+    def send_slowly(server: socket.socket) -> None:
         connection, _ = server.accept()
         with connection, contextlib.suppress(OSError):
             while not ended.wait(0.05):
                 connection.sendall(HEADS[name] or b"")
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=drip, args=(server,), daemon=True)
+        thread = threading.Thread(target=send_slowly, args=(server,), daemon=True)
         thread.start()
         bench = Bench(f"http://127.0.0.1:{server.getsockname()[1]}", seconds=0.6)
         began = time.monotonic()

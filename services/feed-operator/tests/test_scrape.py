@@ -75,7 +75,7 @@ def test_the_pages_of_a_stream_are_read() -> None:
     assert (scrape.unreadable, scrape.connected, scrape.stored, scrape.pod_version) == (None, True, 100, "1")
 
 
-def drip(client: socket.socket, request: bytes) -> None:
+def slow_headers(client: socket.socket, request: bytes) -> None:
     client.sendall(b"HTTP/1.1 200 OK\r\n")
     while True:
         client.sendall(b"X-Header: x\r\n")
@@ -102,7 +102,7 @@ def silent(client: socket.socket, request: bytes) -> None:
 BOMB = gzip.compress(b"meetup_stream_connected 1\n" * 4_000_000)
 HOSTILE: dict[str, Answer] = {
     "a page longer than its bound": flood,
-    "dripped headers": drip,
+    "slow headers": slow_headers,
     "a dripped body": drip_body,
     "silence": silent,
     "a closed connection": lambda client, request: None,

@@ -12,10 +12,10 @@ class Service:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.why_not: str | None = None
+        self.unavailable_reason: str | None = None
         self.registry = CollectorRegistry()
         self.progress = Progress(lambda: self.now)
-        self.pages = OpsPages(self.registry, self.progress, lambda: self.why_not)
+        self.pages = OpsPages(self.registry, self.progress, lambda: self.unavailable_reason)
 
 
 def get(service: Service, path: str) -> requests.Response:
@@ -44,7 +44,7 @@ def test_a_service_that_stands_still_is_not_alive() -> None:
 def test_a_service_that_is_not_ready_says_why() -> None:
     service = Service()
     assert get(service, "/readyz").status_code == 200
-    service.why_not = "not connected: refused"
+    service.unavailable_reason = "not connected: refused"
     answer = get(service, "/readyz")
     assert (answer.status_code, answer.text) == (503, "not connected: refused\n")
 

@@ -1,4 +1,4 @@
-"""What is to be said in Slack, whichever side it came from. No I/O.
+"""What is to be sent to Slack, whichever source it came from. No I/O.
 
 Both sources are read into an ``Alert``; everything behind them (routes, deduplication, outbox, blocks) knows only it.
 Every text is bounded here, once, so that an alert kept in the outbox fits any document store.

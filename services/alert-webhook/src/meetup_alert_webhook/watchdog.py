@@ -191,7 +191,7 @@ class Heartbeat:
         if overdue:
             self._report_silence(self._overdue())
         elif before.silent_since and not beat.silent_since:
-            # Reported by this replica alone, and another knows better; or by all, and another has said so: then once.
+            # Reported by this replica alone, and another knows better; or by all, and another has sent it: then once.
             self._report_return(before)
         self._metrics.silent.set(1 if overdue or self._record.read().silent_since else 0)
         if self._sender.refusal and self._clock() - self._probed_at >= _PROBE_SECONDS:

@@ -40,7 +40,7 @@ class StreamCounts:
         )
 
     def at_end(self, totals: Mapping[str, int]) -> "StreamCounts":
-        """These, brought to what the process said at its end."""
+        """These, with the totals that the process logged at its end."""
         return StreamCounts(
             stored=totals.get("records_stored", self.stored),
             duplicate=totals.get("records_duplicate", self.duplicate),
@@ -77,7 +77,7 @@ class EnricherCounts:
         )
 
     def at_end(self, totals: Mapping[str, int]) -> "EnricherCounts":
-        """These, brought to what the process said at its end."""
+        """These, with the totals that the process logged at its end."""
         return replace(
             self,
             profiles=totals.get("profiles_stored", self.profiles),

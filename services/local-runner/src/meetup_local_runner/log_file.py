@@ -22,9 +22,9 @@ class LogFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.address: str | None = None
-        """Where the process listens, once it has said so."""
+        """Where the process listens, once it has logged it."""
         self.totals: dict[str, int] | None = None
-        """What it counted over its life, if it said so at its end (event ``stopped``)."""
+        """What it counted over its life, if it logged it at its end (event ``stopped``)."""
         self._offset = path.stat().st_size if path.exists() else 0
         self._half = b""
         self._last: deque[str] = deque(maxlen=_LAST_LINES)
@@ -48,8 +48,8 @@ class LogFile:
             if event is None:
                 self._plain.append(text)
                 self._last.append(text)
-                if said := _ANNOUNCED.search(text):
-                    self.address = f"http://{said[1] or said[2]}"
+                if found := _ANNOUNCED.search(text):
+                    self.address = f"http://{found[1] or found[2]}"
                 continue
             self._last.append(f"{event.get('severity', '')} {event.get('message', '')}"[:_KEPT_LINE])
             match event.get("event"):

@@ -201,7 +201,7 @@ class Pipeline:
 
 
 def _since(seconds: float) -> str | None:
-    """What is said of figures that were read so long ago."""
+    """The mark of figures that were read so long ago."""
     return f"no figures for {seconds:.0f} s" if STALE_SECONDS <= seconds < float("inf") else None
 
 

@@ -139,7 +139,7 @@ def _remarks(board: Board) -> list[Text]:
 
 def _others(board: Board, signs: Signs) -> Table:
     counts = board.enricher
-    said = {
+    notes = {
         "enricher": f"queue {number(board.queue)}, profiles {number(counts.profiles)}, "
         f"none for {number(counts.missing)} ids, API calls {number(counts.api_calls)}",
     }
@@ -149,8 +149,8 @@ def _others(board: Board, signs: Signs) -> Table:
     table.add_column()
     for status in board.others:
         if status.name == "slack" and status.page:
-            said["slack"] = f"what is wrong is posted at {status.page}"
-        table.add_row(_named(status.name, status, signs), _port(status), said.get(status.name, ""))
+            notes["slack"] = f"what is wrong is posted at {status.page}"
+        table.add_row(_named(status.name, status, signs), _port(status), notes.get(status.name, ""))
     return table
 
 

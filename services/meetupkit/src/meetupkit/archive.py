@@ -1,7 +1,7 @@
 """Reads what streams have stored, whichever layout they stored it in.
 
 ``records``: ``{label}/{data_id}_{mtime}.json``, one record each. ``batch``:
-``{label}/{date}/{hour}/{digest}.ndjson.gz``, the records whose mtime lies in that hour (UTC), one a line.
+``{label}/{date}/{hour}/{digest}.ndjson.gz``, the records whose mtime lies in that hour (UTC), one per line.
 
 Whatever else lies under the label is passed over, and what is damaged is reported and gives what of it is sound.
 """

@@ -1,4 +1,4 @@
-"""Log lines that a stranger can cause without end: the first of a kind at once, then one a minute with their number."""
+"""Log lines that a stranger can cause without end: the first of a kind at once, then one per minute with the count."""
 
 import logging
 import threading

@@ -50,9 +50,9 @@ class OpsPages:
             case "/livez":
                 return self._livez()
             case "/readyz":
-                why_not = self._not_ready()
-                if why_not:
-                    return sentence(503, why_not)
+                reason = self._not_ready()
+                if reason:
+                    return sentence(503, reason)
                 caveat = self._caveat()
                 return sentence(200, f"ready, but: {caveat}" if caveat else "ready")
             case _:

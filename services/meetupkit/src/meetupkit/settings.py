@@ -132,7 +132,7 @@ def _read_secret(variable: str, path: str, mistakes: list[str]) -> str:
         mistakes.append(f"{variable}: {path}: {error.strerror}")
     except UnicodeDecodeError:
         mistakes.append(f"{variable}: {path} is not UTF-8 text")
-    return "unread"  # keeps "required" from being said of a secret that was given, but could not be read
+    return "unread"  # keeps "required" from being reported for a secret that was given, but could not be read
 
 
 def _injected(variable: str) -> bool:

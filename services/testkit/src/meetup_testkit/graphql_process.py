@@ -38,7 +38,7 @@ class GraphqlProcess:
         return f"{self.base_url}/oauth2/access"
 
     def turn(self, **dials: Any) -> None:
-        """Turn dials; raises ``ValueError`` with what is said against it."""
+        """Turn dials; raises ``ValueError`` with the reason when it is refused."""
         self._post("/graphql/dials", dials)
 
     def advance(self, seconds: float) -> int:

@@ -7,7 +7,7 @@ It runs in a thread of its own, so a test uses it in-process::
         ...
         proxy.heal()
 
-One disturbance holds at a time and applies to open connections too, unless said otherwise. ``fired`` counts how often
+One disturbance holds at a time and applies to open connections too, unless noted. ``fired`` counts how often
 each one struck.
 """
 

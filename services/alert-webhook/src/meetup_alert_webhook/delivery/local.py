@@ -12,7 +12,7 @@ _REMEMBERED: Final = 10_000
 
 
 class LocalMemory:
-    """What this process has said while the store was down; the same rule as ``Claims``, for one replica."""
+    """What this process has sent while the store was down; the same rule as ``Claims``, for one replica."""
 
     def __init__(self, window_seconds: float, clock: Callable[[], float]) -> None:
         self._window = window_seconds
@@ -38,7 +38,7 @@ class LocalMemory:
                     remembered.popitem(last=False)
 
     def forget(self, alert: Alert) -> None:
-        """The store has the alert, and so knows for every replica what was last said of its incident."""
+        """The store has the alert, and so knows for every replica what was last sent of its incident."""
         with self._lock:
             self._until.pop(alert.key, None)
             if before := self._latest.pop(alert.incident, None):

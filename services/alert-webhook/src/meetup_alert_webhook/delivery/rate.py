@@ -70,7 +70,7 @@ class RateLimiter:
             line.paused_until = max(line.paused_until, self._clock() + seconds)
 
     def sent(self, channel: str, kind: str) -> None:
-        """Something of this kind has been said in the channel."""
+        """Something of this kind has been sent to the channel."""
         if not kind:
             return
         with self._lock:
@@ -81,7 +81,7 @@ class RateLimiter:
                 kinds.popitem(last=False)
 
     def is_more_of_the_same(self, channel: str, kind: str, within: float) -> bool:
-        """Whether something of this kind was said in the channel so lately."""
+        """Whether something of this kind was sent to the channel so lately."""
         with self._lock:
             at = self._line(channel).kinds.get(kind)
             return at is not None and self._clock() - at < within

@@ -16,7 +16,7 @@ MAX_LINES: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Alerts of one title and severity; ``sample`` is what the first of them said."""
+    """Alerts of one title and severity; ``sample`` is the text of the first."""
 
     title: str
     severity: Severity

@@ -37,7 +37,7 @@ UNREADABLE: Final = "alert_digests_unreadable"
 MAX_FOLD: Final = 400
 """Items of one commit, below what a commit may hold."""
 _ORPHANS: Final = 20
-"""Digests taken over at a time: each dead replica leaves at most one a channel."""
+"""Digests taken over at a time: each dead replica leaves at most one per channel."""
 OTHER_VERSIONS_SECONDS: Final = 3600.0
 """For a replica that can read the digest: an update in steps, or its undoing, is a matter of minutes."""
 

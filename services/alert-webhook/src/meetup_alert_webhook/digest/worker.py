@@ -28,7 +28,7 @@ LOOP: Final = "digests"
 _IDLE_SECONDS: Final = 10.0
 """How often the store is asked for what other replicas left, when this one has queued nothing."""
 _PURGES_A_ROUND: Final = 5
-"""Of 400 claims each: 2,000 a second, far more than alerts can come, and a digest waits a second at most."""
+"""Of 400 claims each: 2,000 per second, far more than alerts can come, and a digest waits a second at most."""
 _PURGE_SECONDS: Final = 60.0
 _STALLED_SECONDS: Final = 60.0
 """A look, or one digest's turn and sending, is a handful of calls of at most ten seconds; a minute is a hang."""
@@ -169,7 +169,7 @@ class Digester:
         try:
             self._sender.post(channel, digest_message(held.digest))
         except (SlackUnavailable, SlackRefused):
-            return  # the sender has said so, and pauses the channel; the digest is kept
+            return  # the sender has logged it, and pauses the channel; the digest is kept
         self._forget(held)
         self._delivered.append(held)
         self._metrics.digests.inc()

@@ -55,16 +55,16 @@ class PushTokens:
     async def check(self, token: str) -> None:
         """Raise ``Unauthenticated``, ``Forbidden`` or ``CannotCheck``, unless the token is good in every respect."""
         try:
-            said = read_token(token, audience=self._audience, now=self._clock())
+            read = read_token(token, audience=self._audience, now=self._clock())
         except (ValueError, RecursionError):
             raise Unauthenticated(_REFUSED) from None
-        certificates = await self._certificates.with_key(said.key_id)
-        if said.key_id not in certificates:
+        certificates = await self._certificates.with_key(read.key_id)
+        if read.key_id not in certificates:
             raise Unauthenticated(_REFUSED)
         self._verify(token, certificates)
-        if said.claims.get("email") != self._email:
+        if read.claims.get("email") != self._email:
             raise Forbidden("the token is of another account")
-        if said.claims.get("email_verified") is not True:
+        if read.claims.get("email_verified") is not True:
             raise Forbidden("the token's email is not verified")
 
     def _verify(self, token: str, certificates: Mapping[str, str]) -> None:

@@ -150,8 +150,8 @@ class WebApi:
 
     def post(self, channel: str, message: Message, *, thread: str = "") -> Posted:
         body = {**message, "channel": channel, "unfurl_links": False, "unfurl_media": False}
-        said = self._call("chat.postMessage", {**body, "thread_ts": thread} if thread else body)
-        return Posted(str(said.get("channel", "")), str(said.get("ts", "")))
+        answered = self._call("chat.postMessage", {**body, "thread_ts": thread} if thread else body)
+        return Posted(str(answered.get("channel", "")), str(answered.get("ts", "")))
 
     def update(self, root: Posted, message: Message) -> None:
         self._call("chat.update", {**message, "channel": root.channel, "ts": root.ts})
@@ -164,12 +164,12 @@ class WebApi:
         if not answer.whole and answer.status == HTTPStatus.OK and _ACCEPTED.match(answer.text):
             return {}  # to send it again would be to say it twice
         try:
-            said = json.loads(answer.text) if answer.status == HTTPStatus.OK else {}
+            answered = json.loads(answer.text) if answer.status == HTTPStatus.OK else {}
         except (ValueError, RecursionError):
             raise SlackUnavailable("Slack's answer is not JSON") from None
-        if isinstance(said, dict) and said.get("ok") is True:
-            return said
-        raise _error(answer, str(said.get("error", "")) if isinstance(said, dict) else "")
+        if isinstance(answered, dict) and answered.get("ok") is True:
+            return answered
+        raise _error(answer, str(answered.get("error", "")) if isinstance(answered, dict) else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +205,9 @@ class _Http:
         return _Answer(answer.status, answer.body.decode("utf-8", "replace"), answer.headers.get("Retry-After"))
 
 
-def _error(answer: _Answer, said: str) -> Exception:
-    """What the answer means; ``said`` is Slack's own word for it."""
-    word = said if said.isascii() and said.replace("_", "").isalnum() and len(said) < 60 else f"status {answer.status}"
+def _error(answer: _Answer, code: str) -> Exception:
+    """What the answer means; ``code`` is Slack's own word for it."""
+    word = code if code.isascii() and code.replace("_", "").isalnum() and len(code) < 60 else f"status {answer.status}"
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS or word in _RATE_LIMITED:
         asked = retry_after_seconds(answer.retry_after)
         return SlackThrottled("Slack asks for less", retry_after=_DEFAULT_RETRY_AFTER if asked is None else asked)

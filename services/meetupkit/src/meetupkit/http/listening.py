@@ -13,7 +13,7 @@ _KEPT_BACK: Final = 64
 def listening_socket(host: str, port: int, backlog: int) -> socket.socket:
     """A socket that listens; ``OSError`` if the address cannot be had. ``port`` 0 takes a free one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Said to be TCP, or asyncio leaves Nagle's algorithm on, and answers wait 40 ms for an ACK.
+    # Declared to be TCP, or asyncio leaves Nagle's algorithm on, and answers wait 40 ms for an ACK.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

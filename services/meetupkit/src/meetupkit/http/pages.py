@@ -14,7 +14,7 @@ from meetupkit.http.asgi import AsgiApp, Receive, Scope, Send
 from meetupkit.ops_pages import OPS_PATHS, OpsAnswer, OpsPages, sentence
 
 _PAGE_SECONDS: Final = 5.0
-"""A page is made in milliseconds; of one that hangs (its readiness asks a store, say) this is said."""
+"""A page is made in milliseconds; of one that hangs (its readiness may wait for a store) this is the answer."""
 _ACCEPT: Final = 1024
 """Characters of an ``Accept`` header that are looked at."""
 

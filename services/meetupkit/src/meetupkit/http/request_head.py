@@ -106,7 +106,7 @@ def _of_fields(fields: list[tuple[bytes, bytes]], is_1_1: bool) -> Iterator[Refu
 
 
 def _of_framing(length: bytes | None, coding: bytes | None, is_1_1: bool) -> Iterator[Refusal]:
-    """How long the body is must be said once, and in one way."""
+    """The body's length must be given once, and in one way."""
     if length is not None and coding is not None:
         yield Refusal(400, "Content-Length and Transfer-Encoding exclude each other")
     if length is not None and not (length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS):

@@ -37,7 +37,7 @@ class ReservedPort:
 
 
 def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
-    # Said to be TCP, or asyncio leaves Nagle's algorithm on, and answers wait 40 ms for an ACK.
+    # Declared to be TCP, or asyncio leaves Nagle's algorithm on, and answers wait 40 ms for an ACK.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,8 @@
-"""``GET /2/members`` and ``/2/groups``: the envelope, its pages, the key, the call limit and the documented errors."""
+"""``GET /2/members`` and ``/2/groups``: the envelope, its pages, the key, the call limit and the documented errors.
+
+The gateway writes the same envelope. It stands here a second time on purpose: a stand-in that shared code with what it
+stands in for would share its mistakes, and no test would see them.
+"""
 
 import json
 import time

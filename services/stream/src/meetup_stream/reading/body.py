@@ -35,7 +35,7 @@ Receive = Callable[[], bytes]
 
 
 class BrokenBody(Exception):
-    """The body is cut, or is not what the headers said."""
+    """The body is cut, or is not what the headers announced."""
 
 
 class BodyUnreadable(Exception):

@@ -40,8 +40,8 @@ class Coding(Enum):
             return None
         if len(applied) == 1 and applied[0] in [coding.value for coding in cls]:
             return cls(applied[0])
-        said = printable(", ".join(applied), _SHOWN)
-        raise CodingUnknown(f"its Content-Encoding is {said}, unasked for: only gzip or deflate can be read")
+        named = printable(", ".join(applied), _SHOWN)
+        raise CodingUnknown(f"its Content-Encoding is {named}, unasked for: only gzip or deflate can be read")
 
 
 class Inflater:

@@ -3,7 +3,7 @@
 Some lines per minute become an object each, so that the first is there to be looked at. More are packed, many into one
 object. Lines that are JSON objects but lack an id or an mtime where the feed's row looks for them are all kept: another
 row may read them. Of other lines, which no row reads, some megabytes an hour are kept; beyond these they are counted,
-and one a minute is kept as a sample.
+and one per minute is kept as a sample.
 """
 
 import time

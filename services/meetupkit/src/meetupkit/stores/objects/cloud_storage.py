@@ -313,8 +313,8 @@ def _answered(error: GoogleAPICallError, bucket: str) -> StoreUnavailable | Stor
 def _said(error: GoogleAPICallError) -> tuple[str, set[str]]:
     """Google's message and the reasons it gives, from the answer's body; the client puts whole URLs into its own."""
     try:
-        said = error.response.json()["error"]
-        message, reasons = str(said["message"]), {str(one.get("reason")) for one in said.get("errors", [])}
+        refusal = error.response.json()["error"]
+        message, reasons = str(refusal["message"]), {str(one.get("reason")) for one in refusal.get("errors", [])}
     except (ValueError, KeyError, TypeError, AttributeError):
         message, reasons = type(error).__name__, set()
     return printable(message), reasons

@@ -29,7 +29,7 @@ ListPage = Callable[[str, str, int], Sequence[Listed]]
 
 
 def known_by_listing(objects: Sequence[NewObject], page: ListPage) -> set[str]:
-    """The names of those that a listing shows to lie there with the same body; nothing is said of the others."""
+    """The names of those that a listing shows to lie there with the same body; nothing is known of the others."""
     wanted = {new.name: new for new in objects}
     waiting, known = sorted(wanted), set[str]()
     while waiting:
