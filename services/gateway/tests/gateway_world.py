@@ -21,7 +21,8 @@ from meetup_gateway.storage.database import open_database
 from meetup_gateway.storage.erasure import is_suppressed
 from meetup_gateway.storage.lease import Lease
 from meetup_gateway.storage.log import Log
-from meetup_gateway.storage.meta import Meta, RefreshTokens
+from meetup_gateway.storage.meta import Meta
+from meetup_gateway.storage.session import RefreshTokens
 from meetup_gateway.storage.state import State
 from meetup_simulator.graphql_api.api import GRAPHQL_PATH, TOKEN_PATH, GraphqlApi
 from meetup_simulator.graphql_api.clock import WorldClock

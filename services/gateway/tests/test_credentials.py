@@ -1,6 +1,10 @@
 """Tokens: one renewal at a time, refresh tokens that are used once, and refusals in words without the key."""
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,8 @@ from meetup_gateway.source.credentials import (
     checked_private_key,
 )
 from meetup_gateway.storage.database import open_database
-from meetup_gateway.storage.meta import Meta, RefreshTokens
+from meetup_gateway.storage.meta import Meta
+from meetup_gateway.storage.session import RefreshTokens
 from meetup_simulator.graphql_api.api import TOKEN_PATH
 from meetupkit.errors import UpstreamUnavailable
 from meetupkit.http.client import Answer, NoAnswer
@@ -31,10 +36,14 @@ class Kept:
     def __init__(self) -> None:
         self.token: str | None = None
 
-    def load(self) -> str | None:
-        return self.token
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        yield
 
-    def save(self, token: str) -> None:
+    def load(self, first: str) -> str:
+        return self.token or first
+
+    def save(self, first: str, token: str) -> None:
         self.token = token
 
 
@@ -66,7 +75,7 @@ def test_a_token_that_was_refused_is_renewed_once() -> None:
 def test_the_assertion_says_who_for_whom_and_for_how_long() -> None:
     meetup = Meetup()
     claims = jwt.decode(
-        credentials(meetup, KEY)._form()["assertion"],
+        credentials(meetup, KEY)._assertion_form(KEY)["assertion"],
         PUBLIC_KEY,
         algorithms=["RS256"],
         audience="api.meetup.com",
@@ -92,14 +101,77 @@ def test_each_refresh_token_is_kept_before_it_is_used_and_used_once() -> None:
     assert meetup.api.tokens.issued == 4
 
 
-def test_a_kept_refresh_token_outlives_a_restart(tmp_path: Path) -> None:
-    for token in ("first", "second"):
-        file = open_database(tmp_path / "g.db")
-        RefreshTokens(Meta(file)).save(token)
+@contextmanager
+def kept_in(folder: Path) -> Iterator[RefreshTokens]:
+    file = open_database(folder / "g.db")
+    try:
+        yield RefreshTokens(Meta(file))
+    finally:
         file.close()
-    file = open_database(tmp_path / "g.db")
-    assert RefreshTokens(Meta(file)).load() == "second"
-    file.close()
+
+
+def test_a_kept_refresh_token_outlives_a_restart(tmp_path: Path) -> None:
+    for token in ("second", "third"):
+        with kept_in(tmp_path) as tokens:
+            tokens.save("first", token)
+    with kept_in(tmp_path) as tokens:
+        assert tokens.load("first") == "third"
+
+
+def test_a_session_that_the_operator_began_anew_is_used_and_outlives_a_restart(tmp_path: Path) -> None:
+    meetup = Meetup()
+    with kept_in(tmp_path) as tokens:
+        credentials(meetup, SESSION, tokens).token()
+    meetup.api.tokens.access(
+        b"grant_type=refresh_token&client_id=client-key&client_secret=client-secret&refresh_token=first-refresh-token",
+        0,
+    )  # somebody else used it: the session is over
+    with kept_in(tmp_path) as tokens, pytest.raises(CredentialsRefused, match="set GATEWAY_REFRESH_TOKEN to a new one"):
+        credentials(meetup, SESSION, tokens).token()
+    again = replace(SESSION, first_token=meetup.api.tokens.new_session())
+    for _ in range(2):
+        with kept_in(tmp_path) as tokens:
+            session = credentials(meetup, again, tokens)
+            session.refused(session.token())
+            assert session.token()
+
+
+def test_a_token_that_was_kept_without_its_beginning_is_still_used(tmp_path: Path) -> None:
+    with kept_in(tmp_path) as tokens:
+        tokens._meta.put("refresh_token", "of the version before")
+        assert tokens.load("first") == "of the version before"
+        tokens.save("first", "next")
+        assert (tokens.load("first"), tokens.load("another")) == ("next", "another")
+
+
+@pytest.mark.parametrize("value", [None, "", 5, ["x"], {"a": 1}, True])
+def test_an_answer_without_another_refresh_token_keeps_the_one_that_is_there(tmp_path: Path, value: object) -> None:
+    answers = Answers(200, json.dumps({"access_token": "t", "refresh_token": value}).encode())
+    with kept_in(tmp_path) as tokens:
+        tokens.save("first-refresh-token", "kept")
+        assert credentials(answers, SESSION, tokens).token() == "t"
+        assert tokens.load("first-refresh-token") == "kept"
+
+
+def test_two_processes_on_one_file_use_no_refresh_token_twice(tmp_path: Path) -> None:
+    meetup, failures = Meetup(), list[BaseException]()
+
+    def renew() -> None:
+        try:
+            with kept_in(tmp_path) as tokens:
+                for _ in range(5):
+                    session = credentials(meetup, SESSION, tokens)
+                    session.refused(session.token())
+        except BaseException as error:  # noqa: BLE001  (told by the test)
+            failures.append(error)
+
+    threads = [threading.Thread(target=renew) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert meetup.api.tokens.issued == 20
 
 
 def test_a_wrong_key_is_refused_in_words_without_the_key() -> None:

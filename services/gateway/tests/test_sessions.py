@@ -23,6 +23,27 @@ def session_of(folder: Path, meetup: GraphqlProcess, **settings: str) -> dict[st
     }
 
 
+def test_a_kill_between_receiving_and_keeping_ends_the_session_in_words_until_a_new_token_is_set(
+    tmp_path: Path, living_meetup: StartLivingMeetup
+) -> None:
+    meetup = living_meetup("--speed", "0", "--changes-per-hour", "0", "--groups", "2")
+    meetup.turn(price="H1")
+    environ = session_of(tmp_path, meetup)
+    proof = tmp_path / "proof"
+    command = [str(KILLER), Failpoint.SESSION_RECEIVED.value, "1", str(proof), "meetup_gateway"]
+    with ServiceProcess("meetup_gateway", environ, tmp_path / "killed.log", command=command) as process:
+        process.process.wait(60)
+    assert proof.exists()
+    with running(tmp_path, environ) as gateway:
+        until(lambda: "set GATEWAY_REFRESH_TOKEN to a new one" in gateway.get("/readyz").text, "advice")
+    renewed = session_of(tmp_path, meetup, refresh_token=meetup.new_session())
+    for _ in range(2):  # and a restart goes on with what is kept
+        with running(tmp_path, renewed) as gateway:
+            gateway.wait_ready()
+            until(lambda: gateway.metric("meetup_gateway_api_up") == 1, "an answer")
+            until(lambda: gateway.metric("meetup_gateway_polling") == 1, "polling")
+
+
 def test_a_kill_between_keeping_and_using_a_refresh_token_loses_no_session(
     tmp_path: Path, living_meetup: StartLivingMeetup
 ) -> None:

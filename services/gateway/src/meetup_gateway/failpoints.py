@@ -15,6 +15,8 @@ class Failpoint(StrEnum):
     """The API answered; nothing of it is kept yet."""
     VERSIONS_COMMITTED = "meetup.versions_committed"
     """What the answer changed is in the log; nobody was told."""
+    SESSION_RECEIVED = "meetup.session_received"
+    """Meetup used up a refresh token and sent the next; it is not durable yet."""
     SESSION_KEPT = "meetup.session_kept"
     """A new refresh token is durable; the access token beside it is not used yet."""
     LINES_SENT = "meetup.lines_sent"

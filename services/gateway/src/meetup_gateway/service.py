@@ -34,8 +34,9 @@ from meetup_gateway.storage.database import open_database
 from meetup_gateway.storage.erasure import is_suppressed, purge_members
 from meetup_gateway.storage.lease import Lease
 from meetup_gateway.storage.log import Log
-from meetup_gateway.storage.meta import Meta, RefreshTokens
+from meetup_gateway.storage.meta import Meta
 from meetup_gateway.storage.profiles import Profiles
+from meetup_gateway.storage.session import RefreshTokens
 from meetup_gateway.storage.state import State
 
 log = logging.getLogger(__name__)

@@ -49,6 +49,10 @@ class GraphqlProcess:
         """No access token is good any more."""
         self._post("/graphql/expire", {})
 
+    def new_session(self) -> str:
+        """The first refresh token of another session."""
+        return str(self._post("/graphql/session", {})["refresh_token"])
+
     def stats(self) -> dict[str, Any]:
         """Points, refusals, tokens, what was asked for."""
         answer: dict[str, Any] = self._session.get(f"{self.base_url}/graphql/stats", timeout=_CALL_SECONDS).json()

@@ -6,6 +6,7 @@ One lock: two renewals at a time would use one refresh token twice, and that end
 import json
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, Protocol
@@ -49,12 +50,15 @@ class Exchange(Protocol):
 
 
 class RefreshTokens(Protocol):
-    """Where the refresh token of the session is kept."""
+    """Where the session's refresh token is kept, beside which configured token the session began with."""
 
-    def load(self) -> str | None:
-        """The last one, if there was one."""
+    def alone(self) -> AbstractContextManager[None]:
+        """No other process loads and saves meanwhile."""
 
-    def save(self, token: str) -> None:
+    def load(self, first: str) -> str:
+        """The last token of the session that began with ``first``; ``first`` itself if no such session is kept."""
+
+    def save(self, first: str, token: str) -> None:
         """Durable when this returns."""
 
 
@@ -74,11 +78,18 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class RefreshSession:
-    """What the refresh flow needs; ``first_token`` is used if none is kept yet."""
+    """What the refresh flow needs; ``first_token`` is the operator's, and begins a session if it is a new one."""
 
     client_key: str
     client_secret: str
     first_token: str
+
+
+_ADVICE: Final[Mapping[type, str]] = {
+    SigningKey: "check the Pro subscription, the client key, the member id, the signing key and its id",
+    RefreshSession: "check the Pro subscription, the client key and its secret; if Meetup ended the session, "
+    "set GATEWAY_REFRESH_TOKEN to a new one",
+}
 
 
 class Credentials:
@@ -116,31 +127,29 @@ class Credentials:
                 self._token = ""
 
     def _renew(self) -> None:
-        answer = self._read(self._ask())
-        if isinstance(self._grant, RefreshSession):
-            self._tokens.save(str(answer.get("refresh_token") or ""))
-            hit(Failpoint.SESSION_KEPT)
+        grant = self._grant
+        answer = self._exchanged(self._assertion_form(grant)) if isinstance(grant, SigningKey) else self._next(grant)
         self._token = str(answer["access_token"])
         self._renew_at = self._now() + _USED_SHARE * _expires(answer)
 
-    def _ask(self) -> Answer:
+    def _next(self, grant: RefreshSession) -> dict[str, Any]:
+        """The session's next tokens: the new refresh token is durable before anything uses it."""
+        with self._tokens.alone():
+            answer = self._exchanged(_refresh_form(grant, self._tokens.load(grant.first_token)))
+            hit(Failpoint.SESSION_RECEIVED)
+            if isinstance(token := answer.get("refresh_token"), str) and token:
+                self._tokens.save(grant.first_token, token)
+        hit(Failpoint.SESSION_KEPT)
+        return answer
+
+    def _exchanged(self, form: Mapping[str, str]) -> dict[str, Any]:
         try:
-            return self._exchange("POST", self._url, seconds=_SECONDS, max_bytes=_MAX_BYTES, data=self._form())
+            answer = self._exchange("POST", self._url, seconds=_SECONDS, max_bytes=_MAX_BYTES, data=form)
         except ExchangeFailed as error:
             raise UpstreamUnavailable(f"the token endpoint: {error}") from None
+        return self._read(answer)
 
-    def _form(self) -> dict[str, str]:
-        grant = self._grant
-        if isinstance(grant, SigningKey):
-            return {"grant_type": _GRANT, "assertion": self._assertion(grant)}
-        return {
-            "grant_type": "refresh_token",
-            "client_id": grant.client_key,
-            "client_secret": grant.client_secret,
-            "refresh_token": self._tokens.load() or grant.first_token,
-        }
-
-    def _assertion(self, grant: SigningKey) -> str:
+    def _assertion_form(self, grant: SigningKey) -> dict[str, str]:
         now = int(self._now())
         claims = {
             "iss": grant.client_key,
@@ -149,7 +158,8 @@ class Credentials:
             "iat": now - _BACK_SECONDS,
             "exp": now + _ASSERTION_SECONDS,
         }
-        return jwt.encode(claims, grant.private_key, algorithm="RS256", headers={"kid": grant.key_id})
+        assertion = jwt.encode(claims, grant.private_key, algorithm="RS256", headers={"kid": grant.key_id})
+        return {"grant_type": _GRANT, "assertion": assertion}
 
     def _read(self, answer: Answer) -> dict[str, Any]:
         try:
@@ -166,8 +176,7 @@ class Credentials:
         said = printable(str(value.get("error_description") or value.get("error") or answer.reason), 120)
         hint = _skew_hint(answer.headers.get("Date"), self._now())
         return CredentialsRefused(
-            f"Meetup gives no token ({answer.status}: {said}){hint}: "
-            "check the Pro subscription, the client key, the member id, the signing key and its id"
+            f"Meetup gives no token ({answer.status}: {said}){hint}: {_ADVICE[type(self._grant)]}"
         )
 
 
@@ -178,6 +187,15 @@ def checked_private_key(text: str) -> str:
     except Exception:  # noqa: BLE001  (the libraries below raise many kinds; their texts may hold parts of the key)
         raise ValueError("must be a private RSA key in PEM") from None
     return text
+
+
+def _refresh_form(grant: RefreshSession, token: str) -> dict[str, str]:
+    return {
+        "grant_type": "refresh_token",
+        "client_id": grant.client_key,
+        "client_secret": grant.client_secret,
+        "refresh_token": token,
+    }
 
 
 def _expires(answer: Mapping[str, Any]) -> float:

@@ -1,4 +1,4 @@
-"""Small things that outlive a restart: keys, the price, lost fields, the refresh token, the lease of the poller."""
+"""Small things that outlive a restart: keys, the price, lost fields, the lease of the poller."""
 
 import json
 import secrets
@@ -61,20 +61,3 @@ class Meta:
     def keep_removed(self, fields: frozenset[str]) -> None:
         """Remember them: otherwise each restart would ask for them again."""
         self.put("removed", sorted(fields))
-
-
-class RefreshTokens:
-    """The session's refresh token. Kept in the file, which is on a volume that nobody else reads."""
-
-    def __init__(self, meta: Meta) -> None:
-        self._meta = meta
-
-    def load(self) -> str | None:
-        """The last one, if there was one."""
-        token = self._meta.get("refresh_token")
-        return token if isinstance(token, str) and token else None
-
-    def save(self, token: str) -> None:
-        """Durable when this returns."""
-        if token:
-            self._meta.put("refresh_token", token)

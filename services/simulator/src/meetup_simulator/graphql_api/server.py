@@ -48,6 +48,8 @@ class GraphqlServer:
             case "POST", "/graphql/expire":
                 self.api.tokens.expire_all()
                 return answer_json(200, {})
+            case "POST", "/graphql/session":
+                return answer_json(200, {"refresh_token": self.api.tokens.new_session()})
             case "GET", "/graphql/stats":
                 return answer_json(200, self._stats())
             case "GET", "/graphql/history":

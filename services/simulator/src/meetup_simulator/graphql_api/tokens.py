@@ -31,14 +31,27 @@ class Tokens:
 
     client: Client
     _good: dict[str, int] = field(default_factory=dict)
-    _refresh: set[str] = field(default_factory=set)
-    _used: set[str] = field(default_factory=set)
+    _session_of: dict[str, int] = field(default_factory=dict)
+    """By refresh token, used ones too."""
+    _newest: dict[int, str] = field(default_factory=dict)
+    """The refresh token of each living session that is good."""
+    _sessions: int = 0
     issued: int = 0
     lapsed: bool = False
     """The Pro subscription is over: nothing is good any more."""
 
     def __post_init__(self) -> None:
-        self._refresh.add(self.client.refresh_token)
+        self._begin(self.client.refresh_token)
+
+    def new_session(self) -> str:
+        """The owner authorises the client once more: the first refresh token of another session."""
+        return self._begin(secrets.token_urlsafe(16))
+
+    def _begin(self, token: str) -> str:
+        self._sessions += 1
+        self._session_of[token] = self._sessions
+        self._newest[self._sessions] = token
+        return token
 
     def access(self, body: bytes, now: int) -> tuple[int, dict[str, Any]]:
         """Status and answer of one request, at ``now`` (ms)."""
@@ -46,7 +59,7 @@ class Tokens:
         refusal = "the subscription is over" if self.lapsed else self._refusal(form, now // 1000)
         if refusal:
             return 400, {"error": "invalid_grant", "error_description": refusal}
-        return 200, self._issue(now)
+        return 200, self._issue(form.get("refresh_token", ""), now)
 
     def is_good(self, authorization: str, now: int) -> bool:
         """Whether the header holds a token that is good now."""
@@ -57,10 +70,12 @@ class Tokens:
         """No access token is good any more, before its time."""
         self._good.clear()
 
-    def _issue(self, now: int) -> dict[str, Any]:
+    def _issue(self, used: str, now: int) -> dict[str, Any]:
         access, refresh = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
         self._good[access] = now + _EXPIRES * 1000
-        self._refresh.add(refresh)
+        if session := self._session_of.get(used):
+            self._session_of[refresh] = session
+            self._newest[session] = refresh
         self.issued += 1
         return {"access_token": access, "refresh_token": refresh, "expires_in": _EXPIRES, "token_type": "bearer"}
 
@@ -77,14 +92,12 @@ class Tokens:
         if (form.get("client_id"), form.get("client_secret")) != (self.client.key, self.client.secret):
             return "unknown client"
         token = form.get("refresh_token", "")
-        if token in self._used:
-            self._refresh.clear()  # using one twice kills the session
-            self.expire_all()
-        if token not in self._refresh:
-            return "the refresh token is not valid"
-        self._refresh.discard(token)
-        self._used.add(token)
-        return None
+        session = self._session_of.get(token, 0)
+        if self._newest.get(session) == token:
+            return None
+        if self._newest.pop(session, None):
+            self.expire_all()  # using one twice kills the session
+        return "the refresh token is not valid"
 
     def _assertion_refusal(self, assertion: str, now: int) -> str | None:
         try:
