@@ -160,3 +160,8 @@ def follow_all(meetup: Meetup) -> Follow:
     """Every group of the world, by its name."""
     groups = tuple(FollowedGroup(urlname=group.urlname, private=True) for group in meetup.world.groups)
     return Follow(groups=groups)
+
+
+def follow_network() -> Follow:
+    """The network that all groups of the world belong to."""
+    return Follow(networks=("simulated-network",))

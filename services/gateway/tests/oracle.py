@@ -9,6 +9,8 @@ from meetup_simulator.graphql_api.population import Event, EventState, Rsvp
 
 RESPONSES = {"YES": "yes", "NO": "no"}
 STATUSES = {"ACTIVE": "upcoming", "CANCELLED": "canceled"}
+ASKED_MS = 660_000
+"""What a list leaves out is asked for after two sweeps and ten minutes more."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,16 @@ def gone_at(event: Event, end: int) -> int:
     return end
 
 
-def lives_of_rsvp(rsvp: Rsvp, end: int) -> list[Lived]:
-    """Its states that could be seen and are told."""
+def called_off_at(event: Event, end: int) -> int:
+    """When it was called off; ``end`` if never."""
+    for at, state in zip(event.versions.times, event.versions.states, strict=True):
+        if state is not None and state.status == "CANCELLED":
+            return at
+    return end
+
+
+def lives_of_rsvp(rsvp: Rsvp, end: int, *, listed_until: int) -> list[Lived]:
+    """Its states that could be seen and are told. Beyond ``listed_until`` they wait until its event is asked for."""
     gone = gone_at(rsvp.event, end)
     versions = list(zip(rsvp.versions.times, rsvp.versions.states, strict=True))
     found = []
@@ -67,7 +77,17 @@ def lives_of_rsvp(rsvp: Rsvp, end: int) -> list[Lived]:
         until = versions[index + 1][0] if index + 1 < len(versions) else end
         if state is not None and state.status in RESPONSES:
             found.append(Lived((RESPONSES[state.status], state.guests, state.updated), since, min(until, gone)))
-    return found
+    return [_asked_for(life, listed_until, end) for life in found]
+
+
+def _asked_for(life: Lived, listed_until: int, end: int) -> Lived:
+    if listed_until >= end or life.until <= listed_until:
+        return life
+    seen_late = max(life.since, listed_until + ASKED_MS)
+    # Either half may be the one in which it is seen; the longer one says whether it must have been.
+    before = Lived(life.content, life.since, listed_until)
+    after = Lived(life.content, seen_late, max(life.until, seen_late))
+    return max(before, after, key=lambda half: half.until - half.since)
 
 
 def told_once(emitted: Sequence[tuple[Any, ...]], lived: Sequence[Lived], least: int, start: int) -> str | None:
@@ -94,34 +114,52 @@ def without_repeats(contents: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]
 
 
 def assert_history(
-    world: LivingWorld, emitted: dict[str, dict[str, list[dict[str, Any]]]], *, start: int, end: int, least: int
+    world: LivingWorld,
+    emitted: dict[str, dict[str, list[dict[str, Any]]]],
+    *,
+    start: int,
+    end: int,
+    least: int,
+    network: bool = False,
 ) -> None:
-    """Each state that outlived ``least`` is there once, in order, and nothing else is."""
+    """Each state that outlived ``least`` is there once, in order, and nothing else is.
+
+    A ``network``'s list does not show what was called off: like a deletion it is believed after two sweeps and ten
+    minutes more, and of an event that nobody could have seen before it is not known at all.
+    """
+    unseen: set[str] = set()
+    late = {"deleted", "canceled"} if network else {"deleted"}
     for event in world.events:
         records = emitted["open_events"].get(event.token, [])
         contents = without_repeats([content_of(record) for record in records])
-        # A deletion is believed after two sweeps and ten minutes more.
-        lived = [
-            Lived(life.content, life.since + (660_000 if life.content == ("deleted",) else 0), life.until)
-            for life in lives_of_event(event, end)
-        ]
-        lived = _unstarted_deletions(event, lived, least)
+        lived = _asked_for_late(event, lives_of_event(event, end), late)
+        if not _could_be_seen(lived, late, start, least) and not contents:
+            unseen.add(event.token)
+            continue
         problem = told_once(contents, lived, least, start)
         assert problem is None, f"event {event.token}: {problem}"
     for rsvp in world.rsvps:
         records = emitted["rsvps"].get(rsvp.id, [])
         contents = [(record["response"], record["guests"], record["mtime"]) for record in records]
-        problem = told_once(contents, lives_of_rsvp(rsvp, end), least, start)
+        if rsvp.event.token in unseen and not contents:
+            continue
+        listed = called_off_at(rsvp.event, end) if network else end
+        problem = told_once(contents, lives_of_rsvp(rsvp, end, listed_until=listed), least, start)
         assert problem is None, f"rsvp {rsvp.id}: {problem}"
     invented = emitted["open_events"].keys() - {event.token for event in world.events}
     invented |= emitted["rsvps"].keys() - {rsvp.id for rsvp in world.rsvps}
     assert not invented
 
 
-def _unstarted_deletions(event: Event, lived: list[Lived], least: int) -> list[Lived]:
-    """An event that nobody could have seen needs no tombstone, and one that begins meanwhile gets none."""
+def _could_be_seen(lived: list[Lived], late: set[str], start: int, least: int) -> bool:
+    """Whether it was listed for so long that it must have been seen."""
+    return any(life.content[0] not in late and life.until - max(life.since, start) >= least for life in lived)
+
+
+def _asked_for_late(event: Event, lived: list[Lived], late: set[str]) -> list[Lived]:
+    """What is learnt by asking for it by id: later, and by a list's absence only until the event begins."""
     starts = max((state.starts or 0 for state in event.versions.states if state is not None), default=0)
     return [
-        Lived(life.content, life.since, min(life.until, starts)) if life.content == ("deleted",) else life
+        Lived(life.content, life.since + ASKED_MS, min(life.until, starts)) if life.content[0] in late else life
         for life in lived
     ]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meetup_gateway.follow import Calendar, read_follow
 from meetup_gateway.ical.calendar import NoCalendar, events_in, observe
-from meetup_gateway.ical.poller import CalendarPoller
+from meetup_gateway.ical.calendar_poller import CalendarPoller
 from meetup_gateway.translating.values import Untranslatable
 from meetupkit.http.client import HttpClient
 from meetupkit.settings import SettingsError

@@ -1,9 +1,13 @@
 """The whole chain by addresses alone: today's API -> gateway -> streams -> objects; ids -> enricher -> documents."""
 
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+import requests
 from meetup_testkit.graphql_plugin import StartLivingMeetup
 from meetup_testkit.graphql_process import GraphqlProcess
 from meetup_testkit.service_process import ServiceProcess, until
@@ -12,6 +16,7 @@ from meetupkit.stores import open_documents, open_objects
 
 from services.gateway.tests.gateway_process import KEY, environ_of, running
 
+pytestmark = pytest.mark.timeout(400)  # eight processes start, and a machine may be busy
 RESPONSES = {"YES": "yes", "NO": "no"}
 
 
@@ -46,6 +51,10 @@ def stored(folder: Path, feed: str) -> list[dict[str, Any]]:
         store.close()
 
 
+def wait_stored(folder: Path, feed: str, count: float) -> None:
+    until(lambda: len(stored(folder, feed)) >= count, f"{count} of {feed}")
+
+
 def last_responses(folder: Path) -> dict[str, str]:
     found: dict[str, tuple[int, str]] = {}
     for record in stored(folder, "rsvps"):
@@ -64,6 +73,21 @@ def world_responses(meetup: GraphqlProcess) -> dict[str, str]:
     }
 
 
+FEEDS = ("rsvps", "open_events", "open_venues", "photos", "event_comments")
+
+
+@contextmanager
+def five_streams(
+    folder: Path, gateway: ServiceProcess, enricher: str = "", **settings: str
+) -> Iterator[list[ServiceProcess]]:
+    """A stream for each feed; all are ready."""
+    with ExitStack() as running:
+        streams = [running.enter_context(stream_of(folder, gateway, feed, enricher, **settings)) for feed in FEEDS]
+        for stream in streams:
+            stream.wait_ready()
+        yield streams
+
+
 def test_records_and_profiles_of_todays_meetup_arrive_by_addresses_alone(
     tmp_path: Path, living_meetup: StartLivingMeetup
 ) -> None:
@@ -71,21 +95,21 @@ def test_records_and_profiles_of_todays_meetup_arrive_by_addresses_alone(
     meetup.turn(price="H1")
     (tmp_path / "objects").mkdir()
     with (
-        running(tmp_path, environ_of(tmp_path, meetup)) as gateway,
+        running(tmp_path, environ_of(tmp_path, meetup, photos="true")) as gateway,
         enricher_of(tmp_path, gateway.wait_ready()) as enricher,
-        stream_of(tmp_path, gateway, "rsvps", enricher.url) as rsvps,
-        stream_of(tmp_path, gateway, "open_events", enricher.url) as events,
-        stream_of(tmp_path, gateway, "open_venues", enricher.url) as venues,
+        five_streams(tmp_path, gateway, enricher.url) as streams,
     ):
-        for stream in (rsvps, events, venues):
-            stream.wait_ready()
         meetup.advance(1800)
         wanted = world_responses(meetup)
         assert wanted
         until(lambda: wanted.items() <= last_responses(tmp_path).items(), "every answer of the world")
         tokens = {line["id"] for line in meetup.history("open_events") if line["state"] is not None}
         until(lambda: tokens <= {str(record["id"]) for record in stored(tmp_path, "open_events")}, "every event")
-        until(lambda: bool(stored(tmp_path, "open_venues")), "venues")
+        for feed in ("open_venues", "photos"):
+            told = gateway.metric("meetup_gateway_records_total", feed=feed)
+            assert told
+            wait_stored(tmp_path, feed, told)
+        assert not stored(tmp_path, "event_comments")
         members = {str(record["member"]["member_id"]) for record in stored(tmp_path, "rsvps")}
         documents = open_documents(f"sqlite:///{tmp_path}/documents.db")
         try:
@@ -97,26 +121,32 @@ def test_records_and_profiles_of_todays_meetup_arrive_by_addresses_alone(
         finally:
             documents.close()
         assert gateway.metric("meetup_gateway_quarantined_total") == 0
-        for process in (rsvps, events, venues, enricher, gateway):
+        for process in (*streams, enricher, gateway):
             assert process.stop() == 0
 
 
-def test_an_unchanged_world_makes_no_record_and_a_quiet_feed_no_reconnect(
+def test_an_unchanged_world_makes_no_record_and_quiet_feeds_no_reconnect(
     tmp_path: Path, living_meetup: StartLivingMeetup
 ) -> None:
+    """A stream gives up after five silent seconds here, and is kept for longer by newlines alone."""
     meetup = living_meetup("--speed", "0", "--changes-per-hour", "0", "--groups", "2")
     meetup.turn(price="H1")
     (tmp_path / "objects").mkdir()
-    settings = {"heartbeat_seconds": "0.2", "count_seconds": "0"}
+    settings = {"heartbeat_seconds": "0.2", "count_seconds": "0", "photos": "true"}
     with (
         running(tmp_path, environ_of(tmp_path, meetup, **settings)) as gateway,
-        stream_of(tmp_path, gateway.wait_ready(), "open_events") as events,
+        five_streams(tmp_path, gateway.wait_ready(), STREAM_READ_TIMEOUT_SECONDS="5") as streams,
     ):
-        events.wait_ready()
         until(lambda: len(stored(tmp_path, "open_events")) == 6, "the events")
+        until(lambda: len(stored(tmp_path, "open_venues")) == 3, "the groups' venues")
         appended = gateway.metric("meetup_gateway_records_total")
+        until(lambda: sum(len(stored(tmp_path, feed)) for feed in FEEDS) == appended, "all that is told")
+        last = [stream.metric("meetup_stream_last_record_timestamp_seconds") for stream in streams]
         before = meetup.stats()["asked"]["proNetwork"]
-        until(lambda: meetup.stats()["asked"]["proNetwork"] >= before + 5, "five more sweeps")
+        with requests.get(f"{gateway.url}/2/event_comments", stream=True, timeout=20) as beside:
+            until(lambda: meetup.stats()["asked"]["proNetwork"] >= before + 5, "five more sweeps")
+            assert beside.raw.read(40) == b"\n" * 40
         assert gateway.metric("meetup_gateway_records_total") == appended
-        assert events.metric("meetup_stream_connects_total") == 1
-        assert len(stored(tmp_path, "open_events")) == 6
+        assert [stream.metric("meetup_stream_connects_total") for stream in streams] == [1] * 5
+        assert [stream.metric("meetup_stream_last_record_timestamp_seconds") for stream in streams] == last
+        assert sum(len(stored(tmp_path, feed)) for feed in FEEDS) == appended

@@ -17,6 +17,7 @@ from meetup_gateway.source.credentials import (
     SigningKey,
     checked_private_key,
 )
+from meetup_gateway.source.credentials import RefreshTokens as KeepsTokens
 from meetup_gateway.storage.database import open_database
 from meetup_gateway.storage.meta import Meta
 from meetup_gateway.storage.session import RefreshTokens
@@ -47,7 +48,7 @@ class Kept:
         self.token = token
 
 
-def credentials(meetup: Any, grant: SigningKey | RefreshSession, kept: Kept | None = None) -> Credentials:
+def credentials(meetup: Any, grant: SigningKey | RefreshSession, kept: KeepsTokens | None = None) -> Credentials:
     return Credentials(grant, url=TOKEN_PATH, exchange=meetup, tokens=kept or Kept(), now=meetup.now)
 
 

@@ -5,6 +5,7 @@ import random
 import pytest
 from meetup_gateway.calibration import Measured, price_of
 from meetup_gateway.scheduling.intervals import CHANGES_A_DAY, Load, Urgency, intervals, mean_delay, uniform
+from meetup_gateway.scheduling.plan import Target
 from meetup_gateway.source.budget import Budget, BudgetState, Price, Share
 from meetup_simulator.graphql_api.dials import PRICES, Dials
 from meetup_simulator.graphql_api.points import Bucket
@@ -118,3 +119,27 @@ def test_no_target_is_looked_at_more_often_than_the_floor_says() -> None:
 
 def test_without_points_every_target_waits_as_long_as_it_may() -> None:
     assert set(intervals(loads(10, 1.0), 0, 60)) == {6 * 3600}
+
+
+@pytest.mark.parametrize("price", [Price(0, 1), Price(0, 5), Price(0, 15), Price(0.5, 15)])
+def test_what_is_left_of_a_window_is_used_and_not_waited_for(price: Price) -> None:
+    budget, asked = Budget(BudgetState(price, price)), 0
+    while not (wait := budget.reserve(count := min(10, budget.roots_that_fit(Share.LIVE, 1000.0)), Share.LIVE, 1000.0)):
+        asked += count
+    assert wait > 0
+    assert budget.left(1000.0) - 60 < price.of(1)  # 60 are the enricher's
+    assert asked >= 340 // price.of(1)
+
+
+def test_root_fields_are_not_spread_over_requests_that_have_a_price_of_their_own() -> None:
+    budget = Budget(BudgetState(Price(5, 5), None))
+    budget.reserve(60, Share.LIVE, 1000.0)
+    assert budget.roots_that_fit(Share.LIVE, 1000.0) == budget.most_roots(Share.LIVE)
+
+
+def test_the_latest_in_its_own_intervals_is_first_and_what_was_never_swept_before_it() -> None:
+    urgent = Target("a", False, ("a",), Urgency.TWO_DAYS, 900_000, 900_000, 0, 60.0)
+    slow = Target("b", False, ("b",), Urgency.NONE, 100_000, 100_000, 0, 800.0)
+    never = Target("c", False, ("c",), Urgency.NONE, 0, 0, 0, 800.0)
+    assert slow.due < urgent.due
+    assert sorted((slow, urgent, never), key=lambda each: -each.lateness(1_000_000)) == [never, urgent, slow]

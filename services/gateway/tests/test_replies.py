@@ -67,6 +67,57 @@ def test_429_waits_as_it_is_told_or_a_window() -> None:
         assert raised.value.limit.seconds == seconds
 
 
+@pytest.mark.parametrize("status", [400, 403, 429, 503])
+def test_a_limit_is_one_whatever_the_status(status: int) -> None:
+    with pytest.raises(PointsGone) as raised:
+        read({"errors": [LIMITED], "data": None}, status)
+    assert (raised.value.limit.seconds, raised.value.limit.consumed) == (30.5, 512)
+    with pytest.raises(PointsGone) as raised:
+        read({"errors": [LIMITED]}, status, **{"Retry-After": "7"})
+    assert (raised.value.limit.seconds, raised.value.limit.consumed) == (7, 512)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": "throttled", "message": "Credentials have been throttled"},
+        {"extensions": {"code": "rate_limited"}},
+        {"extensions": {"code": "TOO_MANY_REQUESTS"}},
+    ],
+)
+def test_other_words_for_a_limit_are_understood(error: dict[str, Any]) -> None:
+    with pytest.raises(PointsGone) as raised:
+        read({"errors": [error]})
+    assert raised.value.limit.seconds == 60
+
+
+@pytest.mark.parametrize("reset", [NOW + 12, (NOW + 12) * 1000])
+def test_a_reset_since_the_epoch_is_read(reset: float) -> None:
+    with pytest.raises(PointsGone) as raised:
+        read({"errors": [{"extensions": {"code": "RATE_LIMITED", "resetAt": reset}}]})
+    assert raised.value.limit.seconds == 12
+
+
+@pytest.mark.parametrize("reset", [10**400, -(10**400), 1e308, True, [], {}, "9" * 60])
+def test_a_reset_that_makes_no_sense_waits_a_window(reset: Any) -> None:
+    with pytest.raises(PointsGone) as raised:
+        read({"errors": [{"extensions": {"code": "RATE_LIMITED", "resetAt": reset}}]})
+    assert raised.value.limit.seconds == 60
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_field_that_is_not_known_is_named_whatever_the_status(status: int) -> None:
+    error = {
+        "message": "Cannot query field 'foo' on type 'Group'.",
+        "extensions": {"classification": "ValidationError"},
+    }
+    with pytest.raises(QueryRefused) as raised:
+        read({"errors": [error]}, status)
+    assert raised.value.undefined == {"Group.foo"}
+    with pytest.raises(UpstreamRefused):
+        read({"errors": [{"message": "what?"}]}, status)
+
+
 @pytest.mark.parametrize(
     "message",
     [

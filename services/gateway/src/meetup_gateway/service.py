@@ -15,7 +15,7 @@ from meetupkit.progress import Progress
 
 from meetup_gateway import __version__
 from meetup_gateway.follow import Follow
-from meetup_gateway.ical.poller import CalendarPoller
+from meetup_gateway.ical.calendar_poller import CalendarPoller
 from meetup_gateway.metrics import Metrics
 from meetup_gateway.polling.context import MS, Context, Options
 from meetup_gateway.polling.poller import Poller

@@ -57,7 +57,8 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
     )
     client_secret: Secret = Field(SecretStr(""), description="Refresh flow: the client's secret.")
     refresh_token: Secret = Field(
-        SecretStr(""), description="Refresh flow: the first refresh token; later ones are kept in the database."
+        SecretStr(""),
+        description="Refresh flow: the first refresh token; later ones are kept in the database. Another begins anew.",
     )
     points_per_minute: int = Field(
         500, ge=10, le=100_000, description="The budget that Meetup gives; a fifth of it is never spent."

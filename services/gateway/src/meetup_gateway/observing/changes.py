@@ -12,12 +12,15 @@ from typing import Any, Final
 import msgspec
 
 from meetup_gateway.observing.events import Observed
-from meetup_gateway.observing.fingerprints import same_but_for
+from meetup_gateway.observing.fingerprints import fingerprint, same_but_for
 from meetup_gateway.observing.states import EventState
 
 STALE_MS: Final = 5 * 60_000
 """A replica that is behind by more is not behind but broken."""
 _DELETED: Final = "deleted"
+CALLED_OFF: Final = "canceled"
+_UNREAD: Final = "called off"
+"""No sweep's signal: the answers are to be read once more, whatever the counts say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +157,10 @@ def _emit(
 ) -> EventState:
     record = {**(each.record or {}), "id": state.token}
     changes.versions.append(Version("open_events", state.token, record, mtime, event=state.token))
+    off = each.status == CALLED_OFF != state.status
     return msgspec.structs.replace(
         state,
+        read_signal=_UNREAD if off else state.read_signal,
         status=each.status,
         fingerprint=each.fingerprint,
         before=before.fingerprint if before else state.before,
@@ -167,17 +172,23 @@ def _emit(
 
 def deleted(state: EventState, last: Mapping[str, Any], now: int) -> tuple[Version, EventState]:
     """The event that is not there any more: its last record once more, with that status."""
-    version = Version("open_events", state.token, {**last, "status": _DELETED}, now, event=state.token)
-    after = msgspec.structs.replace(
-        state,
-        status=_DELETED,
-        fingerprint=_DELETED.encode(),  # no record's: should it come back, that is a change
-        over=True,
-        emitted=now,
-        absent=0,
-        absent_since=0,
+    version, after = _with_status(state, last, _DELETED, now)
+    # No record's fingerprint: should it come back, that is a change.
+    return version, msgspec.structs.replace(after, fingerprint=_DELETED.encode(), over=True, absent=0, absent_since=0)
+
+
+def called_off(state: EventState, last: Mapping[str, Any], now: int) -> tuple[Version, EventState]:
+    """The event whose status alone is known to be another: its last record once more, as the next sweep would tell."""
+    version, after = _with_status(state, last, CALLED_OFF, now)
+    return version, msgspec.structs.replace(
+        after, fingerprint=fingerprint(version.record), before=state.fingerprint, before_seen=state.seen
     )
-    return version, after
+
+
+def _with_status(state: EventState, last: Mapping[str, Any], status: str, now: int) -> tuple[Version, EventState]:
+    record = {name: value for name, value in last.items() if name != "mtime"} | {"status": status}
+    version = Version("open_events", state.token, record, now, event=state.token)
+    return version, msgspec.structs.replace(state, status=status, emitted=now)
 
 
 def read_record(body: bytes | None) -> dict[str, Any] | None:

@@ -10,8 +10,9 @@ from meetup_gateway.observing.pages import Listing, read_page
 from meetup_gateway.observing.states import EventState, GroupState
 from meetup_gateway.polling.context import Context
 from meetup_gateway.polling.jobs import run
-from meetup_gateway.polling.reads import ReadJob, commit_answers
-from meetup_gateway.polling.sweeps import iso
+from meetup_gateway.polling.rsvp_job import ReadJob
+from meetup_gateway.polling.rsvp_reads import commit_answers
+from meetup_gateway.polling.sweep_job import iso
 from meetup_gateway.source.api import Failed, Found
 from meetup_gateway.source.budget import Share
 

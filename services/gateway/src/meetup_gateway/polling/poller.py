@@ -11,9 +11,9 @@ from meetup_gateway.observing.states import GroupState
 from meetup_gateway.polling.backfill import Backfill
 from meetup_gateway.polling.context import MS, Context
 from meetup_gateway.polling.discovery import Discovery
-from meetup_gateway.polling.profiles import AT_ONCE, read_profiles
+from meetup_gateway.polling.group_profiles import AT_ONCE, read_profiles
 from meetup_gateway.polling.questions import Questions
-from meetup_gateway.polling.reads import Reader
+from meetup_gateway.polling.rsvp_reads import Reader
 from meetup_gateway.polling.sweeps import Sweeper
 from meetup_gateway.scheduling.intervals import Urgency
 from meetup_gateway.scheduling.plan import NetworkState, Target, plan
@@ -141,11 +141,11 @@ class Poller:
         busy = self._sweeper.busy
         due = sorted(
             (target for target in self._targets if target.due <= now and target.name not in busy),
-            key=lambda each: each.due,
+            key=lambda each: -each.lateness(now),
         )
         if not due:
             return []
-        size = self._context.api.batch_size(Share.LIVE)
+        size = self._context.api.fitting(Share.LIVE)
         same = [target for target in due if target.network == due[0].network]
         return same[: max(1, size - len(busy))]
 

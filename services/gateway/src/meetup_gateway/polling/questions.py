@@ -5,13 +5,13 @@ from typing import Any, Final
 
 import msgspec
 
-from meetup_gateway.observing.changes import changes_of_events, deleted
+from meetup_gateway.observing.changes import CALLED_OFF, changes_of_events, deleted
 from meetup_gateway.observing.events import observe_event
 from meetup_gateway.observing.states import EventState, GroupState
 from meetup_gateway.observing.suspicions import controls
 from meetup_gateway.polling.context import Context
-from meetup_gateway.polling.profiles import commit_profile
-from meetup_gateway.scheduling.reads import read_due
+from meetup_gateway.polling.group_profiles import commit_profile
+from meetup_gateway.scheduling.read_times import read_due
 from meetup_gateway.source.api import Failed, Found, Result, Waiting
 from meetup_gateway.source.budget import Share
 from meetup_gateway.translating.values import Untranslatable
@@ -91,16 +91,17 @@ class Questions:
             for after in changes.events:
                 commit.event(after, read_due(after, now))
         context.committed(commit, fresh=False)
-        called_off = observed.status == "canceled"
-        context.metrics.tombstones.labels("canceled" if called_off else "found").inc()
+        context.metrics.tombstones.labels("canceled" if observed.status == CALLED_OFF else "found").inc()
 
     def _delete(self, state: EventState) -> None:
         context, now = self._context, self._context.now()
+        if state.starts is None or state.starts <= now:
+            return  # it began while it was waiting to be asked for: finished, not deleted
         with context.state.commit(now) as commit:
             last = commit.last_record("open_events", state.token)
             if last is None:
                 return
-            version, after = deleted(state, {name: value for name, value in last.items() if name != "mtime"}, now)
+            version, after = deleted(state, last, now)
             commit.version(version)
             commit.event(after, None)
         context.committed(commit, fresh=False)

@@ -1,5 +1,6 @@
 """Which target is due: groups by themselves, and networks, whose one list shows the events of many groups. Pure."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -35,6 +36,10 @@ class Target:
             wait = doubled(self.failures, first=_FIRST_FAILURE_SECONDS, longest=_LONGEST_FAILURE_SECONDS)
             return self.tried + int(1000 * max(wait, min(self.seconds, 3600)))
         return self.swept + int(self.seconds * 1000) if self.swept else 0
+
+    def lateness(self, now: int) -> float:
+        """Its age in intervals. Where points are short, the latest first keeps all intervals in proportion."""
+        return (now - self.swept) / (1000 * self.seconds) if self.swept and self.seconds else math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from meetupkit.http.asgi import Receive, Scope, Send
 
-from meetup_gateway.serving.answers import Response, stream_error
 from meetup_gateway.serving.queries import QueryError, parameters, read_stream_query
+from meetup_gateway.serving.responses import Response, stream_error
 from meetup_gateway.serving.rest import Rest, kind_at
 from meetup_gateway.serving.streams import Streams
 

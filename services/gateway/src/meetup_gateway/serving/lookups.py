@@ -8,7 +8,7 @@ from typing import Final
 from meetupkit.errors import MeetupError
 
 from meetup_gateway.polling.context import Context
-from meetup_gateway.polling.profiles import AT_ONCE, read_profiles
+from meetup_gateway.polling.group_profiles import AT_ONCE, read_profiles
 from meetup_gateway.source.budget import Share
 from meetup_gateway.storage.lease import Superseded
 

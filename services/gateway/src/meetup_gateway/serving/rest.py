@@ -16,8 +16,8 @@ from meetupkit.integers import INT64
 from meetupkit.java_json import encode, java_order
 
 from meetup_gateway.metrics import Metrics
-from meetup_gateway.serving.answers import Headers, Response, problem
 from meetup_gateway.serving.lookups import Lookups
+from meetup_gateway.serving.responses import Headers, Response, problem
 from meetup_gateway.storage.profiles import Profiles
 
 KINDS: Final = ("members", "groups")

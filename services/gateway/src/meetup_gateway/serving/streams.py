@@ -10,8 +10,8 @@ from meetupkit.http.asgi import Receive, Send
 
 from meetup_gateway.failpoints import Failpoint, hit
 from meetup_gateway.metrics import Metrics
-from meetup_gateway.serving.answers import Response, head, stream_error
 from meetup_gateway.serving.queries import StreamQuery
+from meetup_gateway.serving.responses import Response, head, stream_error
 from meetup_gateway.serving.wakeup import Wakeup
 from meetup_gateway.storage.log import Line, Log
 

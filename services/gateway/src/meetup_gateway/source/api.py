@@ -87,6 +87,10 @@ class Api:
         """How many root fields a request should have."""
         return min(self._batches.size, self._budget.most_roots(share))
 
+    def fitting(self, share: Share) -> int:
+        """How many root fields can be asked for now: what is left of the window is used, not waited for."""
+        return min(self.batch_size(share), self._budget.roots_that_fit(share, self._now()))
+
     def ask(self, shape: str, asked: Sequence[Mapping[str, Any]], share: Share) -> list[Result]:
         """A result for each set of variables; raises ``UpstreamRefused`` when the API will have none of it.
 
@@ -95,7 +99,7 @@ class Api:
         results: list[Result] = []
         start = 0
         while start < len(asked):
-            some = asked[start : start + (len(asked) if self._fixed_batch else self.batch_size(share))]
+            some = asked[start : start + (len(asked) if self._fixed_batch else self.fitting(share))]
             answered = self._some(shape, some, share)
             results += answered
             start += len(some)

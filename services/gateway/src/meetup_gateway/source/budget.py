@@ -26,6 +26,8 @@ _DEAREST_SHARE: Final = 0.1
 """A root field that costs more than a tenth of the budget could not be worked with; nobody ever saw one."""
 _LEAST_CORRECTION: Final = 1.1
 """Refused is refused, whatever the figure says."""
+_CHEAP_REQUEST: Final = 0.1
+"""Of a root field's price: so little hardly counts."""
 _DAY: Final = 86_400.0
 _TICK: Final = 0.001
 """Beyond the window's end by a hair, so that the next look finds it past."""
@@ -102,6 +104,20 @@ class Budget:
             return 1 << 30
         return max(1, int((self._limit(share) - price.per_request) / price.per_root))
 
+    def roots_that_fit(self, share: Share, now: float) -> int:
+        """How many root fields a request may have without waiting for points; at least one, which may have to wait.
+
+        Where requests have a price of their own, to send fewer root fields in more of them would be dearer.
+        """
+        price = self._state.price
+        if price.per_request > _CHEAP_REQUEST * price.per_root:
+            return self.most_roots(share)
+        with self._lock:
+            self._forget(now)
+            total, own = self._totals(share)
+            room = min(self._points * _USABLE - total, self._limit(share) - own)
+        return max(1, int((room - price.per_request) / price.per_root))
+
     def left(self, now: float) -> float:
         """Points of the budget that are not spent in the last window."""
         with self._lock:
@@ -145,10 +161,7 @@ class Budget:
 
     def _wait(self, cost: float, share: Share, now: float) -> float:
         """Seconds until enough of the window is past; a request dearer than the limit goes alone."""
-        total, own = 0.0, 0.0
-        for _, spent, of in self._spent:
-            total += spent
-            own += spent if share is Share.LOOKUPS or of is not Share.LOOKUPS else 0.0
+        total, own = self._totals(share)
         usable, limit = self._points * _USABLE, self._limit(share)
         for at, spent, of in self._spent:
             if total + cost <= usable and own + cost <= limit:
@@ -158,6 +171,14 @@ class Budget:
             if (total + cost <= usable and own + cost <= limit) or at == self._spent[-1][0]:
                 return at + WINDOW_SECONDS - now + _TICK
         return 0.0
+
+    def _totals(self, share: Share) -> tuple[float, float]:
+        """Spent in the window: by all, and by those who share this one's limit."""
+        total, own = 0.0, 0.0
+        for _, spent, of in self._spent:
+            total += spent
+            own += spent if share is Share.LOOKUPS or of is not Share.LOOKUPS else 0.0
+        return total, own
 
     def _forget(self, now: float) -> None:
         while self._spent and self._spent[0][0] <= now - WINDOW_SECONDS:

@@ -16,14 +16,13 @@ from meetupkit.errors import Throttled, UpstreamRefused, UpstreamUnavailable
 from meetupkit.foreign_text import printable
 from meetupkit.http.retry_after import retry_after_seconds
 
-from meetup_gateway.translating.values import Untranslatable, ms
+from meetup_gateway.source.limits import Limit, code_of, limit_of, told_limit
 
 _UNDEFINED: Final = re.compile(r"[Ff]ield '(\w+)' (?:in|on) type '(\w+)'")
 """In the words of graphql-java and of graphql-core."""
 _HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
 """An escape of a surrogate: seldom, so only then is the whole value looked at."""
-_LIMIT_SECONDS: Final = 60.0
-"""The window of points; waited when the answer does not say until when."""
+_REFUSED_QUERY: Final = frozenset({400, 422})
 _UNAUTHORIZED: Final = ("unauthorized", "unauthenticated", "not authorized", "invalid token", "expired token")
 _RETIRED: Final = ("deprecated", "turned off", "no longer available", "retired")
 
@@ -47,21 +46,9 @@ class QueryRefused(UpstreamRefused):
 class PointsGone(Throttled):
     """The budget is used up: nothing of the request was answered."""
 
-    def __init__(self, message: str, limit: "Limit") -> None:
+    def __init__(self, message: str, limit: Limit) -> None:
         super().__init__(message, retry_after=limit.seconds)
         self.limit = limit
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """RATE_LIMITED: for how long, and how many points the server says were consumed."""
-
-    seconds: float
-    consumed: float | None
-
-
-_MOST_POINTS: Final = 1e9
-"""The window holds 500; anything near this is no number of points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +66,26 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes, now: float)
     """The answer to a query at ``now`` (seconds since the epoch); raises what any other answer means."""
     skew = _skew(headers.get("Date"), now)
     server_now = now + (skew or 0.0)
-    if status == 429:
-        seconds = retry_after_seconds(headers.get("Retry-After"), now=server_now)
-        raise PointsGone("throttled (429)", Limit(_LIMIT_SECONDS if seconds is None else seconds, None))
     value = _json(body)
+    errors = _errors(value)
+    limit = limit_of(errors, server_now)
+    if status == 429 or (status != 200 and limit is not None):
+        raise PointsGone(f"throttled ({status})", told_limit(headers, limit, server_now))
     if status == 401:
         raise TokenRefused("the token is not accepted (401)")
+    if status in _REFUSED_QUERY:  # as the specification of GraphQL over HTTP has it, where Meetup answers 200
+        _raise_for(errors)
     if status >= 500 or status in (408, 425):
         raise _unavailable(status, headers, value, server_now)
     if status != 200:
         raise UpstreamRefused(f"answered {status}: {_first_message(value)}; check GATEWAY_API_URL and the contact")
     if not isinstance(value, dict):
         raise UpstreamUnavailable("answered 200 with what is not an answer of GraphQL")
-    return _reply(value, server_now, skew)
+    return _reply(value, errors, limit, skew)
 
 
-def _reply(value: dict[str, Any], now: float, skew: float | None) -> Reply:
-    errors = _errors(value)
+def _reply(value: dict[str, Any], errors: Sequence[dict[str, Any]], limit: Limit | None, skew: float | None) -> Reply:
     data = value.get("data")
-    limit = next((_limit(error, now) for error in errors if _code(error) == "RATE_LIMITED"), None)
     if isinstance(data, dict) and any(field is not None for field in data.values()):
         return Reply(data, tuple(_path(error) for error in errors), limit, skew)
     if limit is not None:
@@ -108,9 +96,9 @@ def _reply(value: dict[str, Any], now: float, skew: float | None) -> Reply:
     return Reply(data, tuple(_path(error) for error in errors), None, skew)
 
 
-def _errors(value: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _errors(value: Any) -> list[dict[str, Any]]:
     """What the answer lists as errors; whatever else stands in the place of a list lists none."""
-    errors = value.get("errors")
+    errors = value.get("errors") if isinstance(value, dict) else None
     return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
 
 
@@ -119,10 +107,10 @@ def _raise_for(errors: Sequence[dict[str, Any]]) -> None:
         message = str(error.get("message") or "")
         extensions = error.get("extensions")
         classification = str(extensions.get("classification")) if isinstance(extensions, dict) else ""
-        unauthorized = any(word in message.lower() for word in _UNAUTHORIZED) or _code(error) == "UNAUTHENTICATED"
+        unauthorized = any(word in message.lower() for word in _UNAUTHORIZED) or code_of(error) == "UNAUTHENTICATED"
         if unauthorized and not _path(error):  # with a path it is one field that this member may not see
             raise TokenRefused(f"the token is not accepted: {printable(message)}")
-        if classification in ("ValidationError", "InvalidSyntax") or _code(error) == "GRAPHQL_VALIDATION_FAILED":
+        if classification in ("ValidationError", "InvalidSyntax") or code_of(error) == "GRAPHQL_VALIDATION_FAILED":
             raise QueryRefused(f"the query is refused: {printable(message)}", _undefined(errors))
 
 
@@ -140,29 +128,6 @@ def _unavailable(
     return UpstreamUnavailable(
         f"answered {status}", retry_after=retry_after_seconds(headers.get("Retry-After"), now=now)
     )
-
-
-def _limit(error: dict[str, Any], now: float) -> Limit:
-    extensions = error.get("extensions")
-    told: dict[str, Any] = extensions if isinstance(extensions, dict) else {}
-    try:
-        seconds = ms(told.get("resetAt")) / 1000 - now
-    except Untranslatable:
-        seconds = _LIMIT_SECONDS
-    consumed = told.get("consumedPoints")
-    return Limit(min(max(seconds, 1.0), 3600.0), _points(consumed))
-
-
-def _points(consumed: Any) -> float | None:
-    """Bounded before it becomes a float, which 10**400 cannot."""
-    if isinstance(consumed, bool) or not isinstance(consumed, int | float):
-        return None
-    return float(consumed) if 0 < consumed < _MOST_POINTS else None
-
-
-def _code(error: dict[str, Any]) -> str:
-    extensions = error.get("extensions")
-    return str(extensions.get("code") or "") if isinstance(extensions, dict) else ""
 
 
 def _path(error: dict[str, Any]) -> tuple[str | int, ...]:

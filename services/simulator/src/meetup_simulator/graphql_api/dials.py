@@ -34,6 +34,8 @@ class Dials:
     null_events: bool = False
     empty_events: float = 0.0
     drop_events: float = 0.0
+    upcoming_only: bool = False
+    """A network's list leaves out what was called off, whatever statuses are asked for."""
     http: str = ""
     http_share: float = 1.0
     removed: list[str] = field(default_factory=list)

@@ -212,7 +212,8 @@ class View:
 
     def _network_events(self, asked: Node) -> Node:
         wanted = asked.get("filter") or {}
-        statuses = ["ACTIVE" if status == "UPCOMING" else status for status in wanted.get("status") or ["UPCOMING"]]
+        asked_for = ["UPCOMING"] if self._dials.upcoming_only else wanted.get("status") or ["UPCOMING"]
+        statuses = ["ACTIVE" if status == "UPCOMING" else status for status in asked_for]
         window = {"afterDateTime": wanted.get("eventDateMin"), "beforeDateTime": wanted.get("eventDateMax")}
         nodes = self._events(None, statuses, window)
         nodes.sort(key=lambda node: (node["dateTime"] or "", node["id"]))

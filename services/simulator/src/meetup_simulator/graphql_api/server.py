@@ -83,7 +83,9 @@ def history_lines(api: GraphqlApi) -> Iterator[bytes]:
     for event in api.world.events:
         for at, state in zip(event.versions.times, event.versions.states, strict=True):
             shown = None if state is None else {"id": state.id, "title": state.title, "status": state.status}
-            yield _line(feed="open_events", id=event.token, at=at, state=shown)
+            group = event.group.versions.last
+            private = group is not None and group.private
+            yield _line(feed="open_events", id=event.token, at=at, private=private, state=shown)
     for rsvp in api.world.rsvps:
         for at, answer in zip(rsvp.versions.times, rsvp.versions.states, strict=True):
             given = None if answer is None else {"status": answer.status, "guests": answer.guests}

@@ -1,107 +1,26 @@
-"""Reads the answers of events: the newest until what is known, or the whole list."""
+"""Reads the RSVPs of events when they are due, and commits what they change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
-from meetup_gateway.observing.answers import (
-    OVERLAP_MS,
-    Answer,
-    AnswerChanges,
-    changes_of_answers,
-    knows,
-    observe_answer,
-    vanished,
-)
-from meetup_gateway.observing.changes import Version
-from meetup_gateway.observing.pages import Listing, read_page
-from meetup_gateway.observing.states import EventState, RsvpState
+from meetup_gateway.observing.changes import Version, called_off
+from meetup_gateway.observing.rsvps import Answer, AnswerChanges, changes_of_answers, vanished
+from meetup_gateway.observing.states import EventState
 from meetup_gateway.polling.context import Context
 from meetup_gateway.polling.jobs import run
-from meetup_gateway.scheduling.reads import read_due, reads_whole
-from meetup_gateway.source.api import Failed, Found
+from meetup_gateway.polling.rsvp_job import ReadJob
+from meetup_gateway.scheduling.read_times import read_due, reads_whole
 from meetup_gateway.source.budget import Share
 from meetup_gateway.storage.state import Commit
 from meetup_gateway.translating.records import member_profile
 from meetup_gateway.translating.values import Untranslatable, ms
 
 Node = dict[str, Any]
-_NEW: Final = 50
-_WHOLE: Final = 200
-
-
-class ReadJob:
-    """The answers of one event, newest first."""
-
-    shape = "event_rsvps"
-
-    def __init__(self, context: Context, event: EventState, known: Mapping[int, RsvpState], *, whole: bool) -> None:
-        self._context = context
-        self.event = event
-        self.known = known
-        self.whole = whole
-        self.gap = False
-        self.failed = False
-        self.null = False
-        self.listing = Listing()
-        self.answers: dict[int, Answer] = {}
-        self.unread = 0
-        self._overlap = False
-        self._oldest: int | None = None
-
-    def variables(self) -> Mapping[str, Any]:
-        """Of the next page."""
-        first = _WHOLE if self.whole else _NEW
-        return {"id": self.event.event_id, "first": first, "after": self.listing.after}
-
-    def take(self, result: Found | Failed) -> bool:
-        """One page."""
-        if isinstance(result, Failed) or not isinstance(result.value, dict):
-            self.failed = True
-            self.null = isinstance(result, Found)
-            return False
-        page = read_page(result.value, ("rsvps",), result.harmed)
-        answers = self._observe(page.nodes, result.value)
-        more = self.listing.add(page)
-        if self.whole:
-            return more
-        return more and not self._met(answers)
-
-    def _observe(self, nodes: Sequence[Node], event: Node) -> list[Answer]:
-        group = event.get("group")
-        found = []
-        for node in nodes:
-            try:
-                answer = observe_answer(
-                    node, event, group if isinstance(group, dict) else {}, waitlist=self._context.options.waitlist
-                )
-            except Untranslatable as error:
-                self.unread += 1
-                self._context.quarantine("rsvp", str(error))
-                continue
-            found.append(answer)
-            self.answers[answer.id] = answer
-        return found
-
-    def _met(self, answers: Sequence[Answer]) -> bool:
-        """Whether what follows is known. It is not if the order is not kept, or if nothing known was met on the way."""
-        times = [answer.updated for answer in answers]
-        self._overlap = self._overlap or any(knows(self.known, answer) for answer in answers)
-        ordered = all(time is not None for time in times)
-        for time in times:
-            if time is not None:
-                ordered = ordered and (self._oldest is None or time <= self._oldest)
-                self._oldest = time
-        if not ordered:
-            self.whole = True
-            return False
-        if self._oldest is None or self._oldest >= self.event.watermark - OVERLAP_MS:
-            return False
-        if not self._overlap and self.known:
-            self.gap = self.whole = True
-            return False
-        return True
+_SHOWN: Final = frozenset({"upcoming", "proposed"})
+_GIVEN_UP_MS: Final = 7 * 86_400_000
+"""After its end: an event that is null or broken for so long is not asked for every hour for ever."""
 
 
 class Reader:
@@ -138,10 +57,20 @@ class Reader:
         event = context.state.event(job.event.token) or job.event
         with context.state.commit(now) as commit:
             changes = commit_answers(context, commit, job, event.token, now)
-            after = _after(event, job, changes, now)
+            after = _after(_called_off(commit, event, job, now), job, changes, now)
             commit.event(after, read_due(after, now))
         context.committed(commit, fresh=bool(event.read))
         context.metrics.gaps.inc(job.gap)
+
+
+def _called_off(commit: Commit, event: EventState, job: ReadJob, now: int) -> EventState:
+    """A network's list leaves out what was called off, and shortly before its start nobody asks for it by id."""
+    last = commit.last_record("open_events", event.token)
+    if not job.called_off or event.status not in _SHOWN or last is None:
+        return event
+    version, after = called_off(event, last, now)
+    commit.version(version)
+    return after
 
 
 def commit_answers(context: Context, commit: Commit, job: ReadJob, token: str, now: int) -> AnswerChanges:
@@ -191,7 +120,8 @@ def _under(answer: Answer, token: str) -> Answer:
 
 def _after(event: EventState, job: ReadJob, changes: AnswerChanges, now: int) -> EventState:
     if job.failed or not job.listing.pages:
-        return msgspec.structs.replace(event, failures=event.failures + 1)
+        over = event.over or (event.ends is not None and now - event.ends > _GIVEN_UP_MS)
+        return msgspec.structs.replace(event, failures=event.failures + 1, over=over)
     whole = job.whole and job.listing.whole
     ended = event.ends is not None and event.ends < now
     if (job.whole and not whole) or not _shows(job, job.event.signal):
