@@ -1,7 +1,6 @@
 """The stream as a person or a cluster meets it: start, probes, stop, and stores that go away."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,20 +35,6 @@ def test_a_store_that_cannot_be_is_one_sentence_and_exit_code_2(objects: str) ->
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
     assert ended.stderr.startswith(f"STREAM_OBJECTS={objects}: ")
-
-
-def test_a_stopped_stream_has_stored_all_it_read_and_goes_on_where_it_was(
-    simulator: StartSimulator, start_stream: StartStream, stored: Stored
-) -> None:
-    meetup = simulator("--rate", "300", "--count", "900")
-    first = start_stream(meetup.stream_url("rsvps")).wait_ready()
-    until(lambda: len(stored.objects()) > 100, "some records")
-    assert first.stop() == 0
-    second = start_stream(meetup.stream_url("rsvps")).wait_ready()
-    until(lambda: len(meetup.published("rsvps")) == 900, "all published")
-    until(lambda: len(stored.objects()) == len(set(meetup.published("rsvps"))), "all stored")
-    assert second.stop() == 0
-    assert stored.bodies() == sorted(set(meetup.published("rsvps")))
 
 
 def test_a_stop_while_it_connects_is_a_clean_stop(start_stream: StartStream) -> None:
@@ -176,13 +161,3 @@ def test_the_log_of_a_container_is_json_and_carries_the_feed(
     lines = stream.log.read_text().splitlines()
     assert len(lines) == len(stream.events())
     assert {event["feed"] for event in stream.events()} == {"rsvps"}
-
-
-def test_a_pass_of_venues_is_read_whole(simulator: StartSimulator, start_stream: StartStream, tmp_path: Path) -> None:
-    meetup = simulator("--venues", "1200", "--rate", "1", "--count", "1")
-    stream = start_stream(meetup.stream_url("open_venues"), STREAM_FEED="open_venues")
-    venues = Stored(tmp_path / "objects", "open_venues")
-    until(lambda: len(venues.objects()) >= 1200, "the whole database")
-    assert "?trickle&since_mtime=…" in stream.events("connected")[0]["url"]
-    assert stream.stop() == 0
-    shutil.rmtree(venues.directory)
