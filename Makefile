@@ -35,9 +35,13 @@ lint: .venv/dev  ## Style, types and import contracts
 bench: .venv/dev  ## Measure, and write the table of bench/README.md
 	@$(BIN)/python -m bench $(ARGS)
 
-soak: .venv/dev  ## Twenty random kills, then an hour of random faults; ARGS="--minutes 5"
+soak: .venv/dev  ## Twenty random kills, then an hour of random faults; ARGS="--minutes 5"; PART=gateway: today's API, random dials
+ifeq ($(PART),gateway)
+	@$(BIN)/python -m bench.soak_gateway $(ARGS)
+else
 	@KILL_SEEDS=20 $(BIN)/pytest -q tests/promises/test_kills.py -k seed
 	@$(BIN)/python -m bench.soak $(ARGS)
+endif
 
 clean:  ## Remove what make made; the data stay
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache build

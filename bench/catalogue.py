@@ -13,6 +13,7 @@ from bench.measurements.enricher import enricher
 from bench.measurements.files import files
 from bench.measurements.images import images
 from bench.measurements.lag import lag
+from bench.measurements.living_memory import living_memory
 from bench.measurements.living_source import living_source
 from bench.measurements.memory import memory
 from bench.measurements.operator import operator
@@ -29,6 +30,7 @@ MEASUREMENTS: Final[Mapping[str, Measurement]] = MappingProxyType(
         "images": images,
         "lag": lag,
         "living_source": living_source,
+        "living_memory": living_memory,
         "enricher": enricher,
         "queue": queue,
         "cloud_storage": cloud_storage,

@@ -31,6 +31,8 @@ _PRICES: Final = {
 _BATCH: Final = 10
 _FLOOR: Final = 60.0
 _LATENCY: Final = 0.05
+_GOLDEN: Final = 0.6180339887
+"""Spreads the first looks of each urgency evenly; all at once, they would stay in one queue for ever."""
 Schedule = Callable[[Sequence[Load], float, float], list[float]]
 
 
@@ -53,17 +55,23 @@ def _mean_delay(schedule: Schedule, price: Price, groups: int, hours: float = 6)
     budget = Budget(BudgetState(price, price))
     cost = price.of(_BATCH) / _BATCH
     seconds = schedule([Load(rate, cost) for rate in rates], budget.points_a_minute(), _FLOOR)
-    waiting = [(each * index / len(rates), index, 0.0) for index, each in enumerate(seconds)]
+    waiting = [(each * (index * _GOLDEN % 1), index, 0.0) for index, each in enumerate(seconds)]
     heapq.heapify(waiting)
+    due: list[tuple[float, int, float]] = []
     now, late, changes = 0.0, 0.0, 0.0
     while now < hours * 3600:
-        now = max(now, waiting[0][0])
-        due = [heapq.heappop(waiting) for _ in range(_BATCH) if waiting and waiting[0][0] <= now]
-        while wait := budget.reserve(len(due), Share.LIVE, now):
+        now = now if due else max(now, waiting[0][0])
+        while waiting and waiting[0][0] <= now:
+            due.append(heapq.heappop(waiting))
+        due.sort(key=lambda each: (each[2] - now) / seconds[each[1]])  # the latest first, as the plan has it
+        count = min(_BATCH, len(due), budget.roots_that_fit(Share.LIVE, now))
+        if wait := budget.reserve(count, Share.LIVE, now):
             now += wait
+            continue
         now += _LATENCY
-        for _, index, before in due:
+        for _, index, before in due[:count]:
             late += rates[index] * (now - before) ** 2 / 2
             changes += rates[index] * (now - before)
             heapq.heappush(waiting, (now + seconds[index], index, now))
+        del due[:count]
     return late / changes
