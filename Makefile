@@ -32,8 +32,8 @@ lint: .venv/dev  ## Style, types and import contracts
 	@MYPYPATH=tests/operator/kube_api $(BIN)/mypy tests/operator/kube_api/*.py
 	@$(BIN)/lint-imports --no-logo
 
-bench: .venv/dev  ## Measure, and write the table of bench/README.md
-	@$(BIN)/python -m bench $(ARGS)
+bench: .venv/dev  ## Measure, and write the table of bench/README.md; BEFORE=TREE measures an earlier commit's tree beside it
+	@$(BIN)/python -m $(if $(BEFORE),bench.compare $(BEFORE),bench) $(ARGS)
 
 soak: .venv/dev  ## Twenty random kills, then an hour of random faults; ARGS="--minutes 5"; PART=gateway: today's API, random dials
 ifeq ($(PART),gateway)

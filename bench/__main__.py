@@ -11,7 +11,7 @@ from bench.catalogue import MEASUREMENTS
 from bench.conditions import conditions
 from bench.measurement import Row
 from bench.report import figures, put_between, show
-from bench.workbench import Workbench
+from bench.workbench import DELAYS_MS, Workbench
 
 README = Path(__file__).with_name("README.md")
 
@@ -22,13 +22,14 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(MEASUREMENTS)}")
     parser.add_argument("--runs", type=int, default=3, help="how often each figure is taken")
     parser.add_argument("--scale", type=float, default=1.0, help="factor on every count")
+    parser.add_argument("--delays-ms", type=int, nargs="+", default=DELAYS_MS, help="of an answer of the stub")
     options = parser.parse_args()
     if unknown := set(options.names) - set(MEASUREMENTS):
         parser.error(f"no measurement is called {', '.join(sorted(unknown))}")
     load = os.getloadavg()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="meetup-bench-") as directory:
-        bench = Workbench(Path(directory), runs=options.runs, scale=options.scale)
+        bench = Workbench(Path(directory), runs=options.runs, scale=options.scale, delays_ms=options.delays_ms)
         for name in options.names or MEASUREMENTS:
             began = time.monotonic()
             rows += MEASUREMENTS[name](bench)

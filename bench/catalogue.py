@@ -15,6 +15,7 @@ from bench.measurements.images import images
 from bench.measurements.lag import lag
 from bench.measurements.living_memory import living_memory
 from bench.measurements.living_source import living_source
+from bench.measurements.local_reading import local_reading
 from bench.measurements.memory import memory
 from bench.measurements.operator import operator
 from bench.measurements.queue import queue
@@ -36,6 +37,7 @@ MEASUREMENTS: Final[Mapping[str, Measurement]] = MappingProxyType(
         "cloud_storage": cloud_storage,
         "batch": batch,
         "reading_back": reading_back,
+        "local_reading": local_reading,
         "alerts": alerts,
         "claims": claims,
         "slow_clients": slow_clients,

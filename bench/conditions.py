@@ -14,7 +14,8 @@ def conditions(folder: Path, load_before: tuple[float, float, float]) -> str:
     return (
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {_processor()}, {os.cpu_count()} cores; {platform.system()} "
         f"{platform.release().partition('-')[0]}; Python {platform.python_version()}; {_file_system(folder)}; "
-        f"load average {load_before[0]:.1f} before, {load_after[0]:.1f} after (the measurements' own load included)."
+        f"load average {load_before[0]:.1f} before, {load_after[0]:.1f} after (the measurements' own load included). "
+        "Records are generated rsvps unless a row says otherwise."
     )
 
 

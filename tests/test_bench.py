@@ -3,9 +3,14 @@
 from pathlib import Path
 
 import pytest
+from meetupkit.feeds import FEEDS
+from meetupkit.records import Record, read_line
 
 from bench.__main__ import README
 from bench.catalogue import MEASUREMENTS
+from bench.compare import beside
+from bench.measurement import Row
+from bench.records import RECORDED, recorded_rsvps
 from bench.report import COLUMNS, figures, put_between
 from bench.workbench import Workbench
 
@@ -41,3 +46,34 @@ def test_a_readme_without_the_markers_gets_them_at_its_end(tmp_path: Path, text:
 
 def test_the_readme_has_a_place_for_the_figures() -> None:
     assert README.read_text().count("<!-- figures -->") == README.read_text().count("<!-- /figures -->") == 1
+
+
+def test_two_trees_are_compared_row_by_row_and_no_row_of_either_is_lost() -> None:
+    before = [
+        Row("a", "", "1", ""),
+        Row("the same", "", "2", ""),
+        Row("the same", "", "3", ""),
+        Row("gone", "", "4", ""),
+    ]
+    now = [
+        Row("a", "", "10", "limit"),
+        Row("the same", "", "20", ""),
+        Row("new", "", "50", ""),
+        Row("the same", "", "30", ""),
+    ]
+    assert beside(before, now) == [
+        ["a", "", "1", "10", "limit"],
+        ["the same", "", "2", "20", ""],
+        ["new", "", "not measured", "50", ""],
+        ["the same", "", "3", "30", ""],
+        ["gone", "", "4", "not measured", ""],
+    ]
+
+
+def test_recorded_rsvps_become_as_many_records_as_are_asked_for_and_none_twice(tmp_path: Path) -> None:
+    made = recorded_rsvps(Workbench(tmp_path), 6000)
+    if made is None:
+        pytest.skip(f"{RECORDED} is absent")
+    lines = made.read_bytes().splitlines()
+    records = [read_line(FEEDS["rsvps"], line) for line in lines]
+    assert len({(record.data_id, record.mtime) for record in records if isinstance(record, Record)}) == 6000

@@ -25,7 +25,7 @@ from meetup_stream.writing.uploader import Uploader
 from meetupkit.archive import SEGMENT_ENDING, folder_of, hour_of, read_feed
 from meetupkit.feeds import FEEDS
 from meetupkit.progress import Progress
-from meetupkit.records import Record, read_line
+from meetupkit.records import MAX_LINE_BYTES, Record, read_line
 from meetupkit.stores import open_objects
 from meetupkit.stores.objects import NewObject, ObjectStore
 
@@ -39,13 +39,12 @@ _LATE_HOURS = 20
 _SEGMENTS = 60
 _RESTART_SEGMENTS = 100
 _RECORDS_EACH = 20
-_DELAYS_MS = (0, 30)
 
 
 def reading_back(bench: Workbench) -> Iterable[Row]:
     """Each figure once; the bucket is filled without delays first."""
     lines = bench.rsvps(bench.scaled(20_000)).read_bytes().splitlines()
-    for delay in _DELAYS_MS:
+    for delay in bench.delays_ms:
         with _bucket(delay) as (store, fill):
             yield _read_records(bench, store, fill, lines, delay)
         with _bucket(delay) as (store, fill):
@@ -54,19 +53,24 @@ def reading_back(bench: Workbench) -> Iterable[Row]:
             yield _restart(bench, store, fill, lines, delay)
         with _bucket(delay) as (store, fill):
             yield _catch_up(bench, store, fill, lines, delay)
-    yield from _names(bench)
 
 
 def _read_records(bench: Workbench, store: ObjectStore, fill: "Fill", lines: Sequence[bytes], delay: int) -> Row:
     count = bench.scaled(3000)
     fill([_object(f"rsvps/{number}_1.json", line) for number, line in enumerate(lines[:count])])
+    few = count // 20
+    began = time.monotonic()
+    for number in range(few):
+        store.read(f"rsvps/{number}_1.json", most=MAX_LINE_BYTES)
+    one_by_one = few / (time.monotonic() - began)
     began, cpu = time.monotonic(), _cpu()
     read = sum(1 for _ in read_feed(store, "rsvps"))
     seconds, cpu = time.monotonic() - began, _cpu() - cpu
     return Row(
         f"`read_feed`, `gs://`, layout `records`, {count:,} objects, an answer taking {delay} ms: records/s",
         "500" if delay else "",
-        f"{read / seconds:,.0f}/s; {1e6 * cpu / max(1, read):,.0f} µs of processor time each",
+        f"{read / seconds:,.0f}/s, one after the other {one_by_one:,.0f}/s; {1e6 * cpu / max(1, read):,.0f} µs of "
+        "processor time each",
         "32 reads under way, in order; the interpreter, then the network's time.",
     )
 
@@ -83,13 +87,14 @@ def _late(bench: Workbench, store: ObjectStore, fill: "Fill", lines: Sequence[by
             ]
         )
     fresh = [_with_id(lines[index % len(lines)], 10**9 + index, 0) for index in range(bench.scaled(2000) - hours)]
+    other = [_with_id(lines[index % len(lines)], 3 * 10**9 + index, 0) for index in range(len(fresh))]
     late = [_with_id(now, 2 * 10**9 + hour, -hour) for hour in range(1, hours + 1)]
-    seconds = _written(store, [*fresh, *late])
+    without, seconds = _written(store, fresh), _written(store, [*other, *late])
     return Row(
         f"layout `batch`, `gs://`, {len(fresh) + hours:,} records of which {hours} are late into hours of "
         f"{_SEGMENTS} segments, an answer taking {delay} ms",
         "under 5 s" if delay else "",
-        f"{seconds:.2f} s",
+        f"{seconds:.2f} s; without late ones {without:.2f} s",
         "An hour's names, then its segments, 32 under way, in the writer's thread.",
     )
 
@@ -98,12 +103,13 @@ def _restart(bench: Workbench, store: ObjectStore, fill: "Fill", lines: Sequence
     segments = max(1, bench.scaled(_RESTART_SEGMENTS))
     rows = [_with_id(lines[index % len(lines)], index, 0) for index in range(segments * _RECORDS_EACH)]
     fill([_segment(rows[start : start + _RECORDS_EACH]) for start in range(0, len(rows), _RECORDS_EACH)])
+    empty = _written(store, [_with_id(lines[0], 1, -1)])
     seconds = _written(store, rows[:1])
     return Row(
         f"layout `batch`, `gs://`, first record after a restart into an hour of {segments} segments, "
         f"an answer taking {delay} ms",
         "under 0.5 s" if delay else "",
-        f"{seconds:.2f} s",
+        f"{seconds:.2f} s; into an hour of none {empty:.2f} s",
         "The same.",
     )
 
@@ -126,30 +132,6 @@ def _catch_up(bench: Workbench, store: ObjectStore, fill: "Fill", lines: Sequenc
         f"{asked / count:.2f} requests and {1e6 * cpu / count:,.0f} µs of processor time a line; {seconds:.1f} s",
         "Pages of a listing tell most; what lies apart is looked for one by one.",
     )
-
-
-def _names(bench: Workbench) -> Iterator[Row]:
-    """A label's days of segments: what the report on the ledger lists among them."""
-    folder = bench.new_folder()
-    store = open_objects(f"file://{folder}")
-    store.check()
-    for label in ("rsvps",):
-        for objects in (bench.scaled(1_000), bench.scaled(50_000)):
-            here = folder / label
-            here.mkdir(exist_ok=True)
-            for number in range(objects):
-                (here / f"{number}_1.json").touch()
-            (here / "_ledger").mkdir(exist_ok=True)
-            (here / "_ledger" / "2026-11-17").touch()
-            began, before = time.perf_counter(), _resident()
-            found = len(list(store.names(f"{label}/_ledger/")))
-            seconds = time.perf_counter() - began
-            yield Row(
-                f"`file://` names of a day's ledger beside {objects:,} records",
-                "flat",
-                f"{1000 * seconds:.1f} ms for {found}; {(_resident() - before) / 1024:.0f} MiB more",
-                "Only the folder that the prefix names is read.",
-            )
 
 
 Fill = Callable[[Sequence[NewObject]], None]
@@ -230,7 +212,3 @@ def _requests() -> int:
 def _cpu() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
-
-
-def _resident() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
