@@ -9,7 +9,7 @@ def test_what_is_held_beyond_the_end_of_its_connection_is_counted_there() -> Non
     for counts, records in ((first, 2), (quiet, 0), (last, 1), (last, 3)):
         tally.begin(counts)
         for _ in range(records):
-            tally.add(RECORD, 0.0)
+            tally.add([RECORD], [0.0])
     assert first.stored == 0
     tally.count()
     assert (first.stored, quiet.stored, last.stored) == (2, 0, 4)

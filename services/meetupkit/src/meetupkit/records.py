@@ -6,16 +6,17 @@ must not stop a feed. Nearly every line is a record, and only what its row names
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
 from meetupkit.feeds import Feed, IdType, Path
 from meetupkit.integers import INT64
-from meetupkit.row_fields import MAX_MTIME, TEXT_ID, fields_of
+from meetupkit.row_fields import MAX_MTIME, TEXT_ID, RowFields
 
 MAX_LINE_BYTES: Final = 1024 * 1024
 """The longest recorded line (an open event with a long description) is 21 kB; fifty times that is not a record."""
@@ -58,18 +59,31 @@ class Rejection:
     line: bytes
 
 
+Reader = Callable[[bytes], Record | Rejection]
+"""Reads one line of at most ``MAX_LINE_BYTES``, without its newline."""
+
+
 def read_line(feed: Feed, line: bytes) -> Record | Rejection:
-    """Read one line of at most ``MAX_LINE_BYTES``, without its newline."""
-    fields = fields_of(feed)
-    values = fields.read(line)
-    if values is None:
-        return _read_whole(feed, line)
-    members, groups = values[fields.members], values[fields.groups]
-    if not all(members):
-        members = tuple(filter(None, members))
-    if not all(groups):
-        groups = tuple(filter(None, groups))
-    return Record(str(values[0]), values[1], line, members, groups)
+    """Read one line; who reads many of one feed takes ``reader_of``."""
+    return reader_of(feed)(line)
+
+
+@cache
+def reader_of(feed: Feed) -> Reader:
+    """Made once for each row: what is the same for all its lines is looked up here, not at each line."""
+    fields = RowFields(feed)
+    read, members_at, groups_at = fields.read, fields.members, fields.groups
+
+    def read_one(line: bytes) -> Record | Rejection:
+        values = read(line)
+        if values is None:
+            return _read_whole(feed, line)
+        members, groups = values[members_at], values[groups_at]
+        if not all(values):
+            members, groups = tuple(filter(None, members)), tuple(filter(None, groups))
+        return Record(str(values[0]), values[1], line, members, groups)
+
+    return read_one
 
 
 def _read_whole(feed: Feed, line: bytes) -> Record | Rejection:

@@ -61,11 +61,11 @@ class Tally:
         for (start, counts), end in zip(self.shares, ends, strict=True):
             counts.stored += end - start
 
-    def add(self, record: Record, read_at: float) -> None:
-        """One more record."""
-        self.mtimes.append(record.mtime)
-        self.read_at.append(read_at)
-        self.size += len(record.body)
+    def add(self, records: Sequence[Record], read_at: Sequence[float]) -> None:
+        """More records."""
+        self.mtimes += [record.mtime for record in records]
+        self.read_at += read_at
+        self.size += sum([len(record.body) for record in records])
 
     def __len__(self) -> int:
         return len(self.mtimes)

@@ -10,8 +10,7 @@ import json
 from dataclasses import dataclass
 
 import google_crc32c
-from meetupkit.feeds import Feed
-from meetupkit.records import Reason, Record, Rejection, read_line
+from meetupkit.records import Reader, Reason, Record
 from meetupkit.stores.objects import NewObject
 
 from meetup_stream.reading.lines import Line, OversizedLine
@@ -48,13 +47,13 @@ class Rejected:
         )
 
 
-def read_or_reject(feed: Feed, line: Line) -> Record | Rejected:
+def read_or_reject(read: Reader, line: Line) -> Record | Rejected:
     """The record that the line holds, or why it is none."""
     if isinstance(line, OversizedLine):
         detail = f"{line.length} bytes; the first {len(line.beginning)} are kept"
         return Rejected(Reason.TOO_LARGE, detail, line.beginning, line.length, line.sha256)
-    match read_line(feed, line):
-        case Rejection(reason, detail, kept):
-            return Rejected(reason, detail, kept, len(kept), hashlib.sha256(kept).hexdigest())
-        case record:
-            return record
+    found = read(line)
+    if isinstance(found, Record):
+        return found
+    kept = found.line
+    return Rejected(found.reason, found.detail, kept, len(kept), hashlib.sha256(kept).hexdigest())

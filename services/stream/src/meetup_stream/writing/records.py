@@ -12,7 +12,7 @@ from typing import Final
 import google_crc32c
 from meetupkit.errors import ObjectRefused
 from meetupkit.feeds import Feed
-from meetupkit.records import MAX_LINE_BYTES, Record
+from meetupkit.records import MAX_LINE_BYTES, Record, reader_of
 from meetupkit.stores.objects import NewObject, ObjectStore
 
 from meetup_stream.reading.intake import TimedLine
@@ -31,6 +31,7 @@ class RecordsWriter:
 
     def __init__(self, feed: Feed, label: str, store: ObjectStore, uploader: Uploader, account: Account) -> None:
         self._feed = feed
+        self._read = reader_of(feed)
         self._label = label
         self._store = store
         self._uploader = uploader
@@ -50,8 +51,7 @@ class RecordsWriter:
     def write(self, lines: Sequence[TimedLine]) -> Durable:
         """Store the lines; all of their records are durable when this returns."""
         unseen = self._unseen(lines)
-        batch = Durable()
-        stored = Tally()
+        batch, stored = Durable(), Tally()
         stored.begin(self._account.counts)
         outcomes = self._uploader.create_all(
             [new for new, _, _ in unseen],
@@ -61,11 +61,11 @@ class RecordsWriter:
         if unseen:
             self._catching_up = 2 * outcomes.count(Outcome.DUPLICATE) >= len(unseen)
         for (new, record, read_at), outcome in zip(unseen, outcomes, strict=True):
-            batch.add(record)
+            batch.add([record])
             if outcome is Outcome.DUPLICATE:
                 self._account.duplicate()
             else:
-                stored.add(record, read_at)
+                stored.add([record], [read_at])
             if outcome is Outcome.COLLIDED:
                 self._account.collided(new.name)
             self._remember(new)
@@ -96,7 +96,7 @@ class RecordsWriter:
         unseen: list[tuple[NewObject, Record, float]] = []
         here: dict[str, int] = {}
         for line, read_at in lines:
-            record = read_or_reject(self._feed, line)
+            record = read_or_reject(self._read, line)
             if isinstance(record, Rejected):
                 self._rejected.add(record)
                 continue

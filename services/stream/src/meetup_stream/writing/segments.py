@@ -14,7 +14,7 @@ from typing import Final
 import google_crc32c
 from meetupkit.archive import SEGMENT_ENDING, folder_of, hour_of
 from meetupkit.feeds import Feed
-from meetupkit.records import Record
+from meetupkit.records import Record, reader_of
 from meetupkit.stores.objects import NewObject
 
 from meetup_stream.reading.intake import TimedLine
@@ -62,6 +62,7 @@ class SegmentsWriter:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._feed = feed
+        self._read = reader_of(feed)
         self._label = label
         self._damaged = damaged
         self._uploader = uploader
@@ -84,13 +85,16 @@ class SegmentsWriter:
 
     def write(self, lines: Sequence[TimedLine]) -> Durable:
         """Hold the lines' records; durable is what the answer says."""
-        self._held.begin(self._account.counts)
-        for line, read_at in lines:
-            match read_or_reject(self._feed, line):
-                case Rejected() as rejected:
-                    self._rejected.add(rejected)
-                case record:
-                    self._hold(record, read_at)
+        new: list[tuple[Record, float]] = []
+        try:
+            for line, read_at in lines:
+                record = read_or_reject(self._read, line)
+                if isinstance(record, Rejected):
+                    self._rejected.add(record)
+                elif self._hold(record):
+                    new.append((record, read_at))
+        finally:  # those before one whose hour the store does not give are held all the same
+            self._count(new)
         return self.idle()
 
     def idle(self) -> Durable:
@@ -115,25 +119,34 @@ class SegmentsWriter:
         batch, self._batch = self._batch, Durable()
         return batch
 
-    def _hold(self, record: Record, read_at: float) -> None:
+    def _hold(self, record: Record) -> bool:
+        """Whether it is new."""
         hour = self._hour(hour_of(record.mtime))
         key = _key(record.body)
         if key in hour.known:
             self._account.duplicate()
             if key in hour.unannounced:  # stored, but the process that did so may have died before it told the ids
                 hour.unannounced.remove(key)
-                self._batch.add(record)
-            return
+                self._batch.add([record])
+            return False
         hour.known.add(key)
-        self._cost += 1
-        self.new_records += 1
-        if not self._held:
-            self._held_since = self._clock()
         if hour.held is None:
             hour.held = Packer()
         hour.held.add(record.body)
-        self._held.add(record, read_at)
-        self._batch.add(record)
+        return True
+
+    def _count(self, new: Sequence[tuple[Record, float]]) -> None:
+        """All lines together, which takes a third of the time that one after the other would."""
+        if not new:
+            return
+        records = [record for record, _ in new]
+        if not self._held:
+            self._held_since = self._clock()
+        self._cost += len(new)
+        self.new_records += len(new)
+        self._held.begin(self._account.counts)
+        self._held.add(records, [read_at for _, read_at in new])
+        self._batch.add(records)
 
     def _hour(self, number: int) -> _Hour:
         hour = self._hours.get(number)
