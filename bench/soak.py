@@ -30,7 +30,7 @@ README: Final = Path(__file__).parents[1] / "tests/README.md"
 _PAUSE_SECONDS: Final = (1.0, 6.0)
 """Between two faults: shorter and longer than a reconnect takes."""
 _SETTLE_SECONDS: Final = 300.0
-_LEDGER_BYTES: Final = 4 << 30
+_PUBLISHED_BYTES: Final = 4 << 30
 """What was published, kept on disk for the comparison: an hour at 200 records/s is 0.8 GB."""
 _BACKLOG_SECONDS: Final = 120
 """What the server still has: longer than any outage here, so that nothing may be lost."""
@@ -55,7 +55,7 @@ def soak(folder: Path, seconds: float, rate: int, dice: random.Random) -> tuple[
     load = os.getloadavg()
     backlog = rate * _BACKLOG_SECONDS
     flags = [f"--rate={rate}", f"--count={int(seconds * rate)}", f"--backlog={backlog}"]
-    flags += ["--rate-limit=0/1", "--unknown-every=7", f"--ledger-bytes={_LEDGER_BYTES}"]
+    flags += ["--rate-limit=0/1", "--unknown-every=7", f"--published-bytes={_PUBLISHED_BYTES}"]
     stores = Stores(f"file://{folder}/objects", f"sqlite:///{folder}/documents.sqlite")
     with (
         SimulatorProcess(*flags) as meetup,

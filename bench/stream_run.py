@@ -58,7 +58,7 @@ def replay_server(replay: Path) -> SimulatorProcess:
             f"--replay=rsvps={replay}",
             "--only-replay",
             "--backlog=1",
-            "--ledger-bytes=0",
+            "--published-bytes=0",
             "--rate-limit=0/1",
         )
 

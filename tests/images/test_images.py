@@ -258,7 +258,7 @@ def test_insight_runs_locked_down_on_its_volume_builds_and_shows_a_page(images: 
 def test_a_simulator_runs_locked_down_and_ends_in_time(images: dict[str, str], tmp_path: Path) -> None:
     """It alone needs a folder to write to, as k8s/dev/ gives it."""
     _open_to_all(tmp_path)
-    flags = ("--port", "0", "--ledger-bytes", "0")
+    flags = ("--port", "0", "--published-bytes", "0")
     with running(images["simulator"], {}, *flags, mounts=[f"{tmp_path}:/tmp"]) as container:
         _is_locked_down(container)
         container.wait_for("/stats")

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import requests
-from meetup_simulator.streams.ledger import Ledger, LedgerIncomplete
+from meetup_simulator.streams.published import PublishedIncomplete, PublishedLines
 from meetup_testkit.simulator_plugin import StartSimulator
 
 OpenWire = Callable[..., Any]
 
 
-def test_the_ledger_holds_what_was_published_though_the_backlog_has_forgotten_it(
+def test_what_was_published_is_kept_though_the_backlog_has_forgotten_it(
     simulator: StartSimulator, stream: OpenWire
 ) -> None:
     running = simulator("--rate", "0", "--count", "300", "--backlog", "1")
@@ -21,23 +21,23 @@ def test_the_ledger_holds_what_was_published_though_the_backlog_has_forgotten_it
     assert stream(running.port, "/2/rsvps").records(300) == running.published("rsvps")
 
 
-def test_an_incomplete_ledger_says_so_in_place_of_a_part(simulator: StartSimulator, stream: OpenWire) -> None:
-    running = simulator("--rate", "0", "--count", "300", "--ledger-bytes", "1000")
+def test_an_incomplete_account_says_so_in_place_of_a_part(simulator: StartSimulator, stream: OpenWire) -> None:
+    running = simulator("--rate", "0", "--count", "300", "--published-bytes", "1000")
     stream(running.port, "/2/rsvps").records(300)
     answer = requests.get(f"{running.base_url}/published?feed=rsvps", timeout=30)
     assert answer.status_code == 410
 
 
-def test_a_ledger_is_read_as_it_was_when_asked() -> None:
-    ledger = Ledger(100)
-    ledger.write([b"one", b"two"])
-    length, blocks = ledger.read()
-    ledger.write([b"three"])
+def test_published_lines_are_read_as_they_were_when_asked() -> None:
+    published = PublishedLines(100)
+    published.write([b"one", b"two"])
+    length, blocks = published.read()
+    published.write([b"three"])
     assert (length, b"".join(blocks)) == (8, b"one\ntwo\n")
-    ledger.write([b"x" * 100])
-    with pytest.raises(LedgerIncomplete):
-        ledger.read()
-    ledger.close()
+    published.write([b"x" * 100])
+    with pytest.raises(PublishedIncomplete):
+        published.read()
+    published.close()
 
 
 @pytest.mark.parametrize("path", ["/published?feed=checkins", "/asked?kind=events", "/faults/99"])

@@ -7,7 +7,7 @@ from typing import Any, Final
 from meetup_simulator.faults import FaultBook, FaultRefused, Kind, fault_as_json
 from meetup_simulator.http.server import Connection, Request, Response, head
 from meetup_simulator.rest.api import RestApi
-from meetup_simulator.streams.ledger import Ledger, LedgerIncomplete
+from meetup_simulator.streams.published import PublishedIncomplete, PublishedLines
 
 ADMIN_PATHS: Final = ("/faults", "/published", "/asked", "/stats", "/end")
 _NDJSON: Final = "application/x-ndjson"
@@ -27,7 +27,7 @@ class Admin:
     def __init__(
         self,
         faults: FaultBook,
-        ledgers: Mapping[str, Ledger],
+        published: Mapping[str, PublishedLines],
         rest: RestApi,
         *,
         stats: Callable[[], dict[str, Any]],
@@ -36,7 +36,7 @@ class Admin:
         end: Callable[[], None],
     ) -> None:
         self._faults = faults
-        self._ledgers = ledgers
+        self._lines = published
         self._rest = rest
         self._stats = stats
         self._refuse = refuse
@@ -96,11 +96,11 @@ class Admin:
         return Response(200, (("Content-Type", _NDJSON),), b"".join(lines))
 
     async def _published(self, feed: str, connection: Connection) -> Response | None:
-        if feed not in self._ledgers:
-            return answer_json(404, {"error": f"feed is one of {', '.join(self._ledgers)}"})
+        if feed not in self._lines:
+            return answer_json(404, {"error": f"feed is one of {', '.join(self._lines)}"})
         try:
-            length, blocks = self._ledgers[feed].read()
-        except LedgerIncomplete as error:
+            length, blocks = self._lines[feed].read()
+        except PublishedIncomplete as error:
             return answer_json(410, {"error": str(error)})
         headers = (("Content-Type", _NDJSON), ("Content-Length", str(length)), ("Connection", "close"))
         await connection.send(head(200, headers))

@@ -28,7 +28,7 @@ from meetup_simulator.rest.api import RestApi
 from meetup_simulator.rest.profiles import Profiles, Unknown, group_profile, member_profile
 from meetup_simulator.streams.answers import Streams, errors
 from meetup_simulator.streams.continuation import Continuation
-from meetup_simulator.streams.ledger import Ledger
+from meetup_simulator.streams.published import PublishedLines
 from meetup_simulator.streams.timeline import Timeline, at_path
 from meetup_simulator.streams.venue_database import VenueDatabase
 
@@ -48,7 +48,7 @@ class Simulator:
         self._reserved = ReservedPort(options.host, options.port)
         self._server = HttpServer(self._reserved, self._handle)
         self._faults = FaultBook(options.seed)
-        self._ledgers = {feed: Ledger(options.ledger_bytes) for feed in FEEDS}
+        self._published = {feed: PublishedLines(options.published_bytes) for feed in FEEDS}
         self._kept = Continuation(options.world, seed=options.seed, epoch=options.epoch, backlog=options.backlog)
         self._timelines = {feed: self._timeline(feed) for feed in FEEDS}
         self._rest = RestApi(self._profiles(), key=options.api_key, limit=options.rate_limit)
@@ -62,7 +62,7 @@ class Simulator:
         )
         self._admin = Admin(
             self._faults,
-            self._ledgers,
+            self._published,
             self._rest,
             stats=self._stats,
             refuse=self._server.refuse,
@@ -92,8 +92,8 @@ class Simulator:
         await asyncio.gather(*self._paces, return_exceptions=True)
         await self._server.stop()
         self._reserved.close()
-        for ledger in self._ledgers.values():
-            ledger.close()
+        for published in self._published.values():
+            published.close()
 
     def _end(self) -> None:
         for timeline in self._timelines.values():
@@ -115,7 +115,7 @@ class Simulator:
             self._source(feed, former),
             rate=options.rate,
             backlog=options.backlog,
-            ledger=self._ledgers[feed],
+            published=self._published[feed],
             patience=options.patience,
             former=former,
             keep=partial(self._kept.write, feed),
@@ -147,7 +147,7 @@ class Simulator:
         options = self._options
         replayed = "open_venues" in options.replays or options.only_replay
         rows = () if replayed else map(encode, venue_database(self._world, options.venues, self._kept.epoch))
-        venues = VenueDatabase(rows, self._ledgers["open_venues"], keep_versions=replayed)
+        venues = VenueDatabase(rows, self._published["open_venues"], keep_versions=replayed)
         venues.put(self._timelines["open_venues"].backlog)
         self._timelines["open_venues"].on_publish = venues.put
         return venues

@@ -44,7 +44,7 @@ class Options:
     rate_limit: RateLimit
     connections: int
     long_poll_seconds: float
-    ledger_bytes: int
+    published_bytes: int
     admin_from_anywhere: bool
 
 
@@ -129,7 +129,7 @@ def parser(environ: Mapping[str, str] = os.environ) -> argparse.ArgumentParser:
     add("--connections", type=_whole, default=10, metavar="N", help="Concurrent stream connections per client address.")
     add("--long-poll-seconds", type=number, default=25.0, metavar="S", help="How long a long poll waits for a record.")
     add(
-        "--ledger-bytes",
+        "--published-bytes",
         type=_whole,
         default=1 << 30,
         metavar="N",
@@ -168,7 +168,7 @@ def read_flags(arguments: Sequence[str], environ: Mapping[str, str] = os.environ
         rate_limit=given.rate_limit,
         connections=given.connections,
         long_poll_seconds=given.long_poll_seconds,
-        ledger_bytes=given.ledger_bytes,
+        published_bytes=given.published_bytes,
         admin_from_anywhere=given.admin_from_anywhere,
     )
 

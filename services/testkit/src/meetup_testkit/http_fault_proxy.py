@@ -17,11 +17,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from meetup_simulator.http.listening import ReservedPort
-from meetup_simulator.http.loop_thread import LoopThread
+from meetup_testkit.proxy import Proxy
 
 _HEAD_BYTES: Final = 256 * 1024
 """A look-up of 200 long ids has a request line of 4 kB; nothing comes near this."""
@@ -48,29 +46,15 @@ class _Fault:
         return self.statuses[(self.asked - 1) // self.every % len(self.statuses)]
 
 
-class HttpFaultProxy:
+class HttpFaultProxy(Proxy):
     """Forwards every request to ``host:port``; ``self.port`` is its own."""
 
     def __init__(self, host: str, port: int) -> None:
-        self.upstream = (host, port)
-        self._reserved = ReservedPort("127.0.0.1", 0)
-        self._thread = LoopThread("http-fault-proxy")
+        super().__init__(host, port, name="http-fault-proxy", buffer_bytes=_HEAD_BYTES)
         self._fault = _Fault()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._clients: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
         self._fired = 0
         self._passed = 0
-
-    @property
-    def port(self) -> int:
-        """The port to connect to."""
-        return self._reserved.port
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self.port}"
 
     @property
     def fired(self) -> int:
@@ -98,41 +82,12 @@ class HttpFaultProxy:
         """Forward everything as it is."""
         self._thread.do(lambda: self._become(_Fault()))
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._thread.run(self._listen())
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._thread.run(self._stop())
-        self._thread.stop()
-        self._reserved.close()
-
     def _become(self, fault: _Fault) -> None:
         self._fault = fault
 
     def _end_open(self) -> None:
         for client in self._clients:
             client.transport.abort()
-
-    async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accept, sock=self._reserved.listen(), limit=_HEAD_BYTES)
-
-    async def _stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # lets the transports close
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = self._thread.loop.create_task(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: writer.close())  # also of a task that a stop ended before it began
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request and its answer."""
@@ -152,7 +107,7 @@ class HttpFaultProxy:
             self._clients.discard(writer)
 
     async def _forward(self, request: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        answer, upstream = await asyncio.open_connection(*self.upstream, limit=_HEAD_BYTES)
+        answer, upstream = await self._connect()
         watching = asyncio.ensure_future(reader.read(1))  # ends when the client leaves, who sends no second request
         try:
             upstream.write(request)

@@ -18,11 +18,9 @@ import struct
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from meetup_simulator.http.listening import ReservedPort
-from meetup_simulator.http.loop_thread import LoopThread
+from meetup_testkit.proxy import Proxy
 
 _BLOCK_BYTES: Final = 64 * 1024
 _SLICES_PER_SECOND: Final = 20
@@ -74,32 +72,18 @@ class _Pair:
     lost: bool
 
 
-class TcpProxy:
+class TcpProxy(Proxy):
     """Forwards every connection to ``host:port``; ``self.port`` is its own."""
 
     def __init__(self, host: str, port: int) -> None:
-        self.upstream = (host, port)
-        self._reserved = ReservedPort("127.0.0.1", 0)
-        self._thread = LoopThread("tcp-proxy")
+        super().__init__(host, port, name="tcp-proxy")
         self._state = _State()
         self._changed = asyncio.Event()
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._pairs: set[_Pair] = set()
         self._fired: Counter[Disturbance] = Counter()
         self._forwarded: Counter[Direction] = Counter()
         self._accepted = 0
-
-    @property
-    def port(self) -> int:
-        """The port to connect to."""
-        return self._reserved.port
-
-    @property
-    def url(self) -> str:
-        """The proxy as an HTTP address."""
-        return f"http://127.0.0.1:{self.port}"
 
     @property
     def fired(self) -> dict[Disturbance, int]:
@@ -159,18 +143,6 @@ class TcpProxy:
         """No disturbance any more."""
         self._set(_State())
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._thread.run(self._listen())
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._thread.run(self._stop())
-        self._thread.stop()
-        self._reserved.close()
-
     def _set(self, state: _State) -> None:
         self._thread.run(self._become(state))
 
@@ -184,22 +156,6 @@ class TcpProxy:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def _listen(self) -> None:
-        if self._server is None:
-            self._server = await asyncio.start_server(self._accept, sock=self._reserved.listen())
-
-    def _close_listener(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-
-    async def _stop(self) -> None:
-        self._close_listener()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # lets the transports close
-
     def _reset_open(self) -> None:
         self._fired[Disturbance.RESET] += len(self._tasks)
         for writer in self._writers:
@@ -212,17 +168,14 @@ class TcpProxy:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._accepted += 1
-        task = self._thread.loop.create_task(self._forward(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: writer.close())  # also of a task that a stop ended before it began
+        super()._accept(reader, writer)
 
     def _strike(self, kind: Disturbance) -> None:
         self._fired[kind] += 1
         if self._state.times is not None:
             self._state.times -= 1
 
-    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         upstream: asyncio.StreamWriter | None = None
         pair: _Pair | None = None
@@ -232,7 +185,7 @@ class TcpProxy:
                 _reset(writer)
                 return
             await self._pass(Disturbance.HANG)
-            answers, upstream = await asyncio.open_connection(*self.upstream)
+            answers, upstream = await self._connect()
             self._writers.add(upstream)
             pair = _Pair(writer, upstream, lost=self._state.strikes(Disturbance.LOSE))
             self._pairs.add(pair)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from meetupkit.feeds import Feed, Path
 
-from meetup_simulator.streams.ledger import Ledger
+from meetup_simulator.streams.published import PublishedLines
 
 WINDOW_RECORDS: Final = 1_000
 """A reader may always lag this far, however small the backlog: about 1.4 MB of rsvps."""
@@ -46,7 +46,7 @@ class Timeline:
         *,
         rate: float,
         backlog: int,
-        ledger: Ledger,
+        published: PublishedLines,
         patience: float,
         former: Sequence[bytes] = (),
         keep: Callable[[list[bytes]], None] = lambda _: None,
@@ -60,7 +60,7 @@ class Timeline:
         self._backlog = backlog
         self._kept: deque[bytes] = deque(former, maxlen=max(backlog, WINDOW_RECORDS))
         self._keep = keep
-        self._ledger = ledger
+        self._published = published
         self._patience = patience
         self._readers: set[Reader] = set()
         self._changed = asyncio.Event()
@@ -125,7 +125,7 @@ class Timeline:
         self.ended = len(lines) < count
         self._kept.extend(lines)
         self.published += len(lines)
-        self._ledger.write(lines)
+        self._published.write(lines)
         self._keep(lines)
         if self.on_publish:
             self.on_publish(lines)

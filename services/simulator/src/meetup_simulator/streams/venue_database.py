@@ -5,7 +5,7 @@ from typing import Final
 
 from meetupkit.feeds import FEEDS
 
-from meetup_simulator.streams.ledger import Ledger
+from meetup_simulator.streams.published import PublishedLines
 from meetup_simulator.streams.timeline import at_path
 
 BATCH_RECORDS: Final = 512
@@ -19,9 +19,9 @@ class VenueDatabase:
     anew takes the place of its older line, as in a real database, so that it does not grow with the feed.
     """
 
-    def __init__(self, rows: Iterable[bytes], ledger: Ledger, *, keep_versions: bool) -> None:
+    def __init__(self, rows: Iterable[bytes], published: PublishedLines, *, keep_versions: bool) -> None:
         self._first = list(rows)
-        self._ledger = ledger
+        self._published = published
         self._keep_versions = keep_versions
         self._rows: dict[object, bytes] = {}
         self.put(self._first)
@@ -34,6 +34,6 @@ class VenueDatabase:
 
     def rows(self) -> list[bytes]:
         """The database as it stands; what it held from the start counts as published with the first pass."""
-        self._ledger.write(self._first)
+        self._published.write(self._first)
         self._first = []
         return list(self._rows.values())

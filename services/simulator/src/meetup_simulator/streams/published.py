@@ -11,18 +11,18 @@ from typing import Final
 _BLOCK_BYTES: Final = 256 * 1024
 
 
-class LedgerIncomplete(Exception):
-    """More was published than the ledger may hold."""
+class PublishedIncomplete(Exception):
+    """More was published than is kept."""
 
 
-class Ledger:
+class PublishedLines:
     """Lines in the order they were published. ``max_bytes`` 0 keeps none."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._complete = True
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the ledger)
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the lines)
 
     def write(self, lines: Iterable[bytes]) -> None:
         """Append lines, each without its newline."""
@@ -36,15 +36,15 @@ class Ledger:
             self._file.seek(self._bytes)
             self._file.write(block)
             self._file.flush()
-        except OSError:  # a full disk ends the ledger, not the feed
+        except OSError:  # a full disk ends what is kept, not the feed
             self._complete = False
         else:
             self._bytes += len(block)
 
     def read(self) -> tuple[int, Iterator[bytes]]:
-        """The ledger's length in bytes now, and its content in blocks; raises ``LedgerIncomplete``."""
+        """The length in bytes now, and the content in blocks; raises ``PublishedIncomplete``."""
         if not self._complete:
-            raise LedgerIncomplete(f"more was published than the {self._max_bytes} bytes kept, or than the disk holds")
+            raise PublishedIncomplete(f"more was published than the {self._max_bytes} bytes kept, or the disk is full")
         return self._bytes, self._blocks(self._bytes)
 
     def _blocks(self, length: int) -> Iterator[bytes]:
