@@ -240,6 +240,10 @@ def _ratios(forecaster: Forecaster, past: _Seen, now: _Seen) -> dict[int, Floats
     return {lead: found if len(found) >= _LEAST_ERRORS else ratios for lead, found in by_lead.items()}
 
 
+def _nearest_lead(hours: float) -> int:
+    return min(LEADS, key=lambda lead: abs(lead - hours))
+
+
 def _expected(
     forecaster: Forecaster,
     past: _Seen,
@@ -248,7 +252,7 @@ def _expected(
     now: float,
     ratios: Mapping[int, Floats],
 ) -> list[Expected]:
-    leads = [min(LEADS, key=lambda lead, left=each.hour - now: abs(lead - left)) for each in coming]  # type: ignore[misc]
+    leads = [_nearest_lead(each.hour - now) for each in coming]
     seen = _seen([history.row(each, now, lead) for each, lead in zip(coming, leads, strict=True)])
     free = np.maximum(forecaster(past, seen), 0.0)
     values, naives = seen.capped(free), seen.capped(_naive(past, seen))
