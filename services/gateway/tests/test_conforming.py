@@ -25,7 +25,7 @@ from meetupkit.records import Record, read_line
 from services.gateway.tests.conforming import Conforming
 from services.gateway.tests.gateway_world import Gateway, Meetup
 
-EXAMPLES = int(os.environ.get("SEEDS", "8"))
+EXAMPLES = int(os.environ.get("SEEDS", "5"))
 FOLLOW = Follow(
     groups=(FollowedGroup(urlname="runners", private=True), FollowedGroup(id="29623789")),
     networks=("rladies",),

@@ -22,7 +22,7 @@ from services.gateway.tests.gateway_world import EPOCH, Gateway, Meetup, follow_
 from services.gateway.tests.oracle import assert_history
 from services.gateway.tests.test_translation import EVENT, GROUP
 
-SEEDS = int(os.environ.get("SEEDS", "3"))
+SEEDS = int(os.environ.get("SEEDS", "2"))
 HOUR = 3600
 FLOOR = 300.0
 UPCOMING_ONLY = "network whose list leaves out what was called off"

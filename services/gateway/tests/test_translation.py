@@ -275,6 +275,62 @@ def test_an_events_id_loses_what_old_clients_hung_on_it() -> None:
             text_id(wrong)
 
 
+RECORDED_FORMS: list[dict[str, Any]] = [
+    {"id": "mfuaiakmcxuzjsd", "token": "306527183", "createdTime": "2019-12-30T18:00-04:00", "duration": None},
+    {"id": "310294379", "token": None, "feeSettings": None, "featuredEventPhoto": None, "duration": "PT30H"},
+    {"id": "pwdqjtygcnbfb", "token": "pwdqjtygcnbfb", "rsvps": {"totalCount": 26},
+     "endTime": "2026-11-29T00:00-05:00", "duration": None},
+    {
+        "featuredEventPhoto": {"id": "529386514", "baseUrl": "https://x/classic-events/"},
+        "venues": [
+            {"id": "26906060", "name": "Online event", "address": "", "city": "", "state": "", "country": "",
+             "lat": -33.891525, "lon": 151.18785, "postalCode": "", "venueType": "online"},
+            {"id": "26632228", "name": "Engineering Building, ", "address": "Campus,", "city": "Lagos", "state": "al",
+             "postalCode": "meetup1", "country": "ng", "lat": 6.652131, "lon": 3.271455, "venueType": ""},
+        ],
+    },
+]  # fmt: skip
+"""What clients' recordings hold and the mapping does not show: ids and tokens of either kind, fields that are missing,
+online venues at another place, states in small letters."""
+
+
+@pytest.mark.parametrize("form", RECORDED_FORMS)
+def test_forms_that_clients_recorded_become_records_of_the_old_feeds(form: dict[str, Any]) -> None:
+    event = {**EVENT, **form}
+    observed = observe_event(event, GROUP)
+    assert observed.record is not None
+    assert observed.token == (event["token"] or event["id"])
+    record = observed.record
+    assert record["id"] == observed.token
+    assert record["duration"] == (
+        108_000_000 if form.get("duration") else 6 * 3_600_000 if "endTime" in form else 9_000_000
+    )
+    assert ("photo_url" in record) == bool((event["featuredEventPhoto"] or {}).get("highResUrl"))
+    assert "" not in record["venue"].values()
+    for told in (observed.record, rsvp_record(RSVP, event, GROUP).value):
+        feed = "open_events" if told is observed.record else "rsvps"
+        assert isinstance(read_line(FEEDS[feed], encode({**told, "mtime": 1})), Record)
+
+
+def test_an_rsvp_of_a_member_without_photo_bio_or_time_is_told() -> None:
+    """As recorded: a photo that is only a base address, a bio that is empty or null, no ``updated``."""
+    for photo in (None, {"baseUrl": "https://x/classic-member/"}):
+        member = {
+            "id": "6965005",
+            "name": "user 6965005",
+            "bio": "",
+            "memberUrl": "https://x/6965005/",
+            "memberPhoto": photo,
+        }
+        record = rsvp_record(
+            {"id": "683124502", "status": "YES", "guestsCount": 0, "member": member}, EVENT, GROUP
+        ).value
+        assert record["member"] == {"member_id": 6965005, "member_name": "user 6965005"}
+        assert member_profile(member).value == {
+            "id": 6965005, "name": "user 6965005", "link": "https://x/6965005/", "self": {"common": {}},
+        }  # fmt: skip
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(EVENT)), inner, max_size=4),
