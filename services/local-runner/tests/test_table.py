@@ -83,3 +83,10 @@ def test_what_an_earlier_run_has_stored_counts_as_arrived() -> None:
 
     assert missing(again) == []
     assert "every feed stored records, and profiles arrived" in drawn(table.summary(again, []))
+
+
+def test_the_summary_claims_nothing_of_a_feed_that_today_s_api_has_not() -> None:
+    quiet = replace(board(StreamCounts(duplicate=5), fresh=3), silent=frozenset({"event_comments"}))
+
+    assert missing(quiet) == []
+    assert "every feed but event_comments stored records, and profiles arrived" in drawn(table.summary(quiet, []))

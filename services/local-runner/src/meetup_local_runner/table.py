@@ -53,6 +53,12 @@ def live(board: Board, signs: Signs | None = None) -> RenderableType:
     return Group(_feeds(board, signs), "", _others(board, signs), "", *_remarks(board), Text(word, style=_QUIET))
 
 
+def _but(silent: Iterable[str]) -> str:
+    """Today's API has nothing for some feeds."""
+    names = " and ".join(sorted(silent))
+    return f" but {names}" if names else ""
+
+
 def summary(board: Board, gaps: Iterable[str], signs: Signs | None = None) -> RenderableType:
     """The table at the end."""
     counts = board.enricher
@@ -64,7 +70,7 @@ def summary(board: Board, gaps: Iterable[str], signs: Signs | None = None) -> Re
         f"{number(board.queue)} waiting, {number(counts.api_calls)} API calls"
     )
     verdict = [Text(f"{gap}", style=_BAD) for gap in gaps] or [
-        Text("every feed stored records, and profiles arrived", style=_GOOD)
+        Text(f"every feed{_but(board.silent)} stored records, and profiles arrived", style=_GOOD)
     ]
     return Group(
         "",
