@@ -54,6 +54,10 @@ class FaultyStore:
         self._reach()
         return self._store.query(collection, where=where, order_by=order_by, limit=limit)
 
+    def page(self, collection: str, *, after: str = "", limit: int) -> Sequence[Document]:
+        self._reach()
+        return self._store.page(collection, after=after, limit=limit)
+
     def count(self, collection: str) -> int:
         self._reach()
         return self._store.count(collection)

@@ -3,7 +3,7 @@
 import csv
 import gzip
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from meetup_insight.models.newcomers import cover
 from meetup_insight.models.predictor import Predictor
 from meetup_insight.models.scorers import ItemWeights, MemberEase, MemberWalk, ease, walk
 from meetup_insight.models.splits import split
+from meetup_insight.predicting.predictions import in_a_row
 
 pytestmark = pytest.mark.timeout(300)  # whole cities, on a machine that may be busy
 SHARED = Path(__file__).parents[4] / "shared" / "data"
@@ -169,6 +170,14 @@ def test_hidden_topics_are_found_as_well_as_the_best_baseline_finds_them() -> No
     ]
     test = [Interaction(data.members[row], data.items[item]) for row, items in hidden.held.items() for item in items]
     assert accuracy(train, test) >= 0.43
+
+
+def test_weeks_that_were_not_collected_are_no_weeks_without_rsvps() -> None:
+    """Two years between two recordings were forecast as weeks of nothing, with an error of nothing."""
+    monday = date(2017, 3, 20)
+    weeks = {monday - timedelta(weeks=back): 10 + back for back in (1, 2, 3, 4, 6, 7, 100)}
+    assert in_a_row(weeks, monday) == [13.0, 12.0, 11.0], "the fourth may have begun in its middle"
+    assert in_a_row({date(2015, 3, 2): 1800}, monday) == []
 
 
 @needs_data

@@ -14,11 +14,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
+from math import isnan
 from pathlib import Path
 
 import pytest
 from markupsafe import escape
 from meetup_insight.building.build import PUBLISHED, build
+from meetup_insight.page import plots
 from meetup_insight.page.published import Library
 from meetup_insight.page.site import Answer, Site, parameters
 from meetup_insight.page.views import VIEWS
@@ -131,6 +134,13 @@ def test_next_to_nothing_is_a_page_that_says_so(
         answer = small.answer(path, "")
         assert answer.status == 200
         assert "Nothing yet" in text_of(answer) or path in {"/", "/quality"}
+
+
+def test_a_line_over_time_is_broken_where_weeks_are_missing() -> None:
+    weeks = [date(2015, 3, 2), date(2015, 3, 9), date(2017, 3, 13)]
+    plot = plots.line_with_band("x", [(week, 0.5, 0.4, 0.6, 10) for week in weeks])
+    values = plot.renderers[0].data_source.data["value"]
+    assert [isnan(value) for value in values] == [False, False, True, False]
 
 
 def test_names_from_outside_are_text_on_the_page(tmp_path: Path) -> None:

@@ -400,6 +400,46 @@ class TestQuery:
             store.query("members", order_by=["a'b"], limit=1)
 
 
+class TestPage:
+    def test_page_by_page_every_document_of_a_collection_comes_once_in_order_of_names(
+        self, store: DocumentStore
+    ) -> None:
+        wanted = sorted((f"m{n}" for n in range(0, 700, 3)), key=str.encode)
+        wanted += ["m~", "mé", "m東", "n"]
+        for start in range(0, len(wanted), MAX_WRITES):
+            store.commit([Put("members", name, {"id": name}) for name in reversed(wanted[start : start + MAX_WRITES])])
+        store.commit([Put("groups", "m1", {}), Put("members_missing", "m5", {})])
+        found: list[Document] = []
+        while page := store.page("members", after=found[-1].name if found else "", limit=50):
+            assert len(page) <= 50
+            found += page
+        assert names(found) == wanted
+        assert found[7] == store.get("members", [wanted[7]])[wanted[7]]
+
+    def test_a_page_begins_after_a_name_that_is_gone(self, store: DocumentStore) -> None:
+        store.commit([Put("members", name, {}) for name in ("m1", "m3", "m5")])
+        store.commit([Delete("members", "m3")])
+        assert names(store.page("members", after="m3", limit=9)) == ["m5"]
+        assert names(store.page("members", after="m2", limit=1)) == ["m5"]
+        assert list(store.page("members", after="m5", limit=9)) == []
+        assert list(store.page("nothing_here", limit=1)) == []
+
+    def test_documents_that_come_and_go_between_pages_move_no_other(self, store: DocumentStore) -> None:
+        store.commit([Put("members", f"m{n}", {}) for n in range(1, 7)])
+        first = names(store.page("members", limit=3))
+        store.commit([Delete("members", "m2"), Put("members", "m0", {}), Put("members", "m35", {})])
+        assert [*first, *names(store.page("members", after=first[-1], limit=9))] == [
+            "m1", "m2", "m3", "m35", "m4", "m5", "m6",
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("after", ["a/b", "..", "__x__"])
+    def test_a_page_after_no_name_or_of_nothing_is_a_bug(self, after: str, store: DocumentStore) -> None:
+        with pytest.raises(ValueError, match="name of a document"):
+            store.page("members", after=after, limit=1)
+        with pytest.raises(ValueError, match="0 documents"):
+            store.page("members", limit=0)
+
+
 class TestCount:
     def test_count_follows_every_kind_of_write(self, store: DocumentStore) -> None:
         assert store.count("members") == 0

@@ -91,6 +91,10 @@ class WatchedDocuments:
         with self._watched():
             return self._store.query(collection, where=where, order_by=order_by, limit=limit)
 
+    def page(self, collection: str, *, after: str = "", limit: int) -> Sequence[Document]:
+        with self._watched():
+            return self._store.page(collection, after=after, limit=limit)
+
     def count(self, collection: str) -> int:
         with self._watched():
             return self._store.count(collection)

@@ -1,16 +1,19 @@
 """Plots with hover, made by Bokeh; colours that read on white and on black. Pure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from math import nan
 from typing import Any, Final
 
 from bokeh.models import (
     ColumnDataSource,
     FactorRange,
+    FixedTicker,
     HoverTool,
     LinearColorMapper,
     NumeralTickFormatter,
     PanTool,
+    Range1d,
     WheelZoomTool,
 )
 from bokeh.plotting import figure
@@ -23,6 +26,9 @@ PALETTE: Final = ("#e4572e", "#3d8bd9", "#2fa579", "#c58a12", "#9a63c9")
 """Told apart by those who see no red or green as well: they differ in lightness."""
 _HEAT: Final = ("#f3e3dc", "#f6c9b5", "#f2a585", "#ea7d57", "#d9552f", "#b43d1c", "#842a12")
 _HEIGHT: Final = 340
+_WEEK: Final = timedelta(weeks=1)
+_TICKS: Final = 4
+"""Of a scale beside names: more would cover each other on a phone."""
 
 Plot = Any
 
@@ -66,7 +72,8 @@ def stacked_days(label: str, days: Sequence[date], parts: Mapping[str, Sequence[
 
 
 def line_with_band(label: str, rows: Sequence[tuple[date, float, float, float, int]], form: str = "0.0%") -> Plot:
-    """A value over weeks with its interval: week, value, low, high, support."""
+    """A value over weeks with its interval: week, value, low, high, support; broken where weeks are missing."""
+    rows = _with_breaks(rows)
     weeks, values, lows, highs, counts = zip(*rows, strict=True) if rows else ((),) * 5
     source = ColumnDataSource(
         {"week": [_midday(week) for week in weeks], "value": values, "low": lows, "high": highs, "n": counts}
@@ -84,6 +91,16 @@ def line_with_band(label: str, rows: Sequence[tuple[date, float, float, float, i
     plot.add_tools(HoverTool(tooltips=tips, renderers=[dots], formatters={"@week": "datetime"}))
     plot.yaxis.formatter = NumeralTickFormatter(format=form.replace("0.0%", "0%"))
     return plot
+
+
+def _with_breaks(rows: Sequence[tuple[date, float, float, float, int]]) -> list[tuple[date, float, float, float, int]]:
+    """A row of no value after each week that the next one does not follow."""
+    found: list[tuple[date, float, float, float, int]] = []
+    for row in rows:
+        if found and row[0] - found[-1][0] > _WEEK:
+            found.append((found[-1][0] + _WEEK, nan, nan, nan, 0))
+        found.append(row)
+    return found
 
 
 def weekly(
@@ -121,6 +138,7 @@ def ranked(label: str, rows: Sequence[tuple[str, float]], unit: str) -> Plot:
     plot.hbar("name", right="value", height=0.7, source=source, fill_color=_SECOND, line_color=None)
     plot.add_tools(HoverTool(tooltips=[("", "@name"), (unit, "@value{0,0.[00]}")]))
     plot.x_range.start = 0
+    plot.xaxis.ticker.desired_num_ticks = _TICKS
     plot.ygrid.grid_line_color = None
     return plot
 
@@ -145,6 +163,7 @@ def intervals(
     tips = [("", "@name"), ("value", "@value{0.0%}"), (interval, "@low{0.0%} to @high{0.0%}"), (support, "@n")]
     plot.add_tools(HoverTool(tooltips=tips, renderers=[dots]))
     plot.xaxis.formatter = NumeralTickFormatter(format="0%")
+    plot.xaxis.ticker.desired_num_ticks = _TICKS
     return plot
 
 
@@ -155,16 +174,19 @@ def heat(
     values = [cell[2] for cell in cells]
     source = ColumnDataSource(
         {
-            "x": [cell[0] for cell in cells],
+            "x": [columns.index(cell[0]) for cell in cells],
+            "column": [cell[0] for cell in cells],
             "y": [cell[1] for cell in cells],
             "value": values,
             "n": [cell[3] for cell in cells],
         }
     )
-    plot = _figure(label, x_range=FactorRange(*columns), y_range=FactorRange(*reversed(rows)), height=320)
+    plot = _figure(label, x_range=Range1d(-0.5, len(columns) - 0.5), y_range=FactorRange(*reversed(rows)), height=320)
+    plot.xaxis.ticker = FixedTicker(ticks=list(range(0, len(columns), 3)))  # all would cover each other on a phone
+    plot.xaxis.major_label_overrides = dict(enumerate(columns))
     mapper = LinearColorMapper(palette=list(_HEAT), low=min(values, default=0), high=max(values, default=1))
     plot.rect("x", "y", 0.94, 0.92, source=source, fill_color={"field": "value", "transform": mapper}, line_color=None)
-    plot.add_tools(HoverTool(tooltips=[("", "@y, @x h"), ("value", f"@value{{{form}}}"), ("members", "@n")]))
+    plot.add_tools(HoverTool(tooltips=[("", "@y, @column h"), ("value", f"@value{{{form}}}"), ("members", "@n")]))
     plot.grid.grid_line_color = None
     return plot
 

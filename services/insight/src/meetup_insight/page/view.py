@@ -25,7 +25,7 @@ class Figure:
     caption: str
     plot: Any | None
     grid: Grid
-    empty: str = "Nothing yet: no cell stands on ten members."
+    empty: str = "Nothing yet: nothing was collected of it, or no cell stands on ten members."
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ def overview(data: Published, _query: Query) -> View:
     counts = data.manifest.rows
     gaps = len(data.rows("gaps"))
     newest = data.manifest.newest
+    rejected = sum(row["times"] for row in data.rows("rejected"))
     feeds = Grid(
         ("feed", "records read", "different", "stored again"),
         [
@@ -30,12 +31,14 @@ def overview(data: Published, _query: Query) -> View:
     )
     return View(
         "Overview",
-        "What was collected, and whether anything may be missing.",
+        "What was collected from Meetup's feeds, and whether anything may be missing. The other pages show what it says"
+        " of topics, times, places and groups.",
         (
             Card("members", number(counts.get("members"))),
             Card("groups", number(counts.get("groups"))),
             Card("topics", number(counts.get("topics"))),
             Card("possible gaps", number(gaps), "none known" if not gaps else "see data quality"),
+            Card("rejected lines", number(rejected), "no records" if rejected else ""),
             Card("newest RSVP", f"{datetime.fromtimestamp(newest, UTC):%Y-%m-%d %H:%M}" if newest else NOTHING, "UTC"),
         ),
         (),
@@ -46,7 +49,7 @@ def overview(data: Published, _query: Query) -> View:
                 "The last 90 days that have any, by feed.",
                 plots.stacked_days("Records by day and feed", days, parts) if days else None,
                 feeds,
-                "Nothing yet: the object store has no records.",
+                "Nothing yet: the object store has no record that can be read.",
             ),
             _weekly(data),
         ),
@@ -58,6 +61,8 @@ def _weekly(data: Published) -> Figure:
     forecast = next(iter(data.rows("forecast")), None)
     expected = (forecast["week"], forecast["value"], forecast["low"], forecast["high"]) if forecast else None
     caption = "RSVPs by week, each by its newest version."
+    if not forecast:
+        caption += " The next one is forecast from thirteen weeks in a row that were collected."
     if forecast:
         caption += (
             f" Next week: {number(forecast['value'])} ({number(forecast['low'])} to {number(forecast['high'])}, 80 %),"

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -165,17 +165,23 @@ def _likeness(warehouse: Warehouse, made: dict[str, list[Sequence[Any]]], withou
 
 
 def _forecast(warehouse: Warehouse, until: datetime | None) -> Iterator[Sequence[Any]]:
-    """From whole weeks only: neither the first nor the last may have been cut."""
+    """From whole weeks in a row: neither the first nor the last may have been cut, and one without RSVPs was missed."""
     weeks = inputs.weeks(warehouse)
     if until is None or not weeks:
         return
     last = until.date() - timedelta(days=until.weekday())
-    first = min(weeks) + timedelta(weeks=1)
-    whole = [first + timedelta(weeks=at) for at in range((last - first).days // 7)]
-    found = forecast([float(weeks.get(week, 0)) for week in whole])
+    found = forecast(in_a_row(weeks, last))
     if found:
         values = (found.value, found.low, found.high, found.error, found.naive, found.naive_error, found.weeks)
         yield ((last - _EPOCH).days, found.model, *values)
+
+
+def in_a_row(weeks: Mapping[date, int], last: date) -> list[float]:
+    """Of the weeks before ``last`` those since the latest that is missing, without the first of them."""
+    found: list[float] = []
+    while (week := last - timedelta(weeks=len(found) + 1)) in weeks:
+        found.append(float(weeks[week]))
+    return found[::-1][1:]
 
 
 def _events(

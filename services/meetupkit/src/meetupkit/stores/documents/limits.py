@@ -46,6 +46,13 @@ def check_query(collection: str, where: AtMost | None, order_by: Sequence[str], 
         raise ValueError(f"a query for {limit} documents")
 
 
+def check_page(collection: str, after: str, limit: int) -> None:
+    """``ValueError`` for a name that no document has, and for a limit that asks for nothing."""
+    check_query(collection, None, (), limit)
+    if after:
+        _check_name(after)
+
+
 def check_writes(writes: Sequence[Write]) -> None:
     """Raise for the first write that no back end takes, or for a commit that is too long or names a document twice."""
     if len(writes) > MAX_WRITES:

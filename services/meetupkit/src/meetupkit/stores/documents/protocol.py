@@ -105,6 +105,13 @@ class DocumentStore(Protocol):
         these fields hold numbers or text; a document without one of them is left out.
         """
 
+    def page(self, collection: str, *, after: str = "", limit: int) -> Sequence[Document]:
+        """Up to ``limit`` documents in the order of their names, beginning with the first name after ``after``.
+
+        Page by page, with the last name of one as ``after`` of the next, a whole collection is read in bounded memory:
+        every document that is there throughout comes once.
+        """
+
     def count(self, collection: str) -> int:
         """How many documents the collection holds."""
 

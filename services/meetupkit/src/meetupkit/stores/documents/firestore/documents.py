@@ -32,7 +32,7 @@ _REQUEST_BYTES: Final = 10 * 1024 * 1024
 _CHECK_COLLECTION: Final = "checks"
 _CHECK_NAME: Final = "never-written"
 _ONLY_NAMES: Final = "__name__"
-"""The field mask that fetches no field; an empty mask would fetch all."""
+"""A document's name as a field: to order by; and as a mask it fetches no field, where an empty one would fetch all."""
 
 
 class FirestoreDocuments:
@@ -123,6 +123,21 @@ class FirestoreDocuments:
                     "value": {"double_value": where.limit},
                 }
             }
+        return self._found(query)
+
+    def page(self, collection: str, *, after: str = "", limit: int) -> Sequence[Document]:
+        """See ``DocumentStore.page``; costs a read for each document found, and one if there is none."""
+        limits.check_page(collection, after, limit)
+        query: dict[str, Any] = {
+            "from_": [{"collection_id": collection}],
+            "order_by": [{"field": {"field_path": _ONLY_NAMES}, "direction": "ASCENDING"}],
+            "limit": limit,
+        }
+        if after:
+            query["start_at"] = {"values": [{"reference_value": self._path(collection, after)}], "before": False}
+        return self._found(query)
+
+    def _found(self, query: Mapping[str, Any]) -> list[Document]:
         request = {"parent": f"{self._root}/documents", "structured_query": query}
         with self._calling() as connection:
             answers = connection.client.run_query(request, **self._options(connection))

@@ -126,6 +126,13 @@ class SqliteDocuments:
             rows = list(queries.select(reader, collection, order, where, limit))
         return [Document(name, json.loads(body), str(version)) for name, version, body in rows]
 
+    def page(self, collection: str, *, after: str = "", limit: int) -> Sequence[Document]:
+        """See ``DocumentStore.page``; answered by the index of the names."""
+        limits.check_page(collection, after, limit)
+        with self._file.reading() as reader:
+            rows = list(queries.page(reader, collection, after, limit))
+        return [Document(name, json.loads(body), str(version)) for name, version, body in rows]
+
     def count(self, collection: str) -> int:
         """See ``DocumentStore.count``; reads one row."""
         limits.check_collection(collection)

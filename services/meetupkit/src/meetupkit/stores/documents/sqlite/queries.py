@@ -38,6 +38,12 @@ def select(
     return reader.execute(sql, (*_limits(where), limit))
 
 
+def page(reader: sqlite3.Connection, collection: str, after: str, limit: int) -> Iterator[Row]:
+    """Up to ``limit`` rows whose name comes after ``after``, in order of the names' bytes."""
+    sql = "SELECT name, version, body FROM documents WHERE collection = ? AND name > ? ORDER BY name LIMIT ?"
+    return reader.execute(sql, (collection, after, limit))
+
+
 def _select_by_first_value(
     reader: sqlite3.Connection, collection: str, order: Sequence[str], where: AtMost, limit: int
 ) -> Iterator[Row]:
