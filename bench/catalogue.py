@@ -12,6 +12,9 @@ from bench.measurements.cloud_storage import cloud_storage
 from bench.measurements.enricher import enricher
 from bench.measurements.files import files
 from bench.measurements.images import images
+from bench.measurements.insight import insight
+from bench.measurements.insight_build import insight_build
+from bench.measurements.insight_predictions import insight_predictions
 from bench.measurements.lag import lag
 from bench.measurements.living_memory import living_memory
 from bench.measurements.living_source import living_source
@@ -42,5 +45,8 @@ MEASUREMENTS: Final[Mapping[str, Measurement]] = MappingProxyType(
         "claims": claims,
         "slow_clients": slow_clients,
         "operator": operator,
+        "insight": insight,
+        "insight_predictions": insight_predictions,
+        "insight_build": insight_build,
     }
 )

@@ -12,14 +12,14 @@ from meetupkit.records import Record, read_line
 from bench.workbench import Workbench
 
 RECORDED: Final = "../shared/data/recorded"
-_FOLDER: Final = Path(__file__).parents[2] / "shared/data/recorded"
+FOLDER: Final = Path(__file__).parents[2] / "shared/data/recorded"
 _APART: Final = 10**10
 """More than any recorded id: each round of the recordings has ids of its own."""
 
 
 def recorded_rsvps(bench: Workbench, count: int) -> Path | None:
     """A file of so many, in their order, each round with other ids; ``None`` without recordings. Made once."""
-    files = sorted(_FOLDER.glob("rsvps_*.ndjson.gz"))
+    files = sorted(FOLDER.glob("rsvps_*.ndjson.gz"))
     if not files:
         return None
     made = bench.folder / f"recorded-rsvps-{count}.ndjson"

@@ -10,6 +10,7 @@ from bench.__main__ import README
 from bench.catalogue import MEASUREMENTS
 from bench.compare import beside
 from bench.measurement import Row
+from bench.population import recorded_lines, rsvps
 from bench.records import RECORDED, recorded_rsvps
 from bench.report import COLUMNS, figures, put_between
 from bench.workbench import Workbench
@@ -27,6 +28,15 @@ def test_a_measurement_yields_rows_that_make_a_table(tmp_path: Path) -> None:
 def test_inputs_hold_no_record_twice(tmp_path: Path) -> None:
     lines = Workbench(tmp_path).rsvps(300).read_bytes().splitlines()
     assert len(set(lines)) == len(lines) == 300
+
+
+@pytest.mark.skipif(not recorded_lines(), reason="../shared/data is absent")
+def test_rsvps_of_a_made_up_population_are_records_and_the_same_in_every_run() -> None:
+    lines = list(rsvps(500))
+    assert lines == list(rsvps(500))
+    records = [read_line(FEEDS["rsvps"], line) for line in [*lines, *rsvps(5, first=500, of=500)]]
+    ids = [record.data_id for record in records if isinstance(record, Record)]
+    assert len(set(ids)) == len(ids) == 505
 
 
 def test_a_table_takes_the_place_of_the_former_one_and_of_nothing_else(tmp_path: Path) -> None:
