@@ -16,7 +16,7 @@ from meetup_testkit.service_process import ServiceProcess
 from bench.workbench import on_core
 
 _FOLDER: Final = Path(__file__).with_name("programs")
-_BASELINE_SECONDS: Final = 900.0
+_BASELINE_SECONDS: Final = 300.0
 """A whole build of insight takes the longest."""
 
 
