@@ -160,16 +160,18 @@ def test_processes_that_need_each_other_are_refused() -> None:
         list(waves_of_stop(circle))
 
 
-def monitored() -> dict[str, Process]:
+def monitored(*more: str) -> dict[str, Process]:
     routes = "url: http://somewhere/v1/alertmanager\n    credentials_file: /etc/token\n"
     here = Monitoring("/bin/prometheus", "/bin/alertmanager", (Path("/rules/feeds.yaml"),), routes, Path("/data/m"))
     keys = Keys(SecretStr(KEY), SecretStr(KEY))
-    return {process.name: process for process in plan(options("--monitoring"), keys, here)}
+    return {process.name: process for process in plan(options("--monitoring", *more), keys, here)}
 
 
 def test_prometheus_reads_every_service_and_tells_alertmanager() -> None:
     prometheus = monitored()["prometheus"]
     scraped = {"enricher", "alert-webhook"} | {name for name, process in processes().items() if process.feed}
+    everything = monitored("--insight", "--source", "graphql")["prometheus"]
+    assert everything.needs == scraped | {"alertmanager", "gateway", "insight"}
     assert prometheus.needs == scraped | {"alertmanager"}
     addresses = {name: f"http://127.0.0.1:{port}" for port, name in enumerate(sorted(prometheus.needs), 4000)}
     config = json.loads(prometheus.files[0].render(addresses))

@@ -49,6 +49,8 @@ _REBUILD_SECONDS: Final = "60"
 """How often the page is made anew: who watches wants to see what came meanwhile."""
 SLACK: Final = "slack"
 ALERT_WEBHOOK: Final = "alert-webhook"
+_STAND_INS: Final = (SIMULATOR, GRAPHQL, SLACK)
+"""Of Meetup and Slack: Prometheus watches the services."""
 PROMETHEUS: Final = "prometheus"
 ALERTMANAGER: Final = "alertmanager"
 
@@ -134,7 +136,10 @@ def plan(options: Options, keys: Keys, monitoring: Monitoring | None = None) -> 
     )
     if options.insight:
         pipeline = (*pipeline, _insight(options))
-    return (*pipeline, *_monitoring(monitoring, keys.alerts)) if monitoring else pipeline
+    if monitoring is None:
+        return pipeline
+    jobs = [process.name for process in pipeline if process.name not in _STAND_INS]
+    return (*pipeline, *_monitoring(monitoring, keys.alerts, jobs))
 
 
 def _insight(options: Options) -> Process:
@@ -165,8 +170,7 @@ def _kept_key(file: Path) -> str:
     return kept or secrets.token_hex(16)
 
 
-def _monitoring(monitoring: Monitoring, token: SecretStr) -> tuple[Process, ...]:
-    jobs = (*(f"stream-{feed}" for feed in FEEDS), ENRICHER, ALERT_WEBHOOK)
+def _monitoring(monitoring: Monitoring, token: SecretStr, jobs: Sequence[str]) -> tuple[Process, ...]:
     token_file = monitoring.folder / "token"
 
     def prometheus_file(addresses: Mapping[str, str]) -> str:
