@@ -101,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--insight",
         action="store_true",
-        help="Serve the page of tables, patterns and predictions too, made anew every minute.",
+        help="Serve the page of tables, patterns and predictions too, built anew every 20 s.",
     )
     add(
         "--source",

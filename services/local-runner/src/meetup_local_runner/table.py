@@ -156,6 +156,8 @@ def _others(board: Board, signs: Signs) -> Table:
     for status in board.others:
         if status.name == "slack" and status.page:
             notes["slack"] = f"what is wrong is posted at {status.page}"
+        if status.name == "insight" and status.page:
+            notes["insight"] = f"plots at {status.page}, a minute after the first records"
         table.add_row(_named(status.name, status, signs), _port(status), notes.get(status.name, ""))
     return table
 
