@@ -58,9 +58,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
     """A gateway over a world that stands still unless a test moves it."""
     running: list[Gateway] = []
 
-    def begin(seed: int = 5, size: Size = STILL, **dials: Any) -> Gateway:
+    def begin(seed: int = 5, size: Size = STILL, floor: float = FLOOR, **dials: Any) -> Gateway:
         meetup = Meetup(seed, size, **{"price": "H1", **dials})
-        options = Options(floor_seconds=FLOOR, count_every=0)
+        options = Options(floor_seconds=floor, count_every=0)
         gateway = Gateway(meetup, tmp_path / "gateway.db", follow_all(meetup), options=options)
         running.append(gateway)
         gateway.wait(2 * FLOOR)
@@ -243,3 +243,19 @@ def test_an_rsvp_whose_time_does_not_move_is_found_by_a_whole_read(start: Callab
     gateway.wait(26 * HOUR)
     guests = [record["guests"] for record in gateway.emitted("rsvps")[rsvp.id]]
     assert guests == [state.guests, 3]
+
+
+def test_a_read_that_failed_is_tried_again_although_sweeps_see_its_event_more_often(
+    start: Callable[..., Gateway],
+) -> None:
+    gateway = start(floor=30.0)
+    event = far(gateway)
+    gateway.meetup.world._answer(now(gateway), event)
+    rsvp = gateway.meetup.world.rsvps[-1]
+    rsvp.versions.put(now(gateway), RsvpState("YES", 0, now(gateway)))
+    gateway.meetup.api.dials.turn({"null_events": True})
+    gateway.wait(120)
+    assert not gateway.emitted("rsvps")
+    gateway.meetup.api.dials.turn({"null_events": False})
+    gateway.wait(600)
+    assert len(gateway.emitted("rsvps")[rsvp.id]) == 1

@@ -67,6 +67,8 @@ class EventState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     final: bool = False
     """The answers were read whole after its end: nothing more comes."""
     failures: int = 0
+    tried: int = 0
+    """When its answers were last read in vain: from then on it is waited, however often sweeps see the event."""
     absent: int = 0
     """Complete sweeps in a row that did not show it, and the first of them."""
     absent_since: int = 0

@@ -121,12 +121,12 @@ def _under(answer: Answer, token: str) -> Answer:
 def _after(event: EventState, job: ReadJob, changes: AnswerChanges, now: int) -> EventState:
     if job.failed or not job.listing.pages:
         over = event.over or (event.ends is not None and now - event.ends > _GIVEN_UP_MS)
-        return msgspec.structs.replace(event, failures=event.failures + 1, over=over)
+        return msgspec.structs.replace(event, failures=event.failures + 1, tried=now, over=over)
     whole = job.whole and job.listing.whole
     ended = event.ends is not None and event.ends < now
     if (job.whole and not whole) or not _shows(job, job.event.signal):
         # Not whole, or from a replica that is behind: what came is kept, and it is read again.
-        return msgspec.structs.replace(event, failures=event.failures + 1, read=now)
+        return msgspec.structs.replace(event, failures=event.failures + 1, tried=now, read=now)
     return msgspec.structs.replace(
         event,
         failures=0,

@@ -20,7 +20,8 @@ def read_due(event: EventState, now: int) -> int | None:
     if event.over or not event.status:
         return None
     if event.failures:
-        return now + int(1000 * doubled(event.failures, first=_FIRST_RETRY_SECONDS, longest=_LONGEST_RETRY_SECONDS))
+        wait = doubled(event.failures, first=_FIRST_RETRY_SECONDS, longest=_LONGEST_RETRY_SECONDS)
+        return event.tried + int(1000 * wait)
     if not event.read or event.signal != event.read_signal:
         return now
     return whole_due(event)
