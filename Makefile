@@ -65,3 +65,12 @@ $(UV):
 	@$(UV) $(SYNC)
 	@$(BIN)/python $(COMPILE)
 	@touch $@ .venv/run .venv/insight
+
+BIGQUERY := services/insight/tests/bigquery
+.venv/bigquery: $(UV) $(wildcard $(BIGQUERY)/*-requirements.txt)  ## BigQuery's emulator and Google's analyzer, for the tests; each needs an environment of its own
+	@for part in emulator analyzer; do \
+	  $(UV) venv --quiet --clear $@/$$part && \
+	  $(UV) pip install --quiet --python $@/$$part/bin/python -r $(BIGQUERY)/$$part-requirements.txt || exit 1; \
+	done
+	@HOME=$(CURDIR)/$@ $@/emulator/bin/python -c 'from duckdb_extensions import import_extension; import_extension("spatial")' >/dev/null
+	@touch $@

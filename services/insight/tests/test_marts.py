@@ -46,7 +46,7 @@ def test_every_mart_s_query_compiles_for_bigquery_without_a_connection(mart: obj
 @pytest.mark.parametrize("table", [*STAGING, *PREDICTED], ids=lambda table: table.name)
 def test_every_table_s_bigquery_statement_parses(table: object) -> None:
     (found,) = (each for each in (*STAGING, *PREDICTED) if each is table)
-    assert isinstance(sqlglot.parse_one(found.bigquery("dataset"), dialect="bigquery"), sqlglot.exp.Create)
+    assert isinstance(sqlglot.parse_one(found.bigquery(), dialect="bigquery"), sqlglot.exp.Create)
 
 
 def test_figures_equal_what_plain_python_makes_of_the_records(store: Store, configure: Configure) -> None:

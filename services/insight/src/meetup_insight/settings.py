@@ -9,7 +9,7 @@ from meetupkit.settings import Settings
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from meetup_insight.loading.hashing import LEAST_KEY_LETTERS
-from meetup_insight.warehouse.addresses import FORMS, is_warehouse
+from meetup_insight.warehouse.addresses import FORMS, dataset_of, is_warehouse
 
 
 class InsightSettings(Settings, prefix="INSIGHT_"):
@@ -20,17 +20,19 @@ class InsightSettings(Settings, prefix="INSIGHT_"):
         "",
         description="The enricher's document store: `sqlite:///file` or `firestore://project`; empty: none.",
     )
-    warehouse: str = Field("duckdb:///insight.duckdb", description="Where tables lie: `duckdb:///file`.")
+    warehouse: str = Field(
+        "duckdb:///insight.duckdb", description="Where tables lie: `duckdb:///file` or `bigquery://project/dataset`."
+    )
     hash_key: SecretStr = Field(
         description=f"The key of members' hashes, at least {LEAST_KEY_LETTERS} letters; another key, another warehouse."
     )
     published: str = Field(
         "",
-        description="Folder of what is published; empty: beside the warehouse, with `.published`.",
+        description="Folder of what is published; empty: beside DuckDB's file, with `.published`.",
     )
     forgotten: str = Field(
         "",
-        description="File of the hashes of members to be forgotten; empty: beside the warehouse, with `.forgotten`.",
+        description="File of the hashes of members to be forgotten; empty: beside DuckDB's file, with `.forgotten`.",
     )
     labels: str = Field(
         "", description="Feeds whose objects lie below another name than the feed's: `rsvps=us-rsvps,photos=pictures`."
@@ -73,8 +75,9 @@ class InsightSettings(Settings, prefix="INSIGHT_"):
 
     @property
     def warehouse_file(self) -> Path:
-        """DuckDB's file."""
-        return Path(self.warehouse.removeprefix("duckdb:///"))
+        """DuckDB's file; for a dataset, a name in the working directory."""
+        named = dataset_of(self.warehouse)
+        return Path(named[1] if named else self.warehouse.removeprefix("duckdb:///"))
 
     @property
     def published_folder(self) -> Path:

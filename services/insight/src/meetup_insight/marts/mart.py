@@ -106,6 +106,12 @@ def lead_order(hours: NumericValue) -> IntegerValue:
     )  # fmt: skip
 
 
+def monday(time: Any) -> Any:
+    """The Monday of its week, by the number of the weekday; the cast keeps DuckDB's days from becoming times."""
+    day = time.date()
+    return (day - day.day_of_week.index().as_interval("D")).cast("timestamp").date()
+
+
 def hours_between(earlier: Any, later: Any) -> Any:
     """Hours, by seconds since the epoch, which both engines know exactly."""
     return (later.epoch_seconds() - earlier.epoch_seconds()).cast("float64") / 3600.0

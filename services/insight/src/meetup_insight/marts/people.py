@@ -3,7 +3,7 @@
 import ibis
 from ibis.expr.types import Table as Expression
 
-from meetup_insight.marts.mart import LEAST_MEMBERS, Mart, Tables
+from meetup_insight.marts.mart import LEAST_MEMBERS, Mart, Tables, monday
 from meetup_insight.schema import Column, Kind, Seen, Table
 
 MOST_GROUPS = 200
@@ -27,13 +27,13 @@ def member_groups(tables: Tables) -> Expression:
 def by_week(tables: Tables) -> Expression:
     """Each group's week: who said yes, and who of them for the first time."""
     yes = _yes(tables)
-    yes = yes.mutate(week=yes.mtime.truncate("W").date())
+    yes = yes.mutate(week=monday(yes.mtime))
     first = tables["member_groups"].select("member", "group_id", "first_yes")
     joined = yes.join(first, ["member", "group_id"])
     cells = joined.group_by(["group_id", "week"]).agg(
         members=lambda t: t.member.nunique(),
         rsvps=lambda t: t.count(),
-        newcomers=lambda t: t.member.nunique(where=t.first_yes.truncate("W").date() == t.week),
+        newcomers=lambda t: t.member.nunique(where=monday(t.first_yes) == t.week),
     )
     return _whole(cells)
 
@@ -92,7 +92,7 @@ def cohorts(tables: Tables) -> Expression:
 def weekly(tables: Tables) -> Expression:
     """All RSVPs of each week, which forecasts are made of."""
     rsvps = tables["rsvps"]
-    weeks = rsvps.mutate(week=rsvps.mtime.truncate("W").date()).group_by("week").agg(
+    weeks = rsvps.mutate(week=monday(rsvps.mtime)).group_by("week").agg(
         members=lambda t: t.member.nunique(),
         rsvps=lambda t: t.count(),
         yes=lambda t: (t.response == "yes").ifelse(1, 0).sum(),

@@ -3,7 +3,7 @@
 import ibis
 from ibis.expr.types import Table as Expression
 
-from meetup_insight.marts.mart import LEAST_MEMBERS, Z95, Z99, Mart, Tables, wilson
+from meetup_insight.marts.mart import LEAST_MEMBERS, Z95, Z99, Mart, Tables, monday, wilson
 from meetup_insight.schema import Column, Kind, Seen, Table
 
 _WINDOW_DAYS = 28
@@ -20,7 +20,7 @@ def _acts(tables: Tables) -> Expression:
 def by_week(tables: Tables) -> Expression:
     """Each topic's share of the members who said yes in a week."""
     acts = _acts(tables)
-    acts = acts.mutate(week=acts.mtime.truncate("W").date())
+    acts = acts.mutate(week=monday(acts.mtime))
     total = acts.group_by("week").agg(active=lambda t: t.member.nunique())
     cells = acts.join(tables["group_topics"], "group_id").group_by(["topic", "week"]).agg(
         members=lambda t: t.member.nunique(), rsvps=lambda t: t.count()

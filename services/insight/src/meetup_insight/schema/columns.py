@@ -50,7 +50,7 @@ _BIGQUERY: Final = {
     Kind.LATITUDE: "FLOAT64",
     Kind.LONGITUDE: "FLOAT64",
     Kind.FLAG: "BOOL",
-    Kind.TIME: "DATETIME",
+    Kind.TIME: "TIMESTAMP",
     Kind.DAY: "DATE",
 }
 _IBIS: Final = {
@@ -89,7 +89,7 @@ class Column:
 
     @property
     def bigquery(self) -> str:
-        """The type in BigQuery. Times have no zone there either: all are UTC."""
+        """The type in BigQuery. Its TIMESTAMP is a moment in UTC, as our times are."""
         return _BIGQUERY.get(self.kind, "STRING")
 
     @property
@@ -140,9 +140,10 @@ class Table:
         columns = ", ".join(f'"{column.name}" {column.duckdb}' for column in self.columns)
         return f'CREATE TABLE IF NOT EXISTS "{name or self.name}" ({columns})'
 
-    def bigquery(self, dataset: str) -> str:
-        """The statement that makes it in BigQuery, partitioned and clustered."""
+    def bigquery(self, *, anew: bool = False) -> str:
+        """The statement that makes it in BigQuery's default dataset, partitioned and clustered."""
         columns = ", ".join(f"`{column.name}` {column.bigquery}" for column in self.columns)
         by_day = f" PARTITION BY DATE(`{self.day}`)" if self.day else ""
         clustered = f" CLUSTER BY {', '.join(f'`{name}`' for name in self.cluster)}" if self.cluster else ""
-        return f"CREATE TABLE IF NOT EXISTS `{dataset}.{self.name}` ({columns}){by_day}{clustered}"
+        create = "CREATE OR REPLACE TABLE" if anew else "CREATE TABLE IF NOT EXISTS"
+        return f"{create} `{self.name}` ({columns}){by_day}{clustered}"

@@ -1,13 +1,13 @@
 """What a batch changes, and the statements that do it: standard SQL that both engines take, quotes apart. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
 import pyarrow as pa
 
-from meetup_insight.schema import Table
+from meetup_insight.schema import Kind, Table
 
 Quote = Callable[[str], str]
 """An identifier in the engine's quotes."""
@@ -109,7 +109,7 @@ def _merge(change: Merge, target: str, source: str, quote: Quote) -> str:
     rest = [name for name in names if name not in change.key] or list(change.key)
     once = (
         f"SELECT * FROM {source} WHERE {_UNORDERED} QUALIFY row_number()"
-        f" OVER (PARTITION BY {_listed(change.key, quote)} ORDER BY {_listed(rest, quote)}) = 1"
+        f" OVER (PARTITION BY {', '.join(_grouping(change, quote))} ORDER BY {_listed(rest, quote)}) = 1"
     )
     sets = ", ".join(f"{quote(name)} = {kept.value.format(quote(name))}" for name, kept in change.update.items())
     matched = f" WHEN MATCHED THEN UPDATE SET {sets}" if sets else ""
@@ -118,6 +118,13 @@ def _merge(change: Merge, target: str, source: str, quote: Quote) -> str:
         f"MERGE INTO {target} AS t USING ({once}) AS s ON {_same(change.key, quote)}{matched}"
         f" WHEN NOT MATCHED THEN INSERT ({_listed(names, quote)}) VALUES ({values})"
     )
+
+
+def _grouping(change: Merge, quote: Quote) -> Iterator[str]:
+    """BigQuery takes no fractions apart; as text they are the same or not."""
+    for name in change.key:
+        fraction = change.table.column(name).kind in {Kind.FLOAT, Kind.LATITUDE, Kind.LONGITUDE}
+        yield f"CAST({quote(name)} AS STRING)" if fraction else quote(name)
 
 
 def _newest(change: Newest, target: str, source: str, quote: Quote) -> list[str]:

@@ -15,6 +15,7 @@ from meetup_insight.errors import WarehouseRefused, WarehouseUnavailable
 from meetup_insight.schema import BOOKS, STAGING, Table
 from meetup_insight.warehouse.changes import Change, Merge, Newest, Replace, is_empty, statements
 from meetup_insight.warehouse.duckdb_rows import insert_some
+from meetup_insight.warehouse.failpoints import Failpoint, hit
 
 _DIALECT: Final = "duckdb"
 _INCOMING: Final = "incoming"
@@ -76,6 +77,7 @@ class DuckDbWarehouse:
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
+        hit(Failpoint.CHANGES_WRITTEN)
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """What a query gives."""

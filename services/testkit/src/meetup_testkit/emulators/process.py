@@ -22,8 +22,9 @@ class EmulatorError(Exception):
 class EmulatorProcess:
     """Runs ``command`` until it takes connections on the port. What it writes goes to ``log``."""
 
-    def __init__(self, command: Sequence[str], port: int, log: Path) -> None:
+    def __init__(self, command: Sequence[str], port: int, log: Path, *, start_seconds: float = START_SECONDS) -> None:
         self.port = port
+        self._start_seconds = start_seconds
         self._command = command
         self._log = log
         self._process: ChildProcess | None = None
@@ -41,7 +42,7 @@ class EmulatorProcess:
             return
         self._process = ChildProcess(self._command, self._log)
         try:
-            self._process.wait_for(self._answers, f"connection to {self._command[0]}", START_SECONDS)
+            self._process.wait_for(self._answers, f"connection to {self._command[0]}", self._start_seconds)
         except (RuntimeError, TimeoutError) as error:
             written = self._process.written()
             self.stop()
