@@ -78,5 +78,12 @@ VARIANTS: Final[dict[str, Values]] = {
             "settings": {"floorSeconds": 120, "photos": True},
         }
     },
+    "on-bigquery": {
+        "insight": {
+            "enabled": True,
+            "hashKey": {"existingSecret": "insight"},
+            "warehouse": "bigquery://my-project/meetup_insight",
+        }
+    },
     "operator-elsewhere": {"operator": {"enabled": False}},
 }
