@@ -7,6 +7,8 @@ import pytest
 from .cluster import Body, Cluster, eventually
 from .conftest import StartOperator
 
+pytestmark = pytest.mark.faults
+
 SLOW_RESYNC = {"RESYNC_SECONDS": "300"}
 """Longer than a test: what is noticed is noticed by the watches."""
 

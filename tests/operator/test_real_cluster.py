@@ -10,6 +10,8 @@ from .cluster import a_real_cluster, a_test_server
 from .control_plane import a_control_plane
 from .operator_process import an_operator
 
+pytestmark = pytest.mark.faults
+
 
 def test_a_kubeconfig_of_an_administrator_is_all_that_the_tests_need_of_a_real_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

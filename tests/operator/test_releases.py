@@ -11,6 +11,8 @@ from .cluster import Cluster, eventually
 from .conftest import StartOperator
 from .operator_process import an_operator
 
+pytestmark = pytest.mark.faults
+
 
 def generation(cluster: Cluster, feed: str) -> int:
     return int(cluster.deployment(feed)["metadata"]["generation"])

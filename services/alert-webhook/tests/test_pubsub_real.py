@@ -8,6 +8,8 @@ from meetup_testkit.emulators import pubsub
 from meetup_testkit.slack_plugin import SlackStandIn
 from webhook_running import InProcess, log_entry
 
+pytestmark = pytest.mark.faults
+
 StartWebhook = Callable[..., InProcess]
 TRIES = 5
 """The least Pub/Sub allows."""

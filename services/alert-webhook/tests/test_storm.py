@@ -11,6 +11,8 @@ from meetup_simulator.slack.workspace import Posted
 from meetup_testkit.slack_plugin import SlackStandIn, StartSlack
 from webhook_running import Webhook, WebhookProcess, firing, group
 
+pytestmark = pytest.mark.faults
+
 StartProcess = Callable[..., WebhookProcess]
 ALERTS = 10_000
 SENDERS = 12

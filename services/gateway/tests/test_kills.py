@@ -14,6 +14,8 @@ from meetupkit.stores.sqlite_file import SqliteFile
 
 from services.gateway.tests.gateway_process import environ_of, running
 
+pytestmark = pytest.mark.faults
+
 KILLER = Path(__file__).parents[3] / "tests" / "promises" / "kill_at_failpoint.py"
 RESPONSES = {"YES": "yes", "NO": "no"}
 

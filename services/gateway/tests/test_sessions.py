@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from meetup_gateway.failpoints import Failpoint
 from meetup_testkit.graphql_plugin import StartLivingMeetup
 from meetup_testkit.graphql_process import GraphqlProcess
@@ -23,6 +24,7 @@ def session_of(folder: Path, meetup: GraphqlProcess, **settings: str) -> dict[st
     }
 
 
+@pytest.mark.faults
 def test_a_kill_between_receiving_and_keeping_ends_the_session_in_words_until_a_new_token_is_set(
     tmp_path: Path, living_meetup: StartLivingMeetup
 ) -> None:
@@ -44,6 +46,7 @@ def test_a_kill_between_receiving_and_keeping_ends_the_session_in_words_until_a_
             until(lambda: gateway.metric("meetup_gateway_polling") == 1, "polling")
 
 
+@pytest.mark.faults
 def test_a_kill_between_keeping_and_using_a_refresh_token_loses_no_session(
     tmp_path: Path, living_meetup: StartLivingMeetup
 ) -> None:
