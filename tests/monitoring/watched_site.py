@@ -21,6 +21,8 @@ from meetup_testkit.service_process import ServiceProcess, until
 from meetup_testkit.simulator_process import SimulatorProcess
 from meetup_testkit.slack_plugin import SlackStandIn
 
+from services.gateway.tests.gateway_process import environ_of
+
 from ..operator.cluster import a_test_cluster, a_test_server
 from ..operator.operator_process import an_operator
 from . import shipped
@@ -93,7 +95,7 @@ class WatchedSite:
         self.streams = {feed: self.start_stream(feed) for feed in ("rsvps", "event_comments", "photos")}
         self.disk = Disk(self.streams["photos"].pid, self._folder)
         self.living_meetup = self._running.enter_context(GraphqlProcess(self._folder, "--changes-per-hour", "3600"))
-        self.gateway = self._service("meetup_gateway", self._gateway_settings())
+        self.gateway = self._service("meetup_gateway", environ_of(self._folder, self.living_meetup))
         self.gateway.wait_ready()
         self.streams["open_events"] = self._living_stream("open_events")
         self.insight = self._service("meetup_insight", self._insight_settings(), ("-m", "meetup_insight", "serve"))
@@ -178,24 +180,6 @@ class WatchedSite:
             "ENRICHER_REFUSED_SECONDS": str(300 // FACTOR),
             "ENRICHER_PORT": "0",
         }
-
-    def _gateway_settings(self) -> dict[str, str]:
-        """A gateway that looks at a world of five groups as often as it may."""
-        settings = {
-            "FOLLOW": str(self._written("follow.yaml", "networks: [simulated-network]\n")),
-            "STORE": f"{self._folder}/gateway.db",
-            "KEY": "nobody calls with it here",
-            "CONTACT": "mailto:operations@example.org",
-            "API_URL": self.living_meetup.api_url,
-            "TOKEN_URL": self.living_meetup.token_url,
-            "CLIENT_KEY": "client-key",
-            "MEMBER_ID": "100000007",
-            "SIGNING_KEY_ID": "signing-key",
-            "SIGNING_KEY_FILE": str(self.living_meetup.key_file),
-            "FLOOR_SECONDS": "1",
-            "PORT": "0",
-        }
-        return {f"GATEWAY_{name}": value for name, value in settings.items()}
 
     def _insight_settings(self) -> dict[str, str]:
         """A page of all that the streams store."""

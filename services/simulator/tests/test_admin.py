@@ -56,7 +56,7 @@ def test_after_the_end_a_feed_is_silent_and_what_it_published_stays(
     first = stream(running.port, "/2/rsvps").records(5)
     running.end()
     published = running.published("rsvps")
-    assert first == published[-len(first) :] or set(first) <= set(published)
+    assert set(first) <= set(published)
     assert running.stats()["feeds"]["rsvps"]["ended"]
     assert running.published("rsvps") == published
 
