@@ -1,7 +1,6 @@
 """etcd and kube-apiserver from ``KUBEBUILDER_ASSETS``, as envtest starts them: real, but without controllers."""
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 import requests
 import yaml
 from meetup_testkit.child_process import ChildProcess
+from meetup_testkit.emulators.process import free_port
 
 from .cluster import eventually
 
@@ -20,7 +20,7 @@ _START_SECONDS = 180.0
 @contextmanager
 def a_control_plane(assets: Path, directory: Path) -> Iterator[Path]:
     """Yields an administrator's kubeconfig."""
-    etcd_client, etcd_peer, secure = _free_port(), _free_port(), _free_port()
+    etcd_client, etcd_peer, secure = free_port(), free_port(), free_port()
     key, tokens, kubeconfig = directory / "sa.key", directory / "tokens.csv", directory / "kubeconfig"
     openssl = shutil.which("openssl") or "openssl"
     subprocess.run([openssl, "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
@@ -80,10 +80,3 @@ def _is_ready(server: str, authority: Path) -> bool:
     except (OSError, requests.RequestException):  # no certificate yet, no server yet
         return False
     return answer.status_code == 200
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -1,9 +1,11 @@
 """An emulator is a process on a loopback port: it is started, stopped and started again, paused, and waited for."""
 
 import os
+import secrets
 import signal
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -11,6 +13,8 @@ from meetup_testkit.child_process import ChildProcess
 
 START_SECONDS: Final = 30.0
 """A Java emulator needs 2 to 4 s on an idle machine; a busy one gets ten times that."""
+_PORTS: Final = range(20_000, 32_768)
+"""Below Linux' ``ip_local_port_range`` (``ip(7)``), above the ports that programs have by habit."""
 _SHOWN: Final = 2000
 """Of what it wrote, at the end, where the reason stands."""
 
@@ -84,7 +88,12 @@ class EmulatorProcess:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on now, for programs that cannot say which one they took."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """A loopback port that nobody listens on now, for programs that cannot say which one they took.
+
+    A program takes seconds until it listens. No server on port 0 and no outgoing connection gets the port meanwhile,
+    because the kernel takes theirs from 32768 upwards.
+    """
+    while True:
+        port = _PORTS[secrets.randbelow(len(_PORTS))]  # not random: hypothesis gives every process the same seed
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
