@@ -6,8 +6,6 @@ from pathlib import Path
 from meetup_alert_webhook.delivery.outcomes import Reason
 from meetup_alert_webhook.metrics import Metrics
 from meetup_alert_webhook.model import Source
-from meetup_alert_webhook.settings import AlertWebhookSettings
-from meetupkit.settings import documented
 from prometheus_client import CollectorRegistry
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -19,15 +17,6 @@ def rows(header: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
 
 
-def test_every_setting_is_in_the_readme_as_it_is() -> None:
-    written = rows("| Variable | Default | Meaning |")
-    expected = [
-        ["`" + variable.replace(" or ", "` or `") + "`", f"`{default}`" if default else "", meaning]
-        for variable, default, meaning in documented(AlertWebhookSettings)
-    ]
-    assert written == expected
-
-
 def test_an_alert_passes_nine_files_and_the_readme_names_them_in_order() -> None:
     package = Path(__file__).parents[1] / "src/meetup_alert_webhook"
     passed = [row[0].strip("`").partition("`")[0] for row in rows("| File | Step |")]
@@ -36,17 +25,6 @@ def test_an_alert_passes_nine_files_and_the_readme_names_them_in_order() -> None
     imports = {file: (package / file).read_text() for file in passed}
     for before, after in (("delivery/deliver.py", "slack/sender.py"), ("slack/sender.py", "slack/client.py")):
         assert f"meetup_alert_webhook.{after.removesuffix('.py').replace('/', '.')}" in imports[before]
-
-
-def test_every_metric_is_in_the_readme_as_it_is() -> None:
-    registry = CollectorRegistry()
-    Metrics(registry, version="0")
-    expected = {}
-    for metric in registry.collect():
-        suffix = {"counter": "_total", "info": "_info"}.get(metric.type, "")
-        expected[f"`{metric.name}{suffix}`"] = (metric.type if metric.type != "info" else "gauge", metric.documentation)
-    written = {name: (kind, meaning) for name, kind, _, meaning in rows("| Metric | Type | Labels | Meaning |")}
-    assert written == expected
 
 
 def test_every_answer_code_is_explained() -> None:

@@ -7,7 +7,7 @@ import pytest
 from meetup_enricher.meetup.breaker import State
 from meetup_enricher.metrics import BREAKER_STATES, Metrics
 from meetup_enricher.settings import EnricherSettings
-from meetupkit.settings import SettingsError, documented
+from meetupkit.settings import SettingsError
 
 README = Path(__file__).parents[1] / "README.md"
 ENVIRON = {"ENRICHER_API_KEY": "a-secret-key", "ENRICHER_DOCUMENTS": "sqlite:///d.db"}
@@ -18,28 +18,6 @@ def rows(heading: str) -> list[list[str]]:
     section = README.read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
     table = [line for line in section.splitlines() if line.startswith("|")][2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
-
-
-def test_every_setting_is_documented_in_its_order() -> None:
-    wanted = [
-        ["`" + variable.replace(" or ", "` or `") + "`", f"`{default}`" if default else "", meaning]
-        for variable, default, meaning in documented(EnricherSettings)
-    ]
-    assert rows("Settings") == wanted
-
-
-def test_every_metric_is_documented() -> None:
-    wanted = []
-    for family in Metrics().registry.collect():
-        name = family.name + ("_total" if family.type == "counter" else "")
-        wanted.append((name, family.type))
-    assert [(row[0].strip("`"), row[1]) for row in rows("Metrics")] == wanted
-
-
-def test_every_label_is_documented() -> None:
-    labels = {each._name: list(each._labelnames) for each in Metrics().registry._collector_to_names}  # type: ignore[attr-defined]  # private
-    for row in rows("Metrics"):
-        assert re.findall(r"`(\w+)`", row[2]) == labels[row[0].strip("`").removesuffix("_total")], row[0]
 
 
 def test_the_key_is_in_no_representation_of_the_settings() -> None:

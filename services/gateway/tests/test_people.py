@@ -16,7 +16,7 @@ from meetup_gateway.storage.profiles import Profiles
 from meetup_simulator.graphql_api.living_world import Size
 
 from services.gateway.tests.gateway_world import Gateway, Meetup, follow_all
-from services.gateway.tests.test_documentation import ENVIRON
+from services.gateway.tests.test_settings import ENVIRON
 
 HOUR = 3600
 BUSY = Size(groups=2, members=8, events_per_group=2, changes_per_hour=40)

@@ -1,9 +1,7 @@
-from pathlib import Path
-
 import pytest
 from meetup_stream.settings import StreamSettings
 from meetupkit.feeds import FEEDS, IdType
-from meetupkit.settings import SettingsError, documented
+from meetupkit.settings import SettingsError
 
 NEEDED = {"STREAM_FEED": "photos", "STREAM_OBJECTS": "file:///tmp/x"}
 
@@ -54,11 +52,3 @@ def test_a_wrong_setting_is_named(environ: dict[str, str], said: str) -> None:
     with pytest.raises(SettingsError) as caught:
         StreamSettings.from_environ(environ)
     assert said in str(caught.value)
-
-
-def test_every_setting_is_in_the_readme() -> None:
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
-    for variable, default, meaning in documented(StreamSettings):
-        variable = variable.replace(" or ", "` or `")
-        row = f"| `{variable}` | {f'`{default}`' if default else ''} | {meaning} |"
-        assert row in readme, f"README.md has no row\n{row}"

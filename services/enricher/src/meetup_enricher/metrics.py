@@ -26,46 +26,83 @@ class Metrics:
         reg = self.registry
         register_build_info(reg, "enricher", __version__)
         self.queue_depth = Gauge(
-            "meetup_enricher_queue_depth", "Ids that wait for their look-up.", ["kind"], registry=reg
+            "meetup_enricher_queue_depth",
+            "Ids that wait for their look-up, those under a lease included.",
+            ["kind"],
+            registry=reg,
         )
         self.queue_oldest = Gauge(
-            "meetup_enricher_queue_oldest_seconds", "Age of the oldest waiting id.", ["kind"], registry=reg
+            "meetup_enricher_queue_oldest_seconds",
+            "Age of the oldest waiting id; 0 if none waits.",
+            ["kind"],
+            registry=reg,
         )
-        self.ids = Counter("meetup_enricher_ids_total", "Ids asked for.", ["kind", "outcome"], registry=reg)
+        self.ids = Counter(
+            "meetup_enricher_ids_total",
+            "Ids asked for: queued, already_queued, fresh, missing.",
+            ["kind", "outcome"],
+            registry=reg,
+        )
         self.api_calls = Counter(
-            "meetup_enricher_api_calls_total", "Calls of Meetup's API.", ["kind", "status"], registry=reg
+            "meetup_enricher_api_calls_total",
+            "Calls of Meetup's API: 2xx, 3xx, 4xx, 429, 5xx, none (no whole answer).",
+            ["kind", "status"],
+            registry=reg,
         )
         self.api_seconds = Histogram(
             "meetup_enricher_api_call_seconds", "Duration of API calls.", ["kind"], registry=reg, buckets=_CALL_SECONDS
         )
         self.batch_ids = Histogram(
-            "meetup_enricher_batch_ids", "Ids in a batch.", ["kind"], registry=reg, buckets=_BATCH_IDS
+            "meetup_enricher_batch_ids",
+            "Ids in a batch; 200 is a full one.",
+            ["kind"],
+            registry=reg,
+            buckets=_BATCH_IDS,
         )
         self.rate_limit_remaining = Gauge(
             "meetup_enricher_rate_limit_remaining",
-            "Calls that remain in this window.",
+            "Calls left in this window, by Meetup's last answer.",
             registry=reg,
         )
         self.breaker_state = Gauge(
-            "meetup_enricher_breaker_state", "1 for the state the API's breaker is in.", ["state"], registry=reg
+            "meetup_enricher_breaker_state",
+            "1 for the state the breaker is in: closed, open, half_open.",
+            ["state"],
+            registry=reg,
         )
         self.api_refused = Gauge(
-            "meetup_enricher_api_refused", "1 while Meetup refuses the key, or every call.", registry=reg
+            "meetup_enricher_api_refused",
+            "1 while Meetup refuses the key, or every call; nobody calls for `ENRICHER_REFUSED_SECONDS` at a time.",
+            registry=reg,
         )
         self.breaker_changes = Counter(
-            "meetup_enricher_breaker_changes_total", "Changes of the API's breaker.", ["state"], registry=reg
+            "meetup_enricher_breaker_changes_total",
+            "Changes of the breaker, by the new state.",
+            ["state"],
+            registry=reg,
         )
         self.stored = Counter("meetup_enricher_profiles_stored_total", "Profiles stored.", ["kind"], registry=reg)
         self.missing = Counter(
-            "meetup_enricher_profiles_missing_total", "Ids remembered as missing.", ["kind", "reason"], registry=reg
+            "meetup_enricher_profiles_missing_total",
+            "Ids remembered as missing: absent, or quarantined as refused or unstorable.",
+            ["kind", "reason"],
+            registry=reg,
         )
         self.unasked = Counter(
-            "meetup_enricher_unasked_results_total", "Results nobody asked for, ignored.", ["kind"], registry=reg
+            "meetup_enricher_unasked_results_total",
+            "Results nobody asked for, or that are no profile; ignored.",
+            ["kind"],
+            registry=reg,
         )
-        self.retries = Counter("meetup_enricher_retries_total", "Retries.", ["call", "error"], registry=reg)
+        self.retries = Counter(
+            "meetup_enricher_retries_total",
+            "Retries, by what was called and the class of the error.",
+            ["call", "error"],
+            registry=reg,
+        )
         self.last_success = Gauge(
             "meetup_enricher_last_success_timestamp_seconds",
-            "When a batch was last stored, 0 for never.",
+            "When a batch was last stored; 0 for never.",
             ["kind"],
             registry=reg,
         )

@@ -12,15 +12,23 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         register_build_info(self.registry, "feed-operator", version("meetup-feed-operator"))
-        self.feeds = Gauge("meetup_operator_feeds", "MeetupFeeds by state.", ["state"], registry=self.registry)
+        self.feeds = Gauge(
+            "meetup_operator_feeds",
+            "MeetupFeeds by state: ready, paused, degraded, other.",
+            ["state"],
+            registry=self.registry,
+        )
         self.feed_wanted = Gauge(
             "meetup_operator_feed_wanted",
-            "1 if the feed is to be read, 0 while it is paused.",
+            "1 if the feed is to be read, 0 while it is paused; at the last resync.",
             ["feed", "feed_namespace"],
             registry=self.registry,
         )
         self.reconciles = Counter(
-            "meetup_operator_reconciles_total", "Reconciliations of a feed.", ["outcome"], registry=self.registry
+            "meetup_operator_reconciles_total",
+            "Reconciliations of a feed: succeeded, failed (tried again), crashed (a bug).",
+            ["outcome"],
+            registry=self.registry,
         )
         self.reconcile_seconds = Histogram(
             "meetup_operator_reconcile_duration_seconds",
@@ -36,7 +44,7 @@ class Metrics:
         )
         self.api_requests = Counter(
             "meetup_operator_api_requests_total",
-            "Requests to the API server; code none: no answer.",
+            "Requests to the API server, kopf's own not among them; code none: no answer.",
             ["verb", "kind", "code"],
             registry=self.registry,
         )
@@ -55,7 +63,7 @@ class Metrics:
         )
         self.pod_scrapes = Counter(
             "meetup_operator_pod_scrapes_total",
-            "Scrapes of stream pods.",
+            "Scrapes of stream pods: read, failed.",
             ["outcome"],
             registry=self.registry,
         )
@@ -72,5 +80,7 @@ class Metrics:
         for outcome in ("read", "failed"):
             self.pod_scrapes.labels(outcome)
         self.queue_depth = Gauge(
-            "meetup_operator_queue_depth", "Feeds that are due for a reconciliation.", registry=self.registry
+            "meetup_operator_queue_depth",
+            "Feeds that are due for a reconciliation, at the last resync.",
+            registry=self.registry,
         )

@@ -56,14 +56,14 @@ class Metrics:
         self.ledger_since = gauge("ledger_since_timestamp_seconds", "Start of the UTC day that the ledger counts")
         connections = Gauge(
             "meetup_stream_ledger_connections",
-            "The day's connections, by whether something may be missing before them",
+            "The day's connections, by whether something may be missing before them: overlap, gap, unproven",
             ["feed", "verdict"],
             registry=self.registry,
         )
         self.ledger_connections = {verdict: connections.labels(feed, verdict) for verdict in Verdict}
         lines = Gauge(
             "meetup_stream_ledger_lines",
-            "The day's lines: received, and what became of them",
+            "The day's lines: received, and what became of them: stored, duplicate, rejected",
             ["feed", "state"],
             registry=self.registry,
         )

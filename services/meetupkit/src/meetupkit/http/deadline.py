@@ -99,16 +99,8 @@ class _Connection(HTTPConnection):
         return super().getresponse()
 
 
-class _SecureConnection(HTTPSConnection):
-    response_class = WholeHead
-
-    def connect(self) -> None:
-        super().connect()
-        _watched(self)
-
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # urllib3's own override
-        _watched(self)
-        return super().getresponse()
+class _SecureConnection(_Connection, HTTPSConnection):
+    """HTTPS inside what is watched: the deadline is for the socket that TLS has taken over."""
 
 
 class _Pool(HTTPConnectionPool):

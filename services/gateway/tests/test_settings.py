@@ -1,18 +1,15 @@
-"""The README's tables say what the code does, and mistakes in settings are said in words."""
+"""Mistakes in settings are said in words, and secrets are not."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from meetup_gateway.metrics import Metrics
 from meetup_gateway.settings import GatewaySettings
 from meetup_simulator.graphql_api.keys import new_private_key
-from meetupkit.settings import SettingsError, documented
+from meetupkit.settings import SettingsError
 
-README = Path(__file__).parents[1] / "README.md"
 KEY = new_private_key()
 ENVIRON = {
     "GATEWAY_FOLLOW": "/follow.yaml",
@@ -24,32 +21,6 @@ ENVIRON = {
     "GATEWAY_SIGNING_KEY_ID": "kid",
     "GATEWAY_SIGNING_KEY": KEY,
 }
-
-
-def rows(heading: str) -> list[list[str]]:
-    """The cells of the table under the heading, without its first two lines."""
-    section = README.read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    table = [line for line in section.splitlines() if line.startswith("|")][2:]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
-
-
-def test_every_setting_is_documented_in_its_order() -> None:
-    wanted = [
-        ["`" + variable.replace(" or ", "` or `") + "`", f"`{default}`" if default else "", meaning]
-        for variable, default, meaning in documented(GatewaySettings)
-    ]
-    assert rows("Settings") == wanted
-
-
-def test_every_metric_is_documented_with_its_labels() -> None:
-    registry = Metrics().registry
-    labels = {each._name: list(each._labelnames) for each in registry._collector_to_names}  # type: ignore[attr-defined]  # private
-    wanted = []
-    for family in registry.collect():
-        name = family.name + ("_total" if family.type == "counter" else "")
-        wanted.append((name, family.type, labels[family.name], family.documentation))
-    found = [(row[0].strip("`"), row[1], re.findall(r"`(\w+)`", row[2]), row[3]) for row in rows("Metrics")]
-    assert found == wanted
 
 
 def test_no_secret_is_in_a_representation_of_the_settings() -> None:

@@ -1,31 +1,12 @@
-"""The README's tables are the code's."""
+"""What the operator may do in a cluster is what it needs."""
 
-import re
 from pathlib import Path
 
 import yaml
 from meetup_feed_operator.kubernetes.kinds import FEED, POD, watched_kinds
-from meetup_feed_operator.metrics import Metrics
 from meetup_feed_operator.settings import Monitor, OperatorSettings
-from meetupkit.settings import documented
 
 ROOM = Path(__file__).parents[1]
-README = (ROOM / "README.md").read_text()
-
-
-def test_every_setting_has_its_row_in_the_order_of_the_fields() -> None:
-    rows = [
-        f"| `{variable}` | {f'`{default}`' if default else ''} | {meaning} |"
-        for variable, default, meaning in documented(OperatorSettings)
-    ]
-    assert re.findall(r"^\| `FEED_OPERATOR_.*\|$", README, re.M) == rows
-
-
-def test_every_metric_has_its_row() -> None:
-    in_code = set()
-    for family in Metrics().registry.collect():
-        in_code.add(family.name + ("_total" if family.type == "counter" else ""))
-    assert set(re.findall(r"^\| `(meetup_\w+)` \|", README, re.M)) == in_code
 
 
 def test_the_rights_cover_what_is_watched_and_applied_and_nothing_by_a_star() -> None:
