@@ -117,9 +117,9 @@ class HttpFaultProxy(Proxy):
             with contextlib.suppress(asyncio.CancelledError):
                 await relaying
         finally:
+            upstream.close()  # first: a stop of the proxy may end this task at any await
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-            upstream.close()
 
     async def _relay(self, answer: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         replaced = self._fault.headers
