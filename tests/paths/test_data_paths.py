@@ -43,9 +43,10 @@ def traced(module: str, environ: dict[str, str], folder: Path) -> Iterator[Servi
         yield process
 
 
-def forget(process: ServiceProcess) -> None:
-    """What was seen before the datum came is no part of its path."""
+def forget(folder: Path, process: ServiceProcess) -> None:
+    """What was seen before the datum came is no part of its path; all that is seen from here on may be."""
     process.process.send_signal(signal.SIGUSR1)
+    until((folder / "trace.forgotten").exists, "the tracer to forget")
 
 
 def seen(folder: Path, process: ServiceProcess) -> list[str]:
@@ -91,7 +92,7 @@ def test_the_table_says_which_files_a_record_passes(simulator: StartSimulator, l
         stream.wait_ready()
         stored = "meetup_stream_records_stored_total"
         until(lambda: stream.metric(stored) > 3, "the first records")
-        forget(stream)
+        forget(tmp_path, stream)
         before = stream.metric(stored)
         until(lambda: stream.metric(stored) > before + 3, "more records")
         assert_path("record", seen(tmp_path, stream))
@@ -110,7 +111,7 @@ def test_the_table_says_which_files_an_id_passes(
     }
     with traced("meetup_enricher", environ, tmp_path) as enricher:
         enricher.wait_ready()
-        forget(enricher)
+        forget(tmp_path, enricher)
         pipeline: Pipeline = run_pipeline(local, meetup)
         answer = requests.post(f"{enricher.url}/v1/enrichments", json={"members": [7]}, timeout=30)
         assert answer.status_code == requests.codes.accepted
@@ -139,7 +140,7 @@ def test_the_table_says_which_files_an_alert_passes(slack: SlackStandIn, tmp_pat
     }
     with traced("meetup_alert_webhook", environ, tmp_path) as webhook:
         webhook.wait_ready()
-        forget(webhook)
+        forget(tmp_path, webhook)
         bearer = {"Authorization": "Bearer a-bearer-token"}
         answer = requests.post(f"{webhook.url}/v1/alertmanager", json=body, headers=bearer, timeout=30)
         assert answer.status_code == requests.codes.ok, answer.text
@@ -161,7 +162,7 @@ def test_the_table_says_which_files_a_meetupfeed_passes(tmp_path: Path) -> None:
             until(lambda: operator.events("listening"), "the operator listens")
             cluster.create_feed("photos", feed="photos")
             cluster.deployment("photos")
-            forget(operator)
+            forget(tmp_path, operator)
             cluster.create_feed("rsvps", feed="rsvps")
             cluster.deployment("rsvps")
             assert_path("MeetupFeed", seen(tmp_path, operator))

@@ -1,7 +1,8 @@
 """Writes down which of our files a datum passes. Python imports it at its start, by ``PYTHONPATH``.
 
-SIGUSR1 forgets what was seen. SIGUSR2 writes to the file ``TRACED_TO``, as JSON, our files in which a function was
-called since, in the order of their first call, over all threads.
+SIGUSR1 forgets what was seen, and says so by an empty file beside ``TRACED_TO``. SIGUSR2 writes to the file
+``TRACED_TO``, as JSON, our files in which a function was called since, in the order of their first call, over all
+threads.
 """
 
 import json
@@ -28,8 +29,13 @@ def _write(number: int, frame: FrameType | None) -> None:
     part.rename(out)
 
 
+def _forget(number: int, frame: FrameType | None) -> None:
+    _seen.clear()
+    Path(os.environ["TRACED_TO"]).with_suffix(".forgotten").touch()
+
+
 if "TRACED_TO" in os.environ:
-    signal.signal(signal.SIGUSR1, lambda number, frame: _seen.clear())
+    signal.signal(signal.SIGUSR1, _forget)
     signal.signal(signal.SIGUSR2, _write)
     threading.setprofile(_profile)
     sys.setprofile(_profile)
