@@ -19,7 +19,7 @@ from meetup_simulator.graphql_api.living_world import Size
 from meetup_simulator.graphql_api.population import RsvpState
 
 from services.gateway.tests.gateway_world import EPOCH, Gateway, Meetup, follow_all, follow_network
-from services.gateway.tests.oracle import assert_history
+from services.gateway.tests.oracle import ASKED_MS, assert_history
 from services.gateway.tests.test_translation import EVENT, GROUP
 
 SEEDS = int(os.environ.get("SEEDS", "2"))
@@ -64,7 +64,7 @@ def test_what_outlived_one_interval_is_told_once_and_nothing_is_invented(folder:
     assert_history(meetup.world, emitted, start=EPOCH, end=end, least=LEAST, network=kind == UPCOMING_ONLY)
 
 
-@pytest.mark.parametrize("minutes", [2, 20], ids=["shortly before its start", "long before its start"])
+@pytest.mark.parametrize("minutes", [2, 8, 20], ids=["at its start", "too late to be asked", "long before"])
 @pytest.mark.parametrize("kind", ["groups", "network", UPCOMING_ONLY])
 def test_what_was_answered_between_the_last_look_and_a_cancellation_is_told(
     folder: Path, kind: str, minutes: int
@@ -83,7 +83,7 @@ def test_what_was_answered_between_the_last_look_and_a_cancellation_is_told(
     state = event.versions.last
     assert state is not None
     event.versions.put(now + 1, replace(state, status="CANCELLED"))
-    gateway.wait(5 * HOUR)  # it lasts two hours at most, and an hour later the list is read to its end
+    gateway.wait((LEAST + ASKED_MS) / 1000)
     statuses = [record["status"] for record in gateway.emitted("open_events")[event.token]]
     told = [record["mtime"] for record in gateway.emitted("rsvps")[rsvp.id]]
     gateway.close()

@@ -70,7 +70,7 @@ class EventState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tried: int = 0
     """When its answers were last read in vain: from then on it is waited, however often sweeps see the event."""
     absent: int = 0
-    """Complete sweeps in a row that did not show it, and the first of them."""
+    """Complete sweeps in a row that did not show it (of one that has begun, the first counts alone), and the first."""
     absent_since: int = 0
     over: bool = False
     """Deleted, or finished and read: it is not looked for any more."""

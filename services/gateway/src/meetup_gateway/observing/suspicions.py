@@ -4,7 +4,7 @@ Nothing is deleted because it was not seen: it takes two complete sweeps, ten mi
 many at once, a group that is null, or silence in many places at once is Meetup's trouble and not a deletion.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,7 +35,9 @@ class Absences:
     frozen: bool
 
 
-def absences(group: GroupState, known: Iterable[EventState], shown: frozenset[str], begins: int, now: int) -> Absences:
+def absences(
+    group: GroupState, known: Collection[EventState], shown: frozenset[str], begins: int, now: int
+) -> Absences:
     """What of ``known`` a complete sweep from ``begins`` on should have shown, and did not."""
     expected = [state for state in known if _should_be_shown(state, begins, now)]
     missing = [state for state in expected if state.token not in shown]
@@ -48,7 +50,19 @@ def absences(group: GroupState, known: Iterable[EventState], shown: frozenset[st
         for state in missing
     )
     suspects = tuple(state for state in counted if state.absent >= SWEEPS and now - state.absent_since >= APART_MS)
-    return Absences(counted, suspects, frozen=False)
+    begun = tuple(
+        msgspec.structs.replace(state, absent=1, absent_since=now)
+        for state in known
+        if state.token not in shown and not state.absent and _is_under_way(state, begins, now)
+    )
+    return Absences((*counted, *begun), suspects, frozen=False)
+
+
+def _is_under_way(state: EventState, begins: int, now: int) -> bool:
+    """Begun and not ended: that it is not shown says nothing of it, but its answers are worth a look."""
+    if state.starts is None or state.ends is None or state.over:
+        return False
+    return begins < state.starts <= now < state.ends
 
 
 def _should_be_shown(state: EventState, begins: int, now: int) -> bool:

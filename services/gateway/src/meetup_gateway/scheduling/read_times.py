@@ -1,4 +1,8 @@
-"""When an event's answers are to be read: at once when a sweep says that they moved, and whole now and then. Pure."""
+"""When an event's answers are to be read: at once when a sweep says that they moved, and whole now and then. Pure.
+
+No sweep can say so of an event that lists leave out. Before its start it is asked for by id; if there was no time for
+that, its answers are read when it begins, and not only at the end: by then they may be others.
+"""
 
 from typing import Final
 
@@ -24,7 +28,15 @@ def read_due(event: EventState, now: int) -> int | None:
         return event.tried + int(1000 * wait)
     if not event.read or event.signal != event.read_signal:
         return now
-    return whole_due(event)
+    return min((due for due in (whole_due(event), _vanished_due(event)) if due is not None), default=None)
+
+
+def _vanished_due(event: EventState) -> int | None:
+    """Once, as soon as nobody asks for it by id any more."""
+    if not event.absent or event.starts is None:
+        return None
+    begun = max(event.starts, event.absent_since)
+    return begun if event.read < begun else None
 
 
 def whole_due(event: EventState) -> int | None:
