@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meetup_gateway.follow import Calendar, read_follow
+from meetup_gateway.follow import Calendar
+from meetup_gateway.follow_file import read_follow
 from meetup_gateway.ical.calendar import NoCalendar, events_in, observe
 from meetup_gateway.ical.calendar_poller import CalendarPoller
 from meetup_gateway.translating.values import Untranslatable

@@ -9,14 +9,13 @@ from meetup_gateway.storage.database import open_database
 from meetup_gateway.storage.log import Log
 from meetup_testkit.graphql_plugin import StartLivingMeetup
 from meetup_testkit.graphql_process import GraphqlProcess
-from meetup_testkit.service_process import ServiceProcess, until
+from meetup_testkit.service_process import until
 from meetupkit.stores.sqlite_file import SqliteFile
 
-from services.gateway.tests.gateway_process import environ_of, running
+from services.gateway.tests.gateway_process import environ_of, killed_at, running
 
 pytestmark = pytest.mark.faults
 
-KILLER = Path(__file__).parents[3] / "tests" / "promises" / "kill_at_failpoint.py"
 RESPONSES = {"YES": "yes", "NO": "no"}
 
 
@@ -65,11 +64,9 @@ def test_a_kill_at_any_moment_of_polling_loses_nothing_and_tells_nothing_twice(
     meetup = living_meetup("--speed", "0", "--changes-per-hour", "3600", "--groups", "2")
     meetup.turn(price="H1")
     meetup.advance(60)
-    environ, proof = environ_of(tmp_path, meetup), tmp_path / "proof"
-    command = [str(KILLER), failpoint.value, str(times), str(proof), "meetup_gateway"]
-    with ServiceProcess("meetup_gateway", environ, tmp_path / "killed.log", command=command) as process:
-        process.process.wait(60)
-    assert proof.read_text() == f"{failpoint.value} {times}"
+    environ = environ_of(tmp_path, meetup)
+    with killed_at(failpoint, times, tmp_path, environ):
+        pass
     meetup.advance(20)
     with running(tmp_path, environ) as gateway:
         gateway.wait_ready()
@@ -82,14 +79,11 @@ def test_a_kill_after_lines_were_sent_sends_them_again_and_appends_none(
     meetup = living_meetup("--speed", "0", "--changes-per-hour", "3600", "--groups", "2")
     meetup.turn(price="H1")
     meetup.advance(60)
-    environ, proof = environ_of(tmp_path, meetup), tmp_path / "proof"
-    command = [str(KILLER), Failpoint.LINES_SENT.value, "1", str(proof), "meetup_gateway"]
-    with ServiceProcess("meetup_gateway", environ, tmp_path / "killed.log", command=command) as process:
+    environ = environ_of(tmp_path, meetup)
+    with killed_at(Failpoint.LINES_SENT, 1, tmp_path, environ) as process:
         until(lambda: bool(log_of(tmp_path, "rsvps")), "answers in the log")
         with pytest.raises(Exception, match=r"."):  # whichever way the client learns of it
             process.get("/2/rsvps?since_mtime=0").raise_for_status()
-        process.process.wait(60)
-    assert proof.exists()
     with running(tmp_path, environ):
         assert_once(tmp_path, meetup)
 

@@ -6,11 +6,9 @@ import pytest
 from meetup_gateway.failpoints import Failpoint
 from meetup_testkit.graphql_plugin import StartLivingMeetup
 from meetup_testkit.graphql_process import GraphqlProcess
-from meetup_testkit.service_process import ServiceProcess, until
+from meetup_testkit.service_process import until
 
-from services.gateway.tests.gateway_process import environ_of, running
-
-KILLER = Path(__file__).parents[3] / "tests" / "promises" / "kill_at_failpoint.py"
+from services.gateway.tests.gateway_process import environ_of, killed_at, running
 
 
 def session_of(folder: Path, meetup: GraphqlProcess, **settings: str) -> dict[str, str]:
@@ -24,18 +22,20 @@ def session_of(folder: Path, meetup: GraphqlProcess, **settings: str) -> dict[st
     }
 
 
+def still(living_meetup: StartLivingMeetup, folder: Path) -> tuple[GraphqlProcess, dict[str, str]]:
+    """A world in which nothing happens, and the variables of a client that refreshes there."""
+    meetup = living_meetup("--speed", "0", "--changes-per-hour", "0", "--groups", "2")
+    meetup.turn(price="H1")
+    return meetup, session_of(folder, meetup)
+
+
 @pytest.mark.faults
 def test_a_kill_between_receiving_and_keeping_ends_the_session_in_words_until_a_new_token_is_set(
     tmp_path: Path, living_meetup: StartLivingMeetup
 ) -> None:
-    meetup = living_meetup("--speed", "0", "--changes-per-hour", "0", "--groups", "2")
-    meetup.turn(price="H1")
-    environ = session_of(tmp_path, meetup)
-    proof = tmp_path / "proof"
-    command = [str(KILLER), Failpoint.SESSION_RECEIVED.value, "1", str(proof), "meetup_gateway"]
-    with ServiceProcess("meetup_gateway", environ, tmp_path / "killed.log", command=command) as process:
-        process.process.wait(60)
-    assert proof.exists()
+    meetup, environ = still(living_meetup, tmp_path)
+    with killed_at(Failpoint.SESSION_RECEIVED, 1, tmp_path, environ):
+        pass
     with running(tmp_path, environ) as gateway:
         until(lambda: "set GATEWAY_REFRESH_TOKEN to a new one" in gateway.get("/readyz").text, "advice")
     renewed = session_of(tmp_path, meetup, refresh_token=meetup.new_session())
@@ -50,16 +50,10 @@ def test_a_kill_between_receiving_and_keeping_ends_the_session_in_words_until_a_
 def test_a_kill_between_keeping_and_using_a_refresh_token_loses_no_session(
     tmp_path: Path, living_meetup: StartLivingMeetup
 ) -> None:
-    meetup = living_meetup("--speed", "0", "--changes-per-hour", "0", "--groups", "2")
-    meetup.turn(price="H1")
-    environ = session_of(tmp_path, meetup)
-    proof = tmp_path / "proof"
-    command = [str(KILLER), Failpoint.SESSION_KEPT.value, "2", str(proof), "meetup_gateway"]
-    with ServiceProcess("meetup_gateway", environ, tmp_path / "killed.log", command=command) as process:
+    meetup, environ = still(living_meetup, tmp_path)
+    with killed_at(Failpoint.SESSION_KEPT, 2, tmp_path, environ):
         until(lambda: meetup.stats()["asked"].get("proNetwork"), "a sweep with the first token")
         meetup.expire_tokens()
-        process.process.wait(60)
-    assert proof.read_text() == f"{Failpoint.SESSION_KEPT.value} 2"
     with running(tmp_path, environ) as gateway:
         until(lambda: gateway.metric("meetup_gateway_records_total", feed="open_events") >= 6, "the events")
         meetup.expire_tokens()

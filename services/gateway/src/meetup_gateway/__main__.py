@@ -19,10 +19,12 @@ from meetupkit.shutdown import Shutdown
 
 from meetup_gateway import __version__
 from meetup_gateway.calibration import Measured, calibrate
-from meetup_gateway.follow import Follow, read_follow
+from meetup_gateway.follow import Follow
+from meetup_gateway.follow_file import read_follow
 from meetup_gateway.forgetting import forget
 from meetup_gateway.metrics import Metrics
-from meetup_gateway.service import Service, client_of, credentials_of, people_of
+from meetup_gateway.parts import client_of, credentials_of, people_of
+from meetup_gateway.service import Service
 from meetup_gateway.settings import GatewaySettings
 from meetup_gateway.source.api import Api
 from meetup_gateway.source.budget import Budget

@@ -13,39 +13,33 @@ from meetupkit.errors import StoreRefused, StoreUnavailable
 from meetupkit.http.client import HttpClient
 from meetupkit.progress import Progress
 
-from meetup_gateway import __version__
 from meetup_gateway.follow import Follow
 from meetup_gateway.ical.calendar_poller import CalendarPoller
 from meetup_gateway.metrics import Metrics
-from meetup_gateway.polling.context import MS, Context, Options
+from meetup_gateway.parts import client_of, credentials_of, options_of, people_of
+from meetup_gateway.polling.context import MS, Context
 from meetup_gateway.polling.poller import Poller
-from meetup_gateway.privacy.people import People
 from meetup_gateway.serving.app import App
 from meetup_gateway.serving.lookups import Lookups
 from meetup_gateway.serving.rest import Rest
 from meetup_gateway.serving.streams import Streams
 from meetup_gateway.serving.wakeup import Wakeup
-from meetup_gateway.settings import GatewaySettings, Vanished
+from meetup_gateway.settings import GatewaySettings
 from meetup_gateway.source.api import Api
 from meetup_gateway.source.budget import Budget, Price
-from meetup_gateway.source.credentials import Credentials, RefreshSession, SigningKey
 from meetup_gateway.source.watch import ApiWatch
 from meetup_gateway.storage.database import open_database
-from meetup_gateway.storage.erasure import is_suppressed, purge_members
 from meetup_gateway.storage.lease import Lease
 from meetup_gateway.storage.log import Log
 from meetup_gateway.storage.meta import Meta
 from meetup_gateway.storage.profiles import Profiles
-from meetup_gateway.storage.session import RefreshTokens
 from meetup_gateway.storage.state import State
+from meetup_gateway.storage.tidying import Tidying
 
 log = logging.getLogger(__name__)
 
-_TIDY_SECONDS: Final = 600.0
-"""How often what is old is forgotten, and what was learnt of the price is kept."""
 _POLL_LATE_SECONDS: Final = 300.0
 """A step of the poller: some calls of half a minute each."""
-_DAY_MS: Final = 86_400_000
 _FEEDS_ABSENT: Final = "event_comments is silent: Meetup removed comments from its API"
 
 
@@ -71,6 +65,15 @@ class Service:
         )
         self._watch = ApiWatch(self.metrics, removed=self._meta.removed_fields(), keep_removed=self._meta.keep_removed)
         self._clients: list[HttpClient] = []
+        self._tidying = Tidying(
+            self._meta,
+            self._log,
+            self._budget,
+            self.metrics,
+            log_days=settings.log_days,
+            member_days=settings.member_days,
+            now=time.time,
+        )
         self._credentials = credentials_of(settings, self._client(), self._meta)
         self._asks = follow.asks_the_api and settings.has_credentials
         self._poller = Poller(self._context(), follow, self._lease, self._budget) if self._asks else None
@@ -142,7 +145,7 @@ class Service:
         self._file.close()
 
     def _steps(self) -> list[tuple[str, Callable[[], float]]]:
-        steps: list[tuple[str, Callable[[], float]]] = [("tidy", self._tidy)]
+        steps: list[tuple[str, Callable[[], float]]] = [("tidy", self._tidying.step)]
         if self._poller:
             steps.append(("poller", self._poller.step))
         if self._calendars:
@@ -156,20 +159,6 @@ class Service:
             self._progress.moving(name, seconds + _POLL_LATE_SECONDS)
             self._stopping.wait(seconds)
         self._progress.ended(name)
-
-    def _tidy(self) -> float:
-        now = int(time.time() * MS)
-        try:
-            self._meta.keep_budget(self._budget.state)
-            self._log.trim(now - int(self._settings.log_days * _DAY_MS))
-            purge_members(self._file, now - int(self._settings.member_days * _DAY_MS))
-            oldest = self._log.oldest()
-            self.metrics.log_age.set((now - oldest) / MS if oldest else 0)
-            self.metrics.store_up.set(1)
-        except (StoreUnavailable, StoreRefused) as error:
-            self.metrics.store_up.set(0)
-            log.warning("nothing is forgotten for the moment: %s", error, extra={"event": "store_unavailable"})
-        return _TIDY_SECONDS
 
     def _context(self) -> Context:
         api = Api(
@@ -196,41 +185,3 @@ class Service:
         client = client_of(self._settings)
         self._clients.append(client)
         return client
-
-
-def client_of(settings: GatewaySettings) -> HttpClient:
-    """An HTTP client that says who runs this."""
-    agent = f"meetup-analysis/{__version__} (+{settings.contact})"
-    return HttpClient(trust_env=True, headers={"User-Agent": agent})
-
-
-def credentials_of(settings: GatewaySettings, client: HttpClient, meta: Meta) -> Credentials:
-    """By the flow that the settings name."""
-    grant: SigningKey | RefreshSession
-    if key := settings.signing_key.get_secret_value():
-        grant = SigningKey(settings.client_key, settings.member_id, settings.signing_key_id, key)
-    else:
-        secret, token = settings.client_secret.get_secret_value(), settings.refresh_token.get_secret_value()
-        grant = RefreshSession(settings.client_key, secret, token)
-    return Credentials(grant, url=settings.token_url, exchange=client.send, tokens=RefreshTokens(meta), now=time.time)
-
-
-def people_of(settings: GatewaySettings, meta: Meta) -> People:
-    """How members are told of."""
-    file = meta.file
-    key = settings.pseudonym_key.get_secret_value().encode() or meta.key()
-    return People(settings.members, key, lambda hashed: is_suppressed(file, hashed))
-
-
-def options_of(settings: GatewaySettings) -> Options:
-    """The settings of polling."""
-    return Options(
-        count_every=int(settings.count_seconds * MS),
-        photos=settings.photos,
-        waitlist=settings.waitlist,
-        vanished_as_no=settings.vanished_rsvps is Vanished.NO,
-        backfill=settings.backfill_days * _DAY_MS,
-        profile_age=int(settings.profile_seconds * MS),
-        floor_seconds=settings.floor_seconds,
-        discovery_every=int(settings.discovery_seconds * MS),
-    )

@@ -12,8 +12,9 @@ MAX_PAGES: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a connection. ``nodes`` are those that can be trusted; ``harmed`` counts the others."""
+    """One page of a connection below ``root``. ``nodes`` can be trusted; ``harmed`` counts those that cannot."""
 
+    root: Node
     nodes: tuple[Node, ...]
     harmed: int
     next: str | None
@@ -59,12 +60,13 @@ class Listing:
 
 def read_page(value: Any, connection: Sequence[str], harmed: Sequence[Place]) -> Page:
     """The page at ``connection`` below a root field's value; ``harmed`` are the places there that failed."""
-    found = value
+    root: Node = value if isinstance(value, dict) else {}
+    found: Any = root
     for key in connection:
         found = found.get(key) if isinstance(found, dict) else None
     place = tuple(connection)
     if not isinstance(found, dict) or not isinstance(found.get("edges"), list):
-        return Page((), 0, None, None, readable=False)
+        return Page(root, (), 0, None, None, readable=False)
     bad = {
         each[len(place) + 1]
         for each in harmed
@@ -77,7 +79,7 @@ def read_page(value: Any, connection: Sequence[str], harmed: Sequence[Place]) ->
             lost += 1
         else:
             nodes.append(node)
-    return Page(tuple(nodes), lost, _next(found.get("pageInfo")), _total(found.get("totalCount")))
+    return Page(root, tuple(nodes), lost, _next(found.get("pageInfo")), _total(found.get("totalCount")))
 
 
 def _below_edges(place: Place, connection: Place) -> bool:

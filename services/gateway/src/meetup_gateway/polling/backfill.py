@@ -6,14 +6,13 @@ from typing import Any, Final
 import msgspec
 
 from meetup_gateway.observing.events import identity_of
-from meetup_gateway.observing.pages import Listing, read_page
+from meetup_gateway.observing.pages import Page
 from meetup_gateway.observing.states import EventState, GroupState
 from meetup_gateway.polling.context import Context
-from meetup_gateway.polling.jobs import run
+from meetup_gateway.polling.jobs import Job, run
 from meetup_gateway.polling.rsvp_job import ReadJob
 from meetup_gateway.polling.rsvp_reads import commit_answers
 from meetup_gateway.polling.sweep_job import iso
-from meetup_gateway.source.api import Failed, Found
 from meetup_gateway.source.budget import Share
 
 _EVENTS: Final = 5
@@ -22,27 +21,17 @@ _PAUSE_MS: Final = 600_000
 """After a failure: nobody waits for what is past, and an outage lasts minutes."""
 
 
-class PastJob:
+class PastJob(Job):
     """The past events of one group."""
 
-    shape = "past_events"
-
     def __init__(self, group: GroupState, begins: int, until: int) -> None:
+        super().__init__("past_events", "events")
         self.group = group
-        self.listing = Listing()
-        self.failed = False
         self._window = {"from": iso(begins), "until": iso(until)}
 
     def variables(self) -> Mapping[str, Any]:
         """Of the next page."""
         return {"id": self.group.id, **self._window, "first": _PAGE, "after": self.listing.after}
-
-    def take(self, result: Found | Failed) -> bool:
-        """One page."""
-        if isinstance(result, Failed) or not isinstance(result.value, dict):
-            self.failed = True
-            return False
-        return self.listing.add(read_page(result.value, ("events",), result.harmed))
 
 
 class Backfill:
@@ -51,7 +40,7 @@ class Backfill:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._past: list[PastJob] = []
-        self._reads: list[ReadJob] = []
+        self._reads: list[_PastRead] = []
         self._failed: set[str] = set()
         self._resumes = 0
 
@@ -107,13 +96,12 @@ class Backfill:
         for event_id, group_id in waiting:
             known = context.state.event_by_id(event_id)
             event = known or EventState(token=event_id, event_id=event_id, group_id=group_id)
-            self._reads.append(_PastRead(context, event, context.state.rsvps_of(event.token), whole=True))
+            self._reads.append(_PastRead(context, event))
         ended, self._reads, wait = run(context.api, self._reads, Share.BACKFILL)
         for job in ended:
             now = context.now()
             with context.state.commit(now) as commit:
-                token = job.token if isinstance(job, _PastRead) else job.event.token
-                commit_answers(context, commit, job, token, now)
+                commit_answers(context, commit, job, job.token, now)
                 if not job.failed or job.null:
                     commit.backfilled(job.event.event_id)
             context.committed(commit, fresh=False)
@@ -125,13 +113,12 @@ class Backfill:
 class _PastRead(ReadJob):
     """Of an event that no sweep may have shown: its token comes with its answers, and with it what is known of them."""
 
-    token = ""
+    def __init__(self, context: Context, event: EventState) -> None:
+        super().__init__(context, event, context.state.rsvps_of(event.token), whole=True)
+        self.token = event.token
 
-    def take(self, result: Found | Failed) -> bool:
-        """One page."""
-        self.token = self.token or self.event.token
-        if isinstance(result, Found) and isinstance(result.value, dict):
-            token = identity_of(result.value) or self.event.token
-            if token != self.token:
-                self.token, self.known = token, self._context.state.rsvps_of(token)
-        return super().take(result)
+    def _turn(self, page: Page) -> bool:
+        token = identity_of(page.root) or self.event.token
+        if token != self.token:
+            self.token, self.known = token, self._context.state.rsvps_of(token)
+        return super()._turn(page)

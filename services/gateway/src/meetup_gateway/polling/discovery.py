@@ -8,11 +8,10 @@ from typing import Any, Final
 import msgspec
 
 from meetup_gateway.follow import Follow, FollowedGroup, Search
-from meetup_gateway.observing.pages import Listing, read_page
+from meetup_gateway.observing.pages import Page
 from meetup_gateway.observing.states import GroupState
 from meetup_gateway.polling.context import Context
-from meetup_gateway.polling.jobs import run
-from meetup_gateway.source.api import Failed, Found
+from meetup_gateway.polling.jobs import Job, run
 from meetup_gateway.source.budget import Share
 from meetup_gateway.translating.values import Untranslatable, number_id
 
@@ -60,34 +59,23 @@ def _of_search(search: Search) -> Line:
     return Line(search.name, "search_groups", (), variables, search.cap)
 
 
-class DiscoveryJob:
+class DiscoveryJob(Job):
     """One line being read."""
 
     def __init__(self, line: Line) -> None:
+        super().__init__(line.shape, *(line.connection or ()))
         self.line = line
-        self.shape = line.shape
-        self.listing = Listing()
-        self.failed = False
-        self.null = False
 
     def variables(self) -> Mapping[str, Any]:
         """Of the next page."""
         return {**self.line.variables, "first": min(_PAGE, self.line.cap), "after": self.listing.after}
 
-    def take(self, result: Found | Failed) -> bool:
-        """One page."""
-        if isinstance(result, Failed):
-            self.failed = True
-            return False
-        if not isinstance(result.value, dict):
-            self.null = True
-            return False
-        if self.line.connection is None:
-            self.listing.nodes = {str(result.value.get("id")): result.value}
+    def _turn(self, page: Page) -> bool:
+        if self.line.connection is None:  # the group itself
+            self.listing.nodes = {str(page.root.get("id")): page.root}
             self.listing.ended = True
             return False
-        more = self.listing.add(read_page(result.value, self.line.connection, result.harmed))
-        return more and len(self.listing.nodes) < self.line.cap
+        return super()._turn(page) and len(self.listing.nodes) < self.line.cap
 
 
 class Discovery:
@@ -137,7 +125,7 @@ class Discovery:
         line, before = job.line, self._found.get(job.line.name, {})
         nodes = {group_id: node for group_id, node in job.listing.nodes.items() if _is_id(group_id)}
         ids = list(nodes)[: line.cap]
-        whole = (job.listing.ended or len(ids) >= line.cap) and not job.failed and not job.null
+        whole = (job.listing.ended or len(ids) >= line.cap) and not job.failed
         if not whole:  # what was found before stays: a failed search is not an empty one
             ids = list(dict.fromkeys([*before.get("ids", []), *ids]))
         every = self._context.options.discovery_every if whole else _RETRY_MS

@@ -7,15 +7,14 @@ from typing import Final
 from meetupkit.errors import StoreRefused, StoreUnavailable, UpstreamRefused, UpstreamUnavailable
 
 from meetup_gateway.follow import Follow
-from meetup_gateway.observing.states import GroupState
 from meetup_gateway.polling.backfill import Backfill
 from meetup_gateway.polling.context import MS, Context
 from meetup_gateway.polling.discovery import Discovery
+from meetup_gateway.polling.figures import Figures
 from meetup_gateway.polling.group_profiles import AT_ONCE, read_profiles
 from meetup_gateway.polling.questions import Questions
 from meetup_gateway.polling.rsvp_reads import Reader
 from meetup_gateway.polling.sweeps import Sweeper
-from meetup_gateway.scheduling.intervals import Urgency
 from meetup_gateway.scheduling.plan import NetworkState, Target, plan
 from meetup_gateway.source.budget import Budget, Share
 from meetup_gateway.storage.lease import Lease, Superseded
@@ -43,6 +42,7 @@ class Poller:
         self._context = context
         self._lease = lease
         self._budget = budget
+        self._figures = Figures(context, budget)
         self._discovery = Discovery(context, follow)
         self._sweeper = Sweeper(context)
         self._sweeper.networks = {name: NetworkState() for name in follow.networks}
@@ -55,7 +55,6 @@ class Poller:
         self._reads_last = False
         self._settled = False
         self._asked_all = context.now()
-        self._first_seen: dict[str, int] = {}
         self.why_not: str | None = "starting"
 
     def step(self) -> float:
@@ -80,7 +79,7 @@ class Poller:
             self._context.metrics.store_up.set(0)
             return _STORE_SECONDS
         self.why_not = self._context.watch.refusal
-        self._tell()
+        self._figures.tell()
         return min(max(wait, 0.0), IDLE_SECONDS)
 
     def _holds_lease(self) -> bool:
@@ -161,7 +160,7 @@ class Poller:
             floor=self._context.options.floor_seconds,
         )
         self._planned = now
-        self._tell_targets(groups, now)
+        self._figures.tell_targets(groups, self._targets, now)
 
     def _cost_of_a_root(self) -> float:
         size = self._context.api.batch_size(Share.LIVE)
@@ -174,52 +173,7 @@ class Poller:
         nearest = min(nearest, self._discovery.next_due(), reads if reads is not None else nearest)
         return max(0.05, (nearest - now) / MS)
 
-    def _tell(self) -> None:
-        metrics, watch, now = self._context.metrics, self._context.watch, self._context.clock()
-        metrics.store_up.set(1)
-        metrics.api_up.set(watch.outage is None)
-        metrics.api_refused.set(watch.refusal is not None)
-        metrics.contract.set(len(watch.removed))
-        price = self._budget.state.price
-        metrics.root_price.set(price.per_root)
-        metrics.request_price.set(price.per_request)
-        metrics.points_estimated.set(self._budget.estimated)
-        metrics.points_left.set(self._budget.left(now))
-
-    def _tell_targets(self, groups: list[GroupState], now: int) -> None:
-        metrics = self._context.metrics
-        states = {"swept": 0, "failing": 0, "frozen": 0, "gone": 0, "sleeping": 0, "unfollowed": 0}
-        for group in groups:
-            states[_state_of(group, now)] += 1
-        for state, number in states.items():
-            metrics.targets.labels(state).set(number)
-        oldest: dict[Urgency, int] = {}
-        seconds: dict[Urgency, float] = {}
-        for target in self._targets:
-            swept = target.swept or self._started(target.name, now)
-            oldest[target.urgency] = min(swept, oldest.get(target.urgency, swept))
-            seconds[target.urgency] = max(target.seconds, seconds.get(target.urgency, 0.0))
-        for urgency in Urgency:
-            metrics.staleness.labels(urgency.value).set((now - oldest.get(urgency, now)) / MS)
-            metrics.interval.labels(urgency.value).set(seconds.get(urgency, 0.0))
-
-    def _started(self, name: str, now: int) -> int:
-        """A target that was never swept is as stale as it is known."""
-        return self._first_seen.setdefault(name, now)
-
     @property
     def missing(self) -> Mapping[str, str]:
         """Lines of the follow list that name nothing."""
         return self._discovery.missing
-
-
-def _state_of(group: GroupState, now: int) -> str:
-    if not group.targets:
-        return "unfollowed"
-    if group.gone:
-        return "gone"
-    if group.frozen_until > now:
-        return "frozen"
-    if group.failures:
-        return "failing"
-    return "sleeping" if group.sleeping else "swept"

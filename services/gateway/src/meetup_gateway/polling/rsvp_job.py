@@ -4,33 +4,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from meetup_gateway.observing.changes import CALLED_OFF
-from meetup_gateway.observing.pages import Listing, read_page
+from meetup_gateway.observing.pages import Page
 from meetup_gateway.observing.rsvps import OVERLAP_MS, Answer, knows, observe_answer
 from meetup_gateway.observing.states import EventState, RsvpState
 from meetup_gateway.polling.context import Context
-from meetup_gateway.source.api import Failed, Found
+from meetup_gateway.polling.jobs import Job, Node
 from meetup_gateway.translating.tables import EVENT_STATUSES
 from meetup_gateway.translating.values import Untranslatable
 
-Node = dict[str, Any]
 _NEW: Final = 50
 _WHOLE: Final = 200
 
 
-class ReadJob:
+class ReadJob(Job):
     """The answers of one event, newest first."""
 
-    shape = "event_rsvps"
-
     def __init__(self, context: Context, event: EventState, known: Mapping[int, RsvpState], *, whole: bool) -> None:
+        super().__init__("event_rsvps", "rsvps")
         self._context = context
         self.event = event
         self.known = known
         self.whole = whole
         self.gap = False
-        self.failed = False
-        self.null = False
-        self.listing = Listing()
         self.answers: dict[int, Answer] = {}
         self.unread = 0
         self.called_off = False
@@ -42,16 +37,10 @@ class ReadJob:
         first = _WHOLE if self.whole else _NEW
         return {"id": self.event.event_id, "first": first, "after": self.listing.after}
 
-    def take(self, result: Found | Failed) -> bool:
-        """One page."""
-        if isinstance(result, Failed) or not isinstance(result.value, dict):
-            self.failed = True
-            self.null = isinstance(result, Found)
-            return False
-        self.called_off = EVENT_STATUSES.get(str(result.value.get("status"))) == CALLED_OFF
-        page = read_page(result.value, ("rsvps",), result.harmed)
-        answers = self._observe(page.nodes, result.value)
-        more = self.listing.add(page)
+    def _turn(self, page: Page) -> bool:
+        self.called_off = EVENT_STATUSES.get(str(page.root.get("status"))) == CALLED_OFF
+        answers = self._observe(page.nodes, page.root)
+        more = super()._turn(page)
         if self.whole:
             return more
         return more and not self._met(answers)

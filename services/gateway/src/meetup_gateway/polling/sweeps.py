@@ -77,7 +77,7 @@ class Sweeper:
     def _end_network(self, job: SweepJob) -> None:
         now, name = self._context.now(), job.target.name
         state = self.networks.get(name, NetworkState())
-        whole = job.listing.whole and not job.failed and not job.null
+        whole = job.listing.whole and not job.failed
         failures = 0 if whole else state.failures + 1
         self.networks[name] = NetworkState(now if whole else state.swept, now, failures, len(job.listing.nodes))
         by_group: dict[str, list[bytes]] = {group_id: [] for group_id in job.target.groups}
