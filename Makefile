@@ -21,8 +21,9 @@ insight: .venv/insight  ## Build and serve the page of a store; OBJECTS=..., DOC
 	  INSIGHT_WAREHOUSE=duckdb:///data/insight.duckdb INSIGHT_HASH_KEY_FILE=data/insight.key INSIGHT_PORT=$(or $(PORT),8090) \
 	  $(BIN)/meetup-insight serve
 
+# Without bytecode each of the workers, and each process that they start, compiles what it imports anew.
 test: .venv/dev  ## What a person runs; ALL=1: faults, kills, images and others' linters too; ARGS="-k words services/stream"
-	@$(BIN)/pytest -n 3 --dist loadfile $(if $(ALL),--max-suite-reruns 3 --rerun-show-tracebacks,-m "not faults and not images and not linters") $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 3 --dist loadfile $(if $(ALL),--max-suite-reruns 3 --rerun-show-tracebacks,-m "not faults and not images and not linters") $(ARGS)
 
 lint: .venv/dev  ## Style, types and import contracts
 	@$(BIN)/ruff check $(CODE)

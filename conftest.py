@@ -1,22 +1,48 @@
-"""For every test of the workspace: an absent part is a skip on a laptop and a failure in CI; who is run again."""
+"""For every test of the workspace: where its files are, who is run again, and that CI skips nothing that is absent."""
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
 ABSENT = ("emulator absent:", "part absent:")
 """What the reason of a skip begins with when the machine lacks a program that the test needs."""
+MEMORY = Path("/dev/shm")  # noqa: S108  (pytest makes a folder there that is the user's alone)
+TEMPORARY = "PYTEST_DEBUG_TEMPROOT"
+ENOUGH_BYTES = 2 << 30
+"""Many times what the suite keeps at a time; a container has 64 MiB there unless it asks for more."""
+
+
+def pytest_configure() -> None:
+    """The tests' own folders are in memory where there is room: thousands of commits and objects are synced in them.
+
+    What is shown stays the same, for a process that is killed loses nothing that the kernel has. Who names a place,
+    by ``--basetemp`` or pytest's variable, has it there.
+    """
+    if TEMPORARY not in os.environ and has_room(MEMORY):
+        os.environ[TEMPORARY] = str(MEMORY)
+
+
+def has_room(folder: Path) -> bool:
+    """Whether tests can keep files there, and run programs among them."""
+    if not os.access(folder, os.W_OK):
+        return False
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize >= ENOUGH_BYTES and not found.f_flag & os.ST_NOEXEC
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test of the fault tier that failed is run once more: it waits for outages on machines that others use too.
 
     A folder of tests may have said already for what alone it may be. Nothing else is ever run again: a test that fails
-    now and then fails the run.
+    now and then fails the run, and one that asks for more ends it before it begins.
     """
     for item in items:
-        if item.get_closest_marker("faults") and not item.get_closest_marker("flaky"):
+        fault, flaky = item.get_closest_marker("faults"), item.get_closest_marker("flaky")
+        if flaky and not fault:
+            raise pytest.UsageError(f"{item.nodeid} may not be run again: it is not of the fault tier")
+        if fault and not flaky:
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 

@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import pytest
@@ -36,9 +35,8 @@ OURS |= {str(ONLINE_VENUE["name"])}
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as name:
-        yield Path(name)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("conforming")
 
 
 def leaves(value: Any) -> Iterator[Any]:

@@ -1,10 +1,8 @@
 """World history = emitted history, over seeds; by day a few, ``SEEDS=1000`` for the long run."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
@@ -31,11 +29,8 @@ LEAST = int(2 * FLOOR + 120) * 1000
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """In memory, if the machine has such a place: a thousand databases are synced here."""
-    place = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    with TemporaryDirectory(dir=place) as name:
-        yield Path(name)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("conservation")
 
 
 def lived(folder: Path, seed: int, kind: str, *, hours: float = 4) -> tuple[Meetup, Gateway]:
