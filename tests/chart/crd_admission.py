@@ -15,9 +15,8 @@ from cel_expr_python import cel
 
 from .helm import CHART
 
-SPEC: Final[dict[str, Any]] = yaml.safe_load((CHART / "crds" / "meetupfeeds.yaml").read_text())["spec"]["versions"][0][
-    "schema"
-]["openAPIV3Schema"]["properties"]["spec"]
+_CRD: Final[dict[str, Any]] = yaml.load((CHART / "crds" / "meetupfeeds.yaml").read_text(), yaml.CSafeLoader)
+SPEC: Final[dict[str, Any]] = _CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
 _BLOCKING: Final = {"required", "type", "maxLength", "maxItems", "anyOf"}
 """Failures after which an API server evaluates no rule."""
 

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,16 +42,22 @@ class Alert:
     source: str
 
 
+@cache
+def document(file: Path) -> Any:
+    """A YAML file of this repository, read once and by libyaml; not to be changed."""
+    return yaml.load(file.read_text(), yaml.CSafeLoader)
+
+
 def rules() -> list[dict[str, Any]]:
     """Every rule of every file, as it is written."""
-    files = (yaml.safe_load(file.read_text()) for file in RULE_FILES)
-    return [rule for file in files for group in file["groups"] for rule in group["rules"]]
+    return [rule for file in RULE_FILES for group in document(file)["groups"] for rule in group["rules"]]
 
 
-def alerts() -> list[Alert]:
+@cache
+def alerts() -> tuple[Alert, ...]:
     """Every alerting rule."""
     texts = "\n".join(file.read_text() for file in RULE_FILES)
-    return [
+    return tuple(
         Alert(
             rule["alert"],
             rule["expr"],
@@ -61,7 +68,7 @@ def alerts() -> list[Alert]:
         )
         for rule in rules()
         if "alert" in rule
-    ]
+    )
 
 
 def recorded() -> set[str]:

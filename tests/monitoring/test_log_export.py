@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -108,8 +109,8 @@ def test_the_terraform_file_is_formatted() -> None:
 
 
 @pytest.fixture(scope="module")
-def errors(tmp_path_factory: pytest.TempPathFactory, operator_lines: list[str]) -> dict[str, list[dict[str, Any]]]:
-    """All that each service logged while Meetup refused it, or somebody sent it nonsense."""
+def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, ServiceProcess]]:
+    """Services that Meetup refuses, or somebody sends nonsense."""
     folder = tmp_path_factory.mktemp("errors")
     with SimulatorProcess("--rate", "50") as meetup:
         stream = {
@@ -138,10 +139,15 @@ def errors(tmp_path_factory: pytest.TempPathFactory, operator_lines: list[str]) 
         ):
             _post(f"{e.wait_ready().url}/v1/enrichments", {"members": [1]})
             _post(f"{w.url}/v1/alertmanager", {"no": "alert"})
-            started = {"stream": s, "enricher": e, "webhook": w}
-            for name, process in started.items():
-                until(partial(_severe, process), f"an error of {name}")
-            said = {name: process.events() for name, process in started.items()}
+            yield {"stream": s, "enricher": e, "webhook": w}
+
+
+@pytest.fixture(scope="module")
+def errors(failing: dict[str, ServiceProcess], operator_lines: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """All that each service logged until its error; a stream takes no refusal for lasting within ten seconds."""
+    for name, process in failing.items():
+        until(partial(_severe, process), f"an error of {name}")
+    said = {name: process.events() for name, process in failing.items()}
     return {**said, "operator": [json.loads(line) for line in operator_lines]}
 
 
@@ -156,8 +162,12 @@ def _post(url: str, body: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def operator_lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """All that the operator wrote, kopf's lines too, while its watches were broken and its rights taken away."""
+def operator_lines(tmp_path_factory: pytest.TempPathFactory, failing: dict[str, ServiceProcess]) -> list[str]:
+    """All that the operator wrote, kopf's lines too, while its watches were broken and its rights taken away.
+
+    The services come to their errors meanwhile.
+    """
+    assert failing
     with a_test_server() as server, a_test_cluster(server) as cluster, a_faulty_connection(cluster):
         with an_operator(cluster, tmp_path_factory.mktemp("operator")) as operator:
             operator_until(lambda: cluster.live_watches() >= 5, "the watches are up")

@@ -11,7 +11,7 @@ from ..chart.helm import Helm
 from ..chart.tools import KUBECTL_37, program
 from . import shipped
 
-SCHEMAS: Final[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("monitoring_kinds.yaml").read_text())
+SCHEMAS: Final[dict[str, Any]] = shipped.document(Path(__file__).with_name("monitoring_kinds.yaml"))
 KINDS: Final = SCHEMAS.keys() - {"$defs"}
 GOLDEN: Final = sorted((shipped.REPOSITORY / "services/feed-operator/tests/golden").glob("*.output.yaml"))
 RULE_KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
@@ -56,7 +56,7 @@ def test_what_the_chart_renders_is_valid(rendered: dict[str, list[dict[str, Any]
 def test_the_rules_arrive_as_they_are_written(rendered: dict[str, list[dict[str, Any]]], rules: str) -> None:
     """Go's templates and Prometheus's have the same braces; Helm must not have filled in any."""
     groups = [group for m in rendered[rules] for group in m["spec"].get("groups", [])]
-    written = [group for file in shipped.RULE_FILES for group in yaml.safe_load(file.read_text())["groups"]]
+    written = [group for file in shipped.RULE_FILES for group in shipped.document(file)["groups"]]
     assert groups == written
 
 

@@ -1,5 +1,6 @@
 """The alert rules: each has all a person needs, and is shown to fire when it should and not otherwise."""
 
+import copy
 import re
 import subprocess
 from pathlib import Path
@@ -28,7 +29,7 @@ def promtool(*arguments: str | Path) -> None:
 
 
 def cases(file: Path) -> list[dict[str, Any]]:
-    return list(yaml.safe_load(file.read_text())["tests"])
+    return list(shipped.document(file)["tests"])
 
 
 def expectations(case: dict[str, Any]) -> list[dict[str, Any]]:
@@ -43,7 +44,7 @@ def test_prometheus_takes_every_rule_file(file: Path) -> None:
 @pytest.mark.parametrize("file", RULE_TESTS, ids=lambda file: file.stem)
 def test_alerts_fire_when_they_should_and_not_otherwise(file: Path, tmp_path: Path) -> None:
     """The runbooks' lines, which every alert of a kind has, are filled in where annotations are expected."""
-    tests = yaml.safe_load(file.read_text())
+    tests = copy.deepcopy(shipped.document(file))
     tests["rule_files"] = [str((file.parent / each).resolve()) for each in tests["rule_files"]]
     for case in tests["tests"]:
         for test in case.get("alert_rule_test", []):
@@ -51,7 +52,7 @@ def test_alerts_fire_when_they_should_and_not_otherwise(file: Path, tmp_path: Pa
                 lines = runbook_annotations.annotations_of(test["alertname"])
                 expected["exp_annotations"] |= {**lines, "runbook_url": ""}
     filled = tmp_path / file.name
-    filled.write_text(yaml.safe_dump(tests))
+    filled.write_text(yaml.dump(tests, Dumper=yaml.CSafeDumper))
     promtool("test", "rules", filled)
 
 

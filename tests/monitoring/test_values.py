@@ -4,7 +4,6 @@ import re
 from typing import Any, Final
 
 import pytest
-import yaml
 
 from . import shipped
 
@@ -12,7 +11,7 @@ FOLDER: Final = shipped.RUNBOOKS.parent
 
 
 def loaded(name: str) -> Any:
-    return yaml.safe_load((FOLDER / name).read_text())
+    return shipped.document(FOLDER / name)
 
 
 STACK: Final = loaded("kube-prometheus-stack.yaml")
@@ -58,7 +57,7 @@ def test_alerts_know_where_grafana_is(labels: dict[str, str]) -> None:
 
 
 def test_grafanas_sidecar_looks_for_the_label_that_the_chart_gives() -> None:
-    values = yaml.safe_load((shipped.CHART / "values.yaml").read_text())
+    values = shipped.document(shipped.CHART / "values.yaml")
     assert list(values["monitoring"]["dashboards"]["labels"]) == [STACK["grafana"]["sidecar"]["dashboards"]["label"]]
 
 

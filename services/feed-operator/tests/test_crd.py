@@ -16,7 +16,9 @@ from meetup_feed_operator.status.conditions import Observation, derive
 from meetup_feed_operator.status.metrics_page import Ledger, Scrape
 from meetupkit.feeds import FEEDS
 
-CRD = yaml.safe_load((Path(__file__).parents[3] / "charts/meetup-analysis/crds/meetupfeeds.yaml").read_text())
+CRD = yaml.load(
+    (Path(__file__).parents[3] / "charts/meetup-analysis/crds/meetupfeeds.yaml").read_text(), yaml.CSafeLoader
+)
 SCHEMA = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 SPEC = SCHEMA["properties"]["spec"]
 ROW = {"idField": "id", "timeField": "meta.mtime"}

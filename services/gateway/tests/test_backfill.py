@@ -68,7 +68,8 @@ def told(gateway: Gateway) -> Mapping[str, list[str]]:
 
 def assert_told_once(gateway: Gateway, expected: Mapping[str, str]) -> None:
     assert expected, "the world has past answers"
-    assert {number: told(gateway).get(number) for number in expected} == {
+    found = told(gateway)
+    assert {number: found.get(number) for number in expected} == {
         number: [response] for number, response in expected.items()
     }
 
@@ -150,7 +151,8 @@ def test_a_past_event_under_a_new_id_is_told_once(start: Callable[..., Gateway])
         meetup.seconds += 6500
     gateway.close()
     gateway = start(meetup)
-    seen = {number: answers for number, answers in told(gateway).items() if number in wanted(meetup)}
+    there = wanted(meetup)
+    seen = {number: answers for number, answers in told(gateway).items() if number in there}
     gateway.close()
     assert seen
     now = int(meetup.now() * 1000)
@@ -160,7 +162,8 @@ def test_a_past_event_under_a_new_id_is_told_once(start: Callable[..., Gateway])
         event.versions.put(now, replace(state, id=str(299_000_000 + number)))
     gateway = start(meetup, owner="two")
     gateway.wait(3600)
-    assert {number: told(gateway)[number] for number in seen} == seen
+    found = told(gateway)
+    assert {number: found[number] for number in seen} == seen
     gateway.close()
 
 

@@ -306,7 +306,7 @@ async def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--certificate", type=Path, help="PEM with certificate and key, for TLS")
     options = parser.parse_args()
-    crd = yaml.safe_load(options.crd.read_text())
+    crd = yaml.load(options.crd.read_text(), yaml.CSafeLoader)  # by libyaml, as it is done at every start
     schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     server = Server(Objects(schemas={"meetupfeeds": schema}), yaml.safe_load(options.rbac.read_text())["rules"])
     runner = web.AppRunner(server.app(), shutdown_timeout=0.1)
