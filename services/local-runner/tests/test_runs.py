@@ -115,6 +115,17 @@ def start(tmp_path: Path) -> Iterator[Start]:
         yield make
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    """One that runs, with monitoring if that is on this machine; the last of its tests stops it."""
+    runner = Runner(tmp_path_factory.mktemp("running") / "data", "--monitoring", "--rate", "20")
+    try:
+        runner.wait_until_running()
+        yield runner
+    finally:
+        runner.kill()
+
+
 def until(condition: Callable[[], bool]) -> None:
     """Wait for the condition."""
     deadline = time.monotonic() + WAIT_SECONDS
@@ -133,7 +144,7 @@ def count(url: str, *collections: str) -> int:
 
 
 def test_a_run_stores_every_feed_and_its_table_says_what_is_on_the_disk_and_the_next_run_goes_on(start: Start) -> None:
-    first = start("--seconds", "6", "--rate", "20")
+    first = start("--seconds", "3", "--rate", "20")
     assert first.end() == 0, first.out
 
     assert {feed: cells[0] for feed, cells in first.summary().items()} == {
@@ -172,25 +183,23 @@ def test_a_killed_stream_is_a_message_and_comes_back_and_loses_nothing_and_ctrl_
     assert runner.end(signal.SIGINT, within=STOP_SECONDS) == 0
     assert not [process for process in family if process.is_running()]
     assert runner.summary()["rsvps"][3] == 1
+    assert re.search("stopping the streams.*\n(.*\n)*stopping enricher.*\n(.*\n)*stopping simulator", runner.out)
+    assert "was killed" not in runner.out
 
 
-def test_a_stream_that_stands_still_shows_no_rate_until_it_goes_on(start: Start) -> None:
-    runner = start("--rate", "20")
-    runner.wait_until_running()
-    stream = runner.children()["stream-rsvps"]
+def test_a_stream_that_stands_still_shows_no_rate_until_it_goes_on(running: Runner) -> None:
+    stream = running.children()["stream-rsvps"]
     stream.suspend()
-    runner.wait_for(r"rsvps \d+ \(no rate,[^)]* it does not answer\)")
+    running.wait_for(r"rsvps \d+ \(no rate,[^)]* it does not answer\)")
     stream.resume()
-    until(lambda: re.search(r"rsvps \d+ \([\d.]+/s[^)]*\)", runner.out.splitlines()[-1]) is not None)
-    assert runner.end(signal.SIGTERM) == 0
+    until(lambda: re.search(r"rsvps \d+ \([\d.]+/s[^)]*\)", running.out.splitlines()[-1]) is not None)
 
 
-def test_monitoring_runs_beside_the_pipeline_and_its_heartbeat_reaches_slack(start: Start) -> None:
+def test_monitoring_runs_beside_the_pipeline_and_its_heartbeat_reaches_slack(running: Runner) -> None:
     for program in ("prometheus", "prometheus-alertmanager"):
         if shutil.which(program) is None:
             pytest.skip(f"part absent: {program}; apt-get install --no-install-recommends {program}")
-    runner = start("--monitoring")
-    prometheus = runner.wait_for(r"(?m)^prometheus: (http://[\d.:]+)/alerts")[1]
+    prometheus = running.wait_for(r"(?m)^prometheus: (http://[\d.:]+)/alerts")[1]
 
     def scraped() -> set[str]:
         query = {"query": 'up{job!="prometheus"} == 1'}
@@ -198,27 +207,18 @@ def test_monitoring_runs_beside_the_pipeline_and_its_heartbeat_reaches_slack(sta
         return {series["metric"]["job"] for series in found}
 
     until(lambda: scraped() == {"enricher", "alert-webhook", *(f"stream-{feed}" for feed in FEEDS)})
-    until(lambda: "Still watching" in runner.messages())
-    assert runner.end(signal.SIGINT, within=STOP_SECONDS) == 0, runner.out
+    until(lambda: "Still watching" in running.messages())
 
 
-def test_monitoring_that_is_not_there_is_said_and_does_not_hold_up_the_pipeline(start: Start) -> None:
-    runner = start("--monitoring", "--seconds", "6", "--rate", "20", environ={"PATH": "/nowhere"})
-    assert runner.end() == 0, runner.out
-    assert "without monitoring, not on this machine: apt-get install" in runner.out
-
-
-def test_a_second_runner_in_the_same_folder_is_refused_and_the_first_one_stops_in_order(start: Start) -> None:
-    first = start()
-    first.wait_until_running()
-
-    second = subprocess.run([COMMAND, "--data", first.data], capture_output=True, text=True, check=False)
+def test_a_second_runner_in_the_same_folder_is_refused_and_the_first_one_goes_on(running: Runner) -> None:
+    second = subprocess.run([COMMAND, "--data", running.data], capture_output=True, text=True, check=False)
     assert second.returncode == 2
     assert "another meetup-local-runner runs there" in second.stderr
+    assert running.process.poll() is None
 
-    assert first.end(signal.SIGTERM, within=STOP_SECONDS) == 0
-    assert re.search("stopping the streams.*\n(.*\n)*stopping enricher.*\n(.*\n)*stopping simulator", first.out)
-    assert "was killed" not in first.out
+
+def test_a_pipeline_with_monitoring_stops_in_time(running: Runner) -> None:
+    assert running.end(signal.SIGINT, within=STOP_SECONDS) == 0, running.out
 
 
 def test_nothing_outlives_a_runner_that_is_killed(start: Start) -> None:
@@ -231,6 +231,12 @@ def test_nothing_outlives_a_runner_that_is_killed(start: Start) -> None:
 
     _, alive = psutil.wait_procs(family, timeout=WAIT_SECONDS)
     assert not alive
+
+
+def test_monitoring_that_is_not_there_is_said_and_does_not_hold_up_the_pipeline(start: Start) -> None:
+    runner = start("--monitoring", "--seconds", "3", "--rate", "20", environ={"PATH": "/nowhere"})
+    assert runner.end() == 0, runner.out
+    assert "without monitoring, not on this machine: apt-get install" in runner.out
 
 
 @pytest.mark.parametrize(
@@ -297,4 +303,4 @@ def test_the_same_processes_run_on_google_s_back_ends(
         objects.close()
     until(lambda: count(firestore.url, "members") > 0 and count(firestore.url, "groups") > 0)
 
-    assert runner.end(signal.SIGINT, within=STOP_SECONDS) == 0
+    assert runner.end(signal.SIGTERM, within=STOP_SECONDS) == 0
