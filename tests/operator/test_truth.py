@@ -59,7 +59,7 @@ def test_a_pod_that_never_became_ready_says_why_and_not_that_it_is_starting(
     ready(quiet_cluster, "True", "Streaming")
 
 
-@pytest.mark.parametrize("outage", [5.0, 25.0])
+@pytest.mark.parametrize("outage", [5.0, pytest.param(25.0, marks=pytest.mark.faults)])
 def test_an_outage_and_its_end_are_seen_soon(
     quiet_cluster: Cluster, start_operator: StartOperator, stream_pod: StreamPod, outage: float
 ) -> None:

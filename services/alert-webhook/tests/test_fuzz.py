@@ -18,6 +18,8 @@ from meetup_simulator.slack.limits import error_of
 from meetup_testkit.slack_plugin import SlackStandIn
 from webhook_running import BEARER, InProcess, environ, firing, group, log_entry, pushed
 
+DAILY, MANY = 150, 1000
+"""Examples, by day and with ALL=1."""
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=40),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
@@ -73,9 +75,20 @@ def test_any_bytes_are_answered_as_malformed(fuzzed: InProcess, path: str, body:
     assert outcome(fuzzed, path, body) == "malformed"
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=DAILY, deadline=None)
 @given(body=GROUP)
 def test_any_group_becomes_a_message_slack_takes_or_is_malformed(body: dict[str, Any]) -> None:
+    assert_taken_or_malformed(body)
+
+
+@pytest.mark.faults
+@settings(max_examples=MANY, deadline=None)
+@given(body=GROUP)
+def test_any_of_many_groups_becomes_a_message_slack_takes_or_is_malformed(body: dict[str, Any]) -> None:
+    assert_taken_or_malformed(body)
+
+
+def assert_taken_or_malformed(body: dict[str, Any]) -> None:
     try:
         parsed = alertmanager.parse(json.dumps(body).encode())
     except Malformed:
@@ -84,9 +97,20 @@ def test_any_group_becomes_a_message_slack_takes_or_is_malformed(body: dict[str,
     assert error_of(alert_message(alertmanager.to_alert(parsed))) is None
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=DAILY, deadline=None)
 @given(entry=ENTRY)
 def test_any_log_entry_becomes_a_message_slack_takes_or_is_malformed(entry: dict[str, Any]) -> None:
+    assert_entry_taken_or_malformed(entry)
+
+
+@pytest.mark.faults
+@settings(max_examples=MANY, deadline=None)
+@given(entry=ENTRY)
+def test_any_of_many_log_entries_becomes_a_message_slack_takes_or_is_malformed(entry: dict[str, Any]) -> None:
+    assert_entry_taken_or_malformed(entry)
+
+
+def assert_entry_taken_or_malformed(entry: dict[str, Any]) -> None:
     try:
         alert = log_export.parse(json.dumps(pushed(entry)).encode(), {})
     except Malformed:

@@ -183,6 +183,7 @@ def test_a_process_that_ends_has_sent_its_last_lines(service: CloudLogging, end:
     assert service.messages == [f"line {number}" for number in range(1000)]
 
 
+@pytest.mark.faults
 def test_a_process_ends_although_cloud_logging_is_silent(service: CloudLogging) -> None:
     service.held.clear()
     environ = {**os.environ, "NO_GCE_CHECK": "true"}

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 
 import pytest
@@ -122,8 +123,13 @@ HOSTILE_ENRICHERS = {
 
 @pytest.mark.parametrize("answer", HOSTILE_ENRICHERS.values(), ids=HOSTILE_ENRICHERS)
 def test_an_answer_that_accepts_nothing_is_an_outage_shown_safely(answer: bytes) -> None:
-    with RawServer([answer]) as server, pytest.raises(EnricherUnavailable) as caught:
-        Enricher(server.url.removesuffix("/2/rsvps"), client="rsvps").accept([7], [])
+    """A server is done when its clients have left, so the client is closed first."""
+    with (
+        RawServer([answer]) as server,
+        closing(Enricher(server.url.removesuffix("/2/rsvps"), client="rsvps")) as enricher,
+        pytest.raises(EnricherUnavailable) as caught,
+    ):
+        enricher.accept([7], [])
     assert str(caught.value).isprintable()
     assert "SECRET" not in str(caught.value)
     assert len(str(caught.value)) < 330

@@ -101,6 +101,7 @@ def small_disk(tmp_path: Path) -> Path:
     return place
 
 
+@pytest.mark.faults
 def test_a_stop_while_the_store_is_away_ends_in_time_and_calls_nobody(
     simulator: StartSimulator, start_stream: StartStream, stored: Stored, tmp_path: Path
 ) -> None:
