@@ -28,13 +28,15 @@ def operator(bench: Workbench) -> Iterable[Row]:
             f"{said['reconciled_seconds']} s; of processor time {said['operator_cpu_seconds']} s the operator's, "
             f"{said['api_cpu_seconds']} s the API server's",
             "Nine requests for each feed: three objects found absent and made, an event, a status, two pages of its "
-            "pod. The API server here is a stand-in in Python, on the same two cores.",
+            "pod; then five events of the watches, and the pod again after 8 s. The API server here is a stand-in in "
+            "Python, on the same two cores.",
         )
         yield Row(
             f"feed operator, {feeds:,} feeds: resident memory",
             resident,
             f"{said['resident_mib']} MiB",
-            "kopf, aiohttp and prometheus-client (59 MiB with 20 feeds); a thread with a loop for each kind watched.",
+            "kopf, aiohttp and prometheus-client; a thread with a loop for each kind watched; what kopf and we keep of "
+            "each object.",
         )
 
 

@@ -28,7 +28,14 @@ meetup_stream_cursor_timestamp_seconds 1700000000
 """
 
 
+class PageServer(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """The operator drops its connections when it ends."""
+
+
 class Pages(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # as a stream's own server: one connection brings both pages
+
     def do_GET(self) -> None:
         self.send_response(200)
         self.send_header("Content-Length", str(len(PAGE)))
@@ -44,7 +51,7 @@ def main() -> None:
     parser.add_argument("--feeds", type=int, default=200)
     parser.add_argument("--settle-seconds", type=float, default=60.0, help="how long memory is watched afterwards")
     options = parser.parse_args()
-    pages = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    pages = PageServer(("127.0.0.1", 0), Pages)
     threading.Thread(target=pages.serve_forever, daemon=True).start()
     api = [sys.executable, str(ROOT / "tests/operator/kube_api"), "--crd"]
     api += [str(ROOT / "charts/meetup-analysis/crds/meetupfeeds.yaml"), "--rbac"]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -89,6 +90,22 @@ def test_a_token_that_is_replaced_in_its_file_is_used_after_the_old_one_is_refus
     eventually(lambda: "401" in operator.get("/readyz").text, "the refusal is said")
     token.write_text(str(cluster.operator_user["token"]))
     eventually(lambda: operator.get("/readyz").status_code == 200, "the operator is ready")
+
+
+def test_a_signal_ends_the_operator_without_waiting_for_its_exec_plugin(
+    cluster: Cluster, start_operator: StartOperator, tmp_path: Path
+) -> None:
+    """Names that are looked up are such a call in a thread as well, and a name server may never answer."""
+    plugin, told = tmp_path / "plugin", tmp_path / "pid"
+    plugin.write_text(f"#!/bin/sh\necho $$ > {told}.new && mv {told}.new {told}\nexec sleep 25\n")
+    plugin.chmod(0o755)
+    command = {"apiVersion": "client.authentication.k8s.io/v1", "command": "./plugin"}
+    operator = start_operator(wait="no", kubeconfig=with_user(cluster, {"exec": command}))
+    eventually(told.exists, "the plug-in is asked")
+    waiting = psutil.Process(int(told.read_text()))
+    assert operator.stop() == 0
+    assert waiting.is_running(), "the operator ended before its plug-in did"
+    waiting.kill()
 
 
 def test_a_server_is_checked_by_tls_server_name_with_an_authority_beside_the_kubeconfig(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from meetupkit.progress import Progress
 
 from meetup_feed_operator.control import kopf_logs
 from meetup_feed_operator.control.apply import Applier
+from meetup_feed_operator.control.executor import DaemonThreads
 from meetup_feed_operator.control.leases import Leases
 from meetup_feed_operator.control.reconcile import Reconciler
 from meetup_feed_operator.control.resync import Resync
@@ -46,6 +47,7 @@ def main() -> None:
 
 async def operate(settings: OperatorSettings) -> bool:
     """Run until SIGTERM or SIGINT; false if it ended by a bug, so that the kubelet starts it anew."""
+    asyncio.get_running_loop().set_default_executor(DaemonThreads())
     metrics, progress, cache, queue = Metrics(), Progress(), Cache(settings.bucket), WorkQueue()
     credentials = Credentials()
     kinds = watched_kinds(settings)

@@ -7,12 +7,13 @@ Nothing is touched that is not the feed's own: before an object is written whose
 """
 
 import hashlib
-import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from meetup_feed_operator.kubernetes.cache import Cache
 from meetup_feed_operator.kubernetes.client import ApiRefused, KubeApi
@@ -60,6 +61,14 @@ class _Left:
     version: object
 
 
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """A feed that was carried out, and the versions of all its objects as they were judged then."""
+
+    feed: MeetupFeed
+    versions: dict[Kind, object]
+
+
 class Applier:
     """Applies manifests; remembers how it left each object."""
 
@@ -68,6 +77,21 @@ class Applier:
         self._cache = cache
         self._metrics = metrics
         self._left: dict[FeedKey, dict[Kind, _Left]] = {}
+        self._settled: dict[FeedKey, _Settled] = {}
+
+    def settled(self, body: Manifest) -> MeetupFeed | None:
+        """The feed, if this version of it was carried out and nothing of any of its objects has changed since then.
+
+        So most looks at a feed need no manifests.
+        """
+        meta = body["metadata"]
+        key = (meta["namespace"], stream_name(meta["name"]))
+        found = self._settled.get(key)
+        if found is None or (found.feed.uid, found.feed.generation) != (meta["uid"], meta.get("generation", 0)):
+            return None
+        if any(_exact_version(self._cache.get(kind, key)) != version for kind, version in found.versions.items()):
+            return None
+        return found.feed
 
     async def apply(self, feed: MeetupFeed, manifests: list[Manifest]) -> list[Applied]:
         """In the given order; returns what was changed.
@@ -75,12 +99,14 @@ class Applier:
         Raises ``NameTaken`` before anything is written, ``ApiUnavailable`` or ``ApiRefused``.
         """
         seen = {kind_of(manifest): await self._find(feed, manifest) for manifest in manifests}
-        changes = []
+        changes, versions = [], {}
         for manifest in manifests:
-            before = seen[kind_of(manifest)]
-            change, after = await self._apply(manifest, before)
+            kind = kind_of(manifest)
+            change, after = await self._apply(manifest, seen[kind])
+            versions[kind] = _exact_version(after)
             if change:
                 changes.append(self._changed(manifest["kind"], after, change))
+        self._settled[feed.namespace, stream_name(feed.name)] = _Settled(feed, versions)
         return changes
 
     async def stop(self, feed: MeetupFeed) -> list[Applied]:
@@ -107,6 +133,7 @@ class Applier:
         """The objects of these names went with their feed."""
         for key in objects:
             self._left.pop(key, None)
+            self._settled.pop(key, None)
 
     async def _find(self, feed: MeetupFeed, manifest: Manifest) -> Manifest | None:
         """The object as it is: from the cache if that shows it to be the feed's, else asked for."""
@@ -173,13 +200,18 @@ class Applier:
 
 
 def _fingerprint(manifest: Manifest) -> str:
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(manifest, order="sorted")).hexdigest()
 
 
 def _version(body: Manifest) -> tuple[object, object]:
     """Changes with every change of the spec; with every change at all for kinds that count no generations."""
     meta = body["metadata"]
     return meta["uid"], meta.get("generation") or meta.get("resourceVersion")
+
+
+def _exact_version(body: Manifest | None) -> object:
+    """Changes with every change of anything."""
+    return body and (body["metadata"]["uid"], body["metadata"].get("resourceVersion"))
 
 
 def _is_as_left(manifest: Manifest, seen: Manifest) -> bool:

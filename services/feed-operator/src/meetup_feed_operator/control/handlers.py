@@ -20,6 +20,8 @@ from meetup_feed_operator.resources.names import MANAGED, OPERATOR
 
 _BACKOFFS: Final = (0.5, 1.0, 2.0)
 """Tries of kopf's own; then the watch ends, and ``Watch`` logs it and sets it up again."""
+_IDLE_SECONDS: Final = 0.5
+"""kopf keeps a task for each object this long after its last change; 5 s of its own are thousands in a mass start."""
 _LOGIN_SECONDS: Final = 2.0
 """Between two log-ins: kopf logs in anew at each 401, as fast as the API server refuses."""
 
@@ -70,7 +72,21 @@ def kopf_settings(kind: Kind) -> kopf.OperatorSettings:
     # Nothing is persisted by event handlers; should one of another sort be added, its marks bear our name, not kopf's.
     settings.persistence.finalizer = f"{GROUP}/finalizer"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
-    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
+    settings.persistence.diffbase_storage = _NoDiff()
+    settings.queueing.idle_timeout = _IDLE_SECONDS
     # It would arm a SIGKILL for the whole process whenever a watch ends; the thread is a daemon instead.
     settings.process.ultimate_exiting_timeout = None
     return settings
+
+
+class _NoDiff(kopf.DiffBaseStorage):
+    """Event handlers ask for no differences: kopf copies each object twice at each event to find them."""
+
+    def build(self, *, body: kopf.Body, extra_fields: object = None) -> kopf.BodyEssence:  # noqa: ARG002  (kopf's)
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:  # noqa: ARG002  (kopf's)
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Keeps nothing."""

@@ -17,6 +17,8 @@ def configure() -> None:
     """For the whole process; after ``logs.configure``."""
     for handler in logging.getLogger().handlers:
         handler.addFilter(_in_our_terms)
+    if not logging.getLogger().isEnabledFor(logging.DEBUG):  # a line for each event would be made to be dropped
+        logging.getLogger(_PACKAGE).setLevel(logging.CRITICAL)
 
 
 def _in_our_terms(record: logging.LogRecord) -> bool:

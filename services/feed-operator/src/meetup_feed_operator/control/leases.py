@@ -33,6 +33,8 @@ _limited = LimitedLog(log)
 _DURATION_SECONDS: Final = 15
 """As client-go's leader election: how long a lease counts after its holder has died without a word."""
 _RENEW_SECONDS: Final = 5.0
+_RELEASE_SECONDS: Final = 1.0
+"""An API server that does not answer must not hold up the end."""
 _UNCHANGING: Final = frozenset(
     {"host", "port", "log_level", "resync_seconds", "status_seconds", "workers", "request_seconds"}
 )
@@ -108,12 +110,18 @@ class Leases:
 
     async def release(self) -> None:
         """Let the next operator begin at once; a lease that cannot be released runs out."""
-        for namespace, seen in self._seen.items():
-            if seen.holds and seen.holder == self.identity:
-                try:
-                    await self._api.patch(LEASE, namespace, OPERATOR, [_set("holderIdentity", "")])
-                except (ApiUnavailable, ApiRefused) as error:
-                    log.debug("the lease of %s was not released: %s", namespace, error, extra={"event": "lease"})
+        held = [namespace for namespace, seen in self._seen.items() if seen.holds and seen.holder == self.identity]
+        try:
+            async with asyncio.timeout(_RELEASE_SECONDS):
+                await asyncio.gather(*map(self._release, held))
+        except TimeoutError:
+            log.debug("leases were not released in time", extra={"event": "lease"})
+
+    async def _release(self, namespace: str) -> None:
+        try:
+            await self._api.patch(LEASE, namespace, OPERATOR, [_set("holderIdentity", "")])
+        except (ApiUnavailable, ApiRefused) as error:
+            log.debug("the lease of %s was not released: %s", namespace, error, extra={"event": "lease"})
 
     async def _try(self, namespace: str) -> None:
         seen = self._seen.setdefault(namespace, _Seen())

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 _limited = LimitedLog(log)
 
 _SOON_SECONDS: Final = 3.0
-"""Until a pod is asked again that is not well, or has no rate yet: its probe and its reader move at this pace."""
+"""Until a pod is asked again that is not well: its probe and its reader move at this pace."""
 _SOON_FOR_SECONDS: Final = 60.0
 """As long after a pod was last seen to change; then it is asked as often as all others."""
 _WINDOW_SECONDS: Final = 60.0
@@ -106,8 +106,11 @@ class Reconciler:
         self._applier.forget([(key[0], stream_name(key[1]))])
 
     async def _carry_out(self, body: Manifest) -> tuple[MeetupFeed | None, Problem | None]:
-        feed = None
+        feed = self._applier.settled(body)
         try:
+            if feed:
+                self._claim(feed, body)
+                return feed, None
             feed = read_feed(body)
             manifests = desired(feed, self._settings)
             check_allowed(feed, self._settings)
@@ -194,11 +197,11 @@ class Reconciler:
         scrapes = self._scrapes.get(key)
         if not scrapes:
             return self._settings.status_seconds
-        changed = next((b.at for a, b in reversed(list(pairwise(scrapes))) if a.is_good != b.is_good), scrapes[0].at)
-        is_new = len(scrapes) < 2 or not scrapes[-1].is_good
-        if is_new and scrapes[-1].at - changed < _SOON_FOR_SECONDS:
-            return min(_SOON_SECONDS, self._settings.status_seconds)
-        return self._settings.status_seconds
+        if scrapes[-1].is_good:
+            return self._settings.status_seconds
+        changed = next((b.at for a, b in reversed(list(pairwise(scrapes))) if a.is_good), scrapes[0].at)
+        is_new = scrapes[-1].at - changed < _SOON_FOR_SECONDS
+        return min(_SOON_SECONDS, self._settings.status_seconds) if is_new else self._settings.status_seconds
 
     def _next_look(self, key: FeedKey) -> float:
         scrapes = self._scrapes.get(key)

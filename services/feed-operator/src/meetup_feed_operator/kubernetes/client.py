@@ -4,12 +4,12 @@ How often a call is tried is its caller's to say (``WorkQueue``).
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
+import msgspec
 from meetupkit.errors import PermanentError, TransientError
 from meetupkit.foreign_text import printable
 from meetupkit.http.retry_after import retry_after_seconds
@@ -157,7 +157,7 @@ class KubeApi:
                 method,
                 server + path,
                 params=params,
-                data=None if body is None else json.dumps(body).encode(),
+                data=None if body is None else msgspec.json.encode(body),
                 headers={"Content-Type": content_type, "Accept": "application/json"},
                 timeout=self._timeout,
             ) as response:
@@ -223,7 +223,7 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _object(content: bytes) -> Manifest:
-    answer = json.loads(content)
+    answer = msgspec.json.decode(content)
     if not isinstance(answer, dict):
         raise ValueError("not an object")  # noqa: TRY004  (what is wrong is the answer, not a type of the program)
     return answer
