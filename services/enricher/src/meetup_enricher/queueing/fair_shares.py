@@ -78,8 +78,9 @@ class FairShares:
         """The orders of the client's next ``count`` ids of that class, after so many others; taken only by ``take``."""
         with self._lock:
             share = self._share(priority, client)
-            first = share.used + after
-            return [order_of(priority, share.round_number + (first + n) // ROUND_IDS) for n in range(count)]
+            rounds = [(share.used + after + n) // ROUND_IDS for n in range(count)]
+            orders = {n: order_of(priority, share.round_number + n) for n in set(rounds)}
+            return [orders[n] for n in rounds]
 
     def take(self, priority: int, client: str, count: int) -> None:
         """So many ids of the client have been queued at the places that it was given."""

@@ -5,13 +5,14 @@ A queried collection gets an index of its own in the order asked for, made at th
 documents of a collection is kept beside them, so that counting reads one row.
 """
 
-import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from meetupkit.errors import Conflict, StoreRefused
 from meetupkit.stores.documents import AtMost, Create, Delete, Document, Fields, Put, Write, limits
@@ -40,8 +41,6 @@ _SCHEMA: Final = (
     "CREATE TABLE commits (last INTEGER NOT NULL)",
     "INSERT INTO commits VALUES (0)",
 )
-
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 class SqliteDocuments:
@@ -90,7 +89,7 @@ class SqliteDocuments:
                     f"WHERE collection = ? AND name IN ({','.join('?' * len(part))})",
                     (collection, *part),
                 ):
-                    fields = json.loads(values[0]) if only is None else _selected(only, values)
+                    fields = msgspec.json.decode(values[0]) if only is None else _selected(only, values)
                     found[name] = Document(name, fields, str(version))
         return found
 
@@ -124,14 +123,14 @@ class SqliteDocuments:
         self._index(collection, order)
         with self._file.reading() as reader:
             rows = list(queries.select(reader, collection, order, where, limit))
-        return [Document(name, json.loads(body), str(version)) for name, version, body in rows]
+        return [Document(name, msgspec.json.decode(body), str(version)) for name, version, body in rows]
 
     def page(self, collection: str, *, after: str = "", limit: int) -> Sequence[Document]:
         """See ``DocumentStore.page``; answered by the index of the names."""
         limits.check_page(collection, after, limit)
         with self._file.reading() as reader:
             rows = list(queries.page(reader, collection, after, limit))
-        return [Document(name, json.loads(body), str(version)) for name, version, body in rows]
+        return [Document(name, msgspec.json.decode(body), str(version)) for name, version, body in rows]
 
     def count(self, collection: str) -> int:
         """See ``DocumentStore.count``; reads one row."""
@@ -153,12 +152,13 @@ class SqliteDocuments:
 
 
 def _body(fields: Fields) -> str:
-    return _ENCODER.encode(fields if isinstance(fields, dict) else dict(fields))
+    """``limits`` has seen to it that there is nothing in them that JSON does not have."""
+    return msgspec.json.encode(fields if isinstance(fields, dict) else dict(fields)).decode()
 
 
 def _selected(only: Sequence[str], values: Sequence[str | None]) -> dict[str, Any]:
     """The fields that are there: an absent one is NULL, one that holds None is the text ``null``."""
-    return {field: json.loads(value) for field, value in zip(only, values, strict=True) if value is not None}
+    return {field: msgspec.json.decode(value) for field, value in zip(only, values, strict=True) if value is not None}
 
 
 def _next_version(writer: sqlite3.Connection) -> int:
