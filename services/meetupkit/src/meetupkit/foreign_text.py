@@ -29,7 +29,10 @@ def printable(text: str | bytes, limit: int = LONGEST) -> str:
     """
     head = text[: limit * _MOST_BYTES_READ * (4 if isinstance(text, bytes) else 1)]
     words = head.decode("utf-8", "replace") if isinstance(head, bytes) else head
-    words = _INVISIBLE.sub("", _ANSI.sub("", words))
-    line = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(words.split()))
+    if not (words.isascii() and words.isprintable()):  # most text is, and has nothing to be looked for
+        words = _INVISIBLE.sub("", _ANSI.sub("", words))
+    line = " ".join(words.split())
+    if not line.isprintable():
+        line = "".join(c if c.isprintable() else "\ufffd" for c in line)
     cut = len(line) > limit or len(head) < len(text)
     return f"{line[: limit - 1].rstrip()}…" if cut else line

@@ -194,7 +194,7 @@ def _safe(url: str) -> bool:
         return False
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or "\\" in parts.netloc:
         return False
-    return all(redacted(form) == form for form in (url, unquote_plus(url)))
+    return all(redacted(form) == form for form in {url, unquote_plus(url)})
 
 
 def _url(url: str) -> str:

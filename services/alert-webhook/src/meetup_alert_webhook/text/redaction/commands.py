@@ -33,6 +33,8 @@ _AUTH: Final = re.compile(r"\bAUTH[ \t]{1,4}+(?:[\w-]{1,32}+[ \t]{1,4}+)?(?P<v>[
 """Redis's command."""
 _SCHEME: Final = re.compile(r"(?i)\b(?:bearer|basic)[ \t]{1,4}+(?=(?P<v>[\w.~+/-]{6,}+=*+))")
 """The credential is looked at and not taken: it may be the name of the scheme again."""
+_MAY_BE_TOLD: Final = re.compile(r"(?i)bearer|basic|passw|passphrase|pwd|token|key|auth|identified")
+"""What each of the three before holds."""
 _LONG_WORD: Final = 18
 """Letters; what follows ``Bearer`` and is longer is no word of a sentence."""
 
@@ -41,8 +43,9 @@ def without_arguments(text: str) -> str:
     """The text without passwords among a command's arguments, and credentials after the name of their scheme."""
     text = _cut_out(text, _USER, _user_password) if ":" in text else text
     text = _cut_out(text, _OPTION, _option) if _MAY_HAVE_OPTION.search(text) else text
-    for pattern, span_of in ((_SCHEME, _credential), (_TOLD, _told), (_AUTH, _told)):
-        text = _cut_out(text, pattern, span_of)
+    if _MAY_BE_TOLD.search(text):
+        for pattern, span_of in ((_SCHEME, _credential), (_TOLD, _told), (_AUTH, _told)):
+            text = _cut_out(text, pattern, span_of)
     return text
 
 
