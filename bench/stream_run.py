@@ -24,6 +24,10 @@ _IDLE_SECONDS: Final = 0.3
 """Longer than any pause between two steps of a start."""
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _RUN_SECONDS: Final = 300.0
+AS_IN_THE_IMAGE: Final[Mapping[str, str]] = MappingProxyType(
+    {"PYTHONPATH": str(Path(__file__).with_name("programs") / "as_in_the_image")}
+)
+"""Variables of a stream that is to have no more packages than its image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ def run_stream(
             "STREAM_URL": meetup.stream_url("rsvps"),
             "STREAM_OBJECTS": objects,
             "STREAM_PORT": "0",
+            **AS_IN_THE_IMAGE,
             **environ,
         }
         try:

@@ -12,7 +12,7 @@ from meetup_testkit.service_process import ServiceProcess, until
 
 from bench.measurement import Row, spread
 from bench.program import server
-from bench.stream_run import MIB, replay_server
+from bench.stream_run import AS_IN_THE_IMAGE, MIB, replay_server
 from bench.workbench import Workbench, on_core
 
 _IMPORTS: Final[Mapping[str, str]] = MappingProxyType(
@@ -56,7 +56,7 @@ def _stream_starts(bench: Workbench) -> Iterable[Row]:
                 folder = bench.new_folder()
                 objects = f"file://{folder}/objects" if store == "file" else "gs://bench"
                 environ = {"STREAM_FEED": "rsvps", "STREAM_URL": meetup.stream_url("rsvps"), "STREAM_PORT": "0"}
-                environ |= {"STREAM_OBJECTS": objects, "STORAGE_EMULATOR_HOST": storage}
+                environ |= {"STREAM_OBJECTS": objects, "STORAGE_EMULATOR_HOST": storage, **AS_IN_THE_IMAGE}
                 began = time.monotonic()
                 with on_core("measured"):
                     stream = ServiceProcess("meetup_stream", environ, folder / "stream.log")
