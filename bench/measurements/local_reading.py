@@ -1,9 +1,12 @@
 """Reading back without a network: the names in a directory, and the records of a segment."""
 
+import os
 import resource
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
 
 from meetup_stream.writing.packing import Packer
 from meetupkit.segments import DIGEST_CHARACTERS, unpack
@@ -13,7 +16,9 @@ from bench.measurement import Row
 from bench.records import recorded_rsvps
 from bench.workbench import Workbench
 
-_GZIP = 31
+_GZIP: Final = 31
+_SIZES: Final = (1_000, 50_000, 500_000)
+"""Of a label's folder: half a million rsvps are five days of them, and are made here in half a minute."""
 
 
 def local_reading(bench: Workbench) -> Iterable[Row]:
@@ -34,18 +39,29 @@ def _names(bench: Workbench) -> Iterator[Row]:
     here = folder / "rsvps"
     (here / "_ledger").mkdir(parents=True)
     (here / "_ledger" / "2026-11-17").touch()
-    for objects in (bench.scaled(1_000), bench.scaled(50_000)):
-        for number in range(objects):
-            (here / f"{number}_1.json").touch()
+    there = 0
+    for objects in map(bench.scaled, _SIZES):
+        for number in range(there, objects):
+            os.mknod(f"{here}/{number}_1.json")
+        there = objects
         began, before = time.perf_counter(), _resident()
         found = len(list(store.names("rsvps/_ledger/")))
-        seconds = time.perf_counter() - began
+        seconds, more = time.perf_counter() - began, _resident() - before
         yield Row(
             f"`file://` names of a day's ledger beside {objects:,} records",
             "flat",
-            f"{1000 * seconds:.1f} ms for {found}; {(_resident() - before) / 1024:.0f} MiB more",
+            f"{1000 * seconds:.1f} ms for {found}, {more / 1024:.0f} MiB more; the label's folder read and sorted: "
+            f"{_all_sorted(here)}",
             "Only the folder that the prefix names is read.",
         )
+
+
+def _all_sorted(folder: Path) -> str:
+    began, before = time.perf_counter(), _resident()
+    with os.scandir(folder) as entries:
+        sorted(entry.name for entry in entries)
+    seconds, more = time.perf_counter() - began, _resident() - before
+    return f"{1000 * seconds:.1f} ms, {more / 1024:.0f} MiB more"
 
 
 def _segment(what: str, lines: Sequence[bytes]) -> Row:
