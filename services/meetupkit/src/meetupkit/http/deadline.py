@@ -19,6 +19,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.response import HTTPResponse
 
+from meetupkit.http.alarms import ALARMS, Alarm
 from meetupkit.http.head import WholeHead
 
 _current: Final[ContextVar["Deadline | None"]] = ContextVar("deadline", default=None)
@@ -28,8 +29,8 @@ class Deadline:
     """Shuts the connections that this thread uses inside ``with deadline(seconds)`` when the time is up."""
 
     def __init__(self, seconds: float) -> None:
-        self._timer = threading.Timer(seconds, self._expire)
-        self._timer.daemon = True
+        self._seconds = seconds
+        self._alarm: Alarm | None = None
         self._lock = threading.Lock()
         self._connection: HTTPConnection | None = None
         self.expired = False
@@ -37,11 +38,12 @@ class Deadline:
 
     def start(self) -> None:
         """From now on the time runs."""
-        self._timer.start()
+        self._alarm = ALARMS.after(self._seconds, self._expire)
 
     def end(self) -> None:
         """The exchange is over in time; the connection may serve another."""
-        self._timer.cancel()
+        if self._alarm:
+            self._alarm.cancel()
         with self._lock:
             self._connection = None
 
