@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -159,15 +159,16 @@ class Reconciler:
             extra={"event": "refused", "feed": meta["name"]},
         )
 
-    async def _record_changes(self, body: Manifest, changes: Iterable[Applied]) -> None:
-        for applied in changes:
+    async def _record_changes(self, body: Manifest, changes: Sequence[Applied]) -> None:
+        if changes:
             log.info(
                 "MeetupFeed %s/%s: %s",
                 body["metadata"]["namespace"],
                 body["metadata"]["name"],
-                applied,
-                extra={"event": "applied", "feed": body["metadata"]["name"], "change": applied.change.value},
+                ", ".join(map(str, changes)),
+                extra={"event": "applied", "feed": body["metadata"]["name"]},
             )
+        for applied in changes:
             if applied.change is Change.CREATED and applied.kind != DEPLOYMENT.name:
                 continue  # the Deployment's event stands for what its pods need
             repaired = applied.change is Change.REPAIRED

@@ -50,7 +50,10 @@ class Cache:
         key = key_of(body)
         if kind in self._meanwhile:
             self._meanwhile[kind].add(key)
-        before, after = self._all(kind).get(key), None if gone else _kept(kind, body)
+        before = self._all(kind).get(key)
+        if not gone and _is_same(before, body):
+            return None
+        after = None if gone else _kept(kind, body)
         self._index(kind, key, before, after)
         if after is None:
             self._all(kind).pop(key, None)
@@ -64,7 +67,10 @@ class Cache:
 
     def replace(self, kind: Kind, bodies: Iterable[Mapping[str, Any]]) -> set[FeedKey]:
         """The complete list of the kind; returns the feeds to which something was added, changed or lost."""
-        before, after = self._all(kind), {key_of(body): _kept(kind, body) for body in bodies}
+        before, after = self._all(kind), dict[FeedKey, Manifest]()
+        for body in bodies:
+            known = before.get(key := key_of(body))
+            after[key] = known if known and _is_same(known, body) else _kept(kind, body)
         for key in self._meanwhile.pop(kind, set()):
             after.pop(key, None)
             if key in before:
@@ -132,6 +138,12 @@ def _label(body: Mapping[str, Any]) -> tuple[str, str]:
 
 def _version(body: Manifest | None) -> object:
     return None if body is None else (body["metadata"].get("uid"), body["metadata"].get("resourceVersion"))
+
+
+def _is_same(known: Manifest | None, body: Mapping[str, Any]) -> bool:
+    """Whether it is the version that is known: nearly all of what the watches and the lists bring is."""
+    meta = body["metadata"]
+    return known is not None and "resourceVersion" in meta and _version(known) == (meta["uid"], meta["resourceVersion"])
 
 
 def _kept(kind: Kind, body: Mapping[str, Any]) -> Manifest:
