@@ -5,6 +5,7 @@ import threading
 from contextlib import ExitStack
 from queue import SimpleQueue
 
+import pytest
 from meetupkit.http.alarms import Alarms
 from meetupkit.http.deadline import deadline
 
@@ -42,6 +43,15 @@ def test_many_deadlines_take_one_thread() -> None:
         assert threading.active_count() <= before + 1
 
 
+def test_a_call_that_fails_is_logged_and_the_next_one_is_made(caplog: pytest.LogCaptureFixture) -> None:
+    alarms, made = Alarms(), SimpleQueue[str]()
+    alarms.after(0.0, lambda: print(1 / 0))
+    alarms.after(0.05, lambda: made.put("next"))
+    assert made.get(timeout=SECONDS) == "next"
+    assert [record.message for record in caplog.records] == ["a deadline could not be kept"]
+
+
+@pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")  # Python 3.12's of every fork
 def test_a_forked_child_has_deadlines_of_its_own() -> None:
     with deadline(60.0):
         child = os.fork()

@@ -5,11 +5,14 @@
 
 import heapq
 import itertools
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable
 from typing import Final
+
+log = logging.getLogger(__name__)
 
 
 class Alarm:
@@ -24,7 +27,7 @@ class Alarm:
 
 
 class Alarms:
-    """Thread-safe. Calls are made one after the other, so each must return at once, and raise nothing."""
+    """Thread-safe. Calls are made one after the other, so each must return at once. What one raises is logged."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -51,8 +54,11 @@ class Alarms:
     def _run(self) -> None:
         while True:
             call = self._next().call
-            if call:
-                call()
+            try:
+                if call:
+                    call()
+            except Exception:  # the thread must live: without it no deadline of the process would strike again
+                log.exception("a deadline could not be kept", extra={"event": "alarm_failed"})
 
     def _next(self) -> Alarm:
         """The first that is due or was cancelled; waited for."""
