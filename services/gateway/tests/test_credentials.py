@@ -237,3 +237,57 @@ def test_what_is_no_private_key_is_refused_without_showing_it(text: str) -> None
     with pytest.raises(ValueError, match="must be a private RSA key in PEM") as raised:
         checked_private_key(text)
     assert "AAAA" not in str(raised.value)
+
+
+class Answering:
+    """A token endpoint that always answers so."""
+
+    def __init__(self, status: int, answer: Any) -> None:
+        self.status, self.body = status, answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        self.seconds = self.asked = 0
+
+    def now(self) -> float:
+        return 1_795_000_000.0 + self.seconds
+
+    def __call__(self, *_: Any, **__: Any) -> Answer:
+        self.asked += 1
+        return Answer(self.status, "Bad", {}, self.body)
+
+
+@pytest.mark.parametrize(
+    ("expires", "seconds"),
+    [
+        (None, 3600),
+        ("3600", 3600),
+        ("soon", 3600),
+        (10**400, 3600),
+        (float("nan"), 3600),
+        (-5, 60),
+        (0, 60),
+        (1e12, 86_400),
+    ],
+)
+def test_whatever_a_token_says_of_its_end_it_is_renewed_within_a_day(expires: Any, seconds: int) -> None:
+    endpoint = Answering(200, {"access_token": "t", "expires_in": expires})
+    tokens = credentials(endpoint, KEY)
+    tokens.token()
+    endpoint.seconds = int(seconds * 0.8) - 1
+    tokens.token()
+    assert endpoint.asked == 1
+    endpoint.seconds += 2
+    tokens.token()
+    assert endpoint.asked == 2
+
+
+@pytest.mark.parametrize("token", ["", "a b", "a\nX-Other: b", "caf\u00e9", "\ud83d", None, 5, ["t"]])
+def test_what_cannot_stand_in_a_header_is_no_token(token: Any) -> None:
+    with pytest.raises(UpstreamUnavailable, match="without a token"):
+        credentials(Answering(200, {"access_token": token}), KEY).token()
+
+
+def test_a_secret_that_the_endpoint_repeats_is_not_told() -> None:
+    said = {"error_description": "no such token: first-refresh-token of client-secret"}
+    with pytest.raises(CredentialsRefused) as refused:
+        credentials(Answering(400, said), SESSION).token()
+    assert "first-refresh-token" not in str(refused.value)
+    assert "client-secret" not in str(refused.value)

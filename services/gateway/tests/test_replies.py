@@ -98,7 +98,22 @@ def test_a_reset_since_the_epoch_is_read(reset: float) -> None:
     assert raised.value.limit.seconds == 12
 
 
-@pytest.mark.parametrize("reset", [10**400, -(10**400), 1e308, True, [], {}, "9" * 60])
+@pytest.mark.parametrize(
+    "reset",
+    [
+        10**400,
+        -(10**400),
+        1e308,
+        True,
+        [],
+        {},
+        "9" * 60,
+        "2021-12-12T18:37:51.644Z",
+        "2031-12-12T18:37:51.644Z",
+        "2026-11-18T11:06:39Z",
+        NOW - 5,
+    ],
+)
 def test_a_reset_that_makes_no_sense_waits_a_window(reset: Any) -> None:
     with pytest.raises(PointsGone) as raised:
         read({"errors": [{"extensions": {"code": "RATE_LIMITED", "resetAt": reset}}]})
@@ -161,6 +176,7 @@ def test_a_recorded_enum_error_is_a_refused_query() -> None:
         ({"errors": [{"message": "Internal Server Error(s) while executing query"}]}, 200, UpstreamUnavailable),
         ({"data": "x"}, 200, UpstreamUnavailable),
         (b"[" * 100_000, 200, UpstreamUnavailable),
+        (b'{"data":{"g0":{"a":[' + b"{}," * 600_000 + b"1]}}}", 200, UpstreamUnavailable),
         ({"errors": [{"message": "Forbidden"}]}, 403, UpstreamRefused),
         (b"", 404, UpstreamRefused),
         (b"", 302, UpstreamRefused),

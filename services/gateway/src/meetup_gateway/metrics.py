@@ -90,6 +90,11 @@ class Metrics:
         self.quarantined = Counter(
             "meetup_gateway_quarantined_total", "Nodes that could not be understood.", ["kind"], registry=reg
         )
+        self.lost_values = Counter(
+            "meetup_gateway_lost_values_total",
+            "Values of events and RSVPs that could not be translated, as often as they were read.",
+            registry=reg,
+        )
         self.silent_zero = Gauge(
             "meetup_gateway_silent_zero", "1 while many groups show no events all at once.", registry=reg
         )

@@ -4,6 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from meetup_gateway.translating.rows import at
+from meetup_gateway.translating.values import Untranslatable, count
+
 Place = tuple[str | int, ...]
 Node = dict[str, Any]
 MAX_PAGES: Final = 200
@@ -18,6 +21,8 @@ class Page:
     nodes: tuple[Node, ...]
     harmed: int
     next: str | None
+    ends: bool
+    """It says that nothing follows; a page that does not say so may have lost a part."""
     total: int | None
     readable: bool = True
 
@@ -43,7 +48,7 @@ class Listing:
         """Take a page; whether there is another to ask for."""
         before = len(self.nodes)
         for node in page.nodes:
-            self.nodes[str(node.get("id"))] = node
+            self.nodes[key_of(node, len(self.nodes))] = node
         self.pages += 1
         self.harmed += page.harmed
         self.total = page.total
@@ -53,7 +58,7 @@ class Listing:
         moved = page.next is not None and page.next != self.after and len(self.nodes) > before
         if page.next is not None and not moved and (page.nodes or page.next == self.after):
             self.harmed += 1  # it says that there is more, and shows nothing new
-        self.ended = page.next is None
+        self.ended = page.ends
         self.after = page.next
         return moved and self.pages < MAX_PAGES
 
@@ -66,7 +71,7 @@ def read_page(value: Any, connection: Sequence[str], harmed: Sequence[Place]) ->
         found = found.get(key) if isinstance(found, dict) else None
     place = tuple(connection)
     if not isinstance(found, dict) or not isinstance(found.get("edges"), list):
-        return Page(root, (), 0, None, None, readable=False)
+        return Page(root, (), 0, None, False, None, readable=False)
     bad = {
         each[len(place) + 1]
         for each in harmed
@@ -79,7 +84,16 @@ def read_page(value: Any, connection: Sequence[str], harmed: Sequence[Place]) ->
             lost += 1
         else:
             nodes.append(node)
-    return Page(root, tuple(nodes), lost, _next(found.get("pageInfo")), _total(found.get("totalCount")))
+    info = found.get("pageInfo")
+    following = at(info, "hasNextPage")
+    ends = following is False or following == "false"
+    return Page(root, tuple(nodes), lost, None if ends else _cursor(info), ends, _total(found.get("totalCount")))
+
+
+def key_of(node: Node, number: int) -> str:
+    """Its id; of a node that has none, one of its own: it is not understood, but it is there."""
+    found = node.get("id")
+    return str(found) if found and isinstance(found, str | int) else f"?{number}"
 
 
 def _below_edges(place: Place, connection: Place) -> bool:
@@ -92,12 +106,14 @@ def _nodes(edges: list[Any]) -> Iterator[tuple[int, Node | None]]:
         yield index, node if isinstance(node, dict) else None
 
 
-def _next(info: Any) -> str | None:
-    if not isinstance(info, dict) or info.get("hasNextPage") is not True:
-        return None
-    cursor = info.get("endCursor")
-    return cursor if isinstance(cursor, str) and cursor else None
+def _cursor(info: Any) -> str | None:
+    """Where it goes on, if the page says so. What it is made of is Meetup's business."""
+    cursor = at(info, "endCursor")
+    return str(cursor) if cursor and isinstance(cursor, str | int) else None
 
 
 def _total(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    try:
+        return count(value)
+    except Untranslatable:
+        return None

@@ -10,6 +10,7 @@ from meetup_gateway.observing.changes import STALE_MS, Version
 from meetup_gateway.observing.fingerprints import fingerprint
 from meetup_gateway.observing.states import RsvpState
 from meetup_gateway.translating.records import rsvp_record
+from meetup_gateway.translating.rows import Lost
 from meetup_gateway.translating.tables import NO_ANSWERS, RESPONSES
 from meetup_gateway.translating.values import Untranslatable, ms, number_id
 
@@ -28,6 +29,7 @@ class Answer:
     record: dict[str, Any] | None
     fingerprint: bytes
     member: Node
+    lost: tuple[Lost, ...] = ()
 
 
 @dataclass(slots=True)
@@ -45,11 +47,12 @@ class AnswerChanges:
 def observe_answer(node: Node, event: Node, group: Node, *, waitlist: bool) -> Answer:
     """What a node says; raises ``Untranslatable`` for one without an id, or with a status that is not known."""
     number = number_id(node.get("id"))
-    status = node.get("status")
+    status = str(node.get("status"))
     if status not in RESPONSES and status not in NO_ANSWERS:
         raise Untranslatable("an answer that is not known")
-    told = status in RESPONSES and (waitlist or RESPONSES[str(status)] != _SILENT)
-    record = rsvp_record(node, event, group).value if told else None
+    told = status in RESPONSES and (waitlist or RESPONSES[status] != _SILENT)
+    translation = rsvp_record(node, event, group) if told else None
+    record = translation.value if translation else None
     member = node.get("member")
     said = {"response": record.get("response"), "guests": record.get("guests")} if record else {"response": None}
     return Answer(
@@ -58,6 +61,7 @@ def observe_answer(node: Node, event: Node, group: Node, *, waitlist: bool) -> A
         record=record,
         fingerprint=fingerprint(said),
         member=member if isinstance(member, dict) else {},
+        lost=translation.lost if translation else (),
     )
 
 

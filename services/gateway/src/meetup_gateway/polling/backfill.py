@@ -80,7 +80,7 @@ class Backfill:
             return None
         ended, self._past, wait = run(context.api, self._past, Share.BACKFILL)
         for job in ended:
-            if job.failed:
+            if job.failed or not job.listing.ended:  # a list that broke off is no whole one
                 self._fail(job.group.id)
                 continue
             with context.state.commit(now) as commit:

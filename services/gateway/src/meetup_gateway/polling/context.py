@@ -1,7 +1,7 @@
 """What every part of polling works with."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,7 @@ from meetup_gateway.source.api import Api
 from meetup_gateway.source.watch import ApiWatch
 from meetup_gateway.storage.meta import Meta
 from meetup_gateway.storage.state import Commit, State
+from meetup_gateway.translating.rows import Lost
 from meetup_gateway.translating.tables import FIELDS_OF
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,18 @@ class Context:
         """A node could not be understood: it is left out, counted, and told of."""
         self.metrics.quarantined.labels(kind).inc()
         _limited_log.warning(kind, "a node of kind %s is not understood: %s", kind, why, extra={"event": "quarantined"})
+
+    def lost(self, values: Iterable[Lost]) -> None:
+        """Values could not be translated: records go without them, and it is counted and told of."""
+        for value in values:
+            self.metrics.lost_values.inc()
+            _limited_log.warning(
+                value.old,
+                "records go without %s at times: %s",
+                value.old,
+                value.why,
+                extra={"event": "value_lost"},
+            )
 
     def committed(self, commit: Commit, *, fresh: bool) -> None:
         """Count what was appended; ``fresh``: it was being followed, so how late it came says something."""

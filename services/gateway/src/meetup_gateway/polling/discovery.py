@@ -123,15 +123,24 @@ class Discovery:
 
     def _take(self, job: DiscoveryJob, now: int) -> dict[str, dict[str, Any]]:
         line, before = job.line, self._found.get(job.line.name, {})
-        nodes = {group_id: node for group_id, node in job.listing.nodes.items() if _is_id(group_id)}
+        nodes = {group_id: node for group_id, node in job.listing.nodes.items() if self._is_id(group_id)}
         ids = list(nodes)[: line.cap]
-        whole = (job.listing.ended or len(ids) >= line.cap) and not job.failed
+        understood = len(nodes) == len(job.listing.nodes) and not job.listing.harmed
+        whole = (job.listing.ended or len(ids) >= line.cap) and not job.failed and understood
         if not whole:  # what was found before stays: a failed search is not an empty one
             ids = list(dict.fromkeys([*before.get("ids", []), *ids]))
         every = self._context.options.discovery_every if whole else _RETRY_MS
         self._found[line.name] = {"next": now + every, "ids": ids}
         self._say(line, job, ids)
         return {group_id: nodes[group_id] for group_id in ids if group_id in nodes}
+
+    def _is_id(self, text: str) -> bool:
+        try:
+            number_id(text)
+        except Untranslatable as error:
+            self._context.quarantine("group", str(error))
+            return False
+        return True
 
     def _say(self, line: Line, job: DiscoveryJob, ids: list[str]) -> None:
         if not job.null or ids:
@@ -156,7 +165,9 @@ class Discovery:
 
 
 def _state(before: GroupState, node: dict[str, Any] | None, lines: list[Line]) -> GroupState:
-    private = bool(node.get("isPrivate")) if node else before.private
+    private = before.private
+    if node is not None and node.get("isPrivate") is not None:
+        private = node["isPrivate"] not in (False, "false")  # what is not understood is not public
     allowed = not private or any(line.private for line in lines)
     return msgspec.structs.replace(
         before,
@@ -165,11 +176,3 @@ def _state(before: GroupState, node: dict[str, Any] | None, lines: list[Line]) -
         targets=tuple(line.name for line in lines) if allowed else (),
         network=next((line.network for line in lines if line.network), "") if allowed else "",
     )
-
-
-def _is_id(text: str) -> bool:
-    try:
-        number_id(text)
-    except Untranslatable:
-        return False
-    return True

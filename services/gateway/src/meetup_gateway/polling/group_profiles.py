@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from meetup_gateway.polling.context import Context
+from meetup_gateway.polling.context import MS, Context
 from meetup_gateway.polling.places import commit_venues
 from meetup_gateway.source.api import Found, Waiting
 from meetup_gateway.source.budget import Share
@@ -12,6 +12,28 @@ from meetup_gateway.translating.records import group_profile
 from meetup_gateway.translating.values import Untranslatable
 
 AT_ONCE: Final = 20
+_AGAIN_MS: Final = 3600 * MS
+"""A profile that could not be read, or is not there: nobody waits for it, and others are to be read."""
+
+
+class FollowedProfiles:
+    """Keeps the profiles of followed groups young, with points that nothing urgent needs."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._tried: dict[str, int] = {}
+
+    def work(self, now: int) -> float | None:
+        """Read some that are old; seconds to wait if the points are out, ``None`` if there is nothing to do."""
+        before = now - self._context.options.profile_age
+        stale = [group.id for group in self._context.state.stale_profiles(before) if group.targets]
+        some = [each for each in stale if now - self._tried.get(each, now - _AGAIN_MS) >= _AGAIN_MS][:AT_ONCE]
+        if not some:
+            return None
+        wait = read_profiles(self._context, some, Share.LIVE)
+        if not wait:
+            self._tried.update(dict.fromkeys(some, now))
+        return wait
 
 
 def commit_profile(context: Context, commit: Commit, node: dict[str, Any], now: int) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from meetup_gateway.polling.backfill import Backfill
 from meetup_gateway.polling.context import MS, Context
 from meetup_gateway.polling.discovery import Discovery
 from meetup_gateway.polling.figures import Figures
-from meetup_gateway.polling.group_profiles import AT_ONCE, read_profiles
+from meetup_gateway.polling.group_profiles import FollowedProfiles
 from meetup_gateway.polling.questions import Questions
 from meetup_gateway.polling.rsvp_reads import Reader
 from meetup_gateway.polling.sweeps import Sweeper
@@ -48,6 +48,7 @@ class Poller:
         self._sweeper.networks = {name: NetworkState() for name in follow.networks}
         self._reader = Reader(context)
         self._questions = Questions(context)
+        self._profiles = FollowedProfiles(context)
         self._backfill = Backfill(context)
         self._targets: list[Target] = []
         self._planned = 0
@@ -125,12 +126,9 @@ class Poller:
         return self._leisure(now)
 
     def _leisure(self, now: int) -> float:
-        before = now - self._context.options.profile_age
-        if ids := self._context.state.stale_profiles(before, AT_ONCE):
-            if wait := read_profiles(self._context, ids, Share.LIVE):
-                return wait
-            if self._context.state.stale_profiles(before, AT_ONCE) != ids:
-                return 0.0
+        profiles = self._profiles.work(now)
+        if profiles is not None:
+            return profiles
         backfill = self._backfill.work()
         return self._rest(now) if backfill is None else backfill
 

@@ -43,7 +43,11 @@ class ReadJob(Job):
         more = super()._turn(page)
         if self.whole:
             return more
-        return more and not self._met(answers)
+        if self._met(answers):
+            return False
+        if not more and not self.listing.ended:
+            self.whole = True  # cut before what is known was met
+        return more
 
     def _observe(self, nodes: Sequence[Node], event: Node) -> list[Answer]:
         group = event.get("group")
@@ -58,6 +62,7 @@ class ReadJob(Job):
                 self._context.quarantine("rsvp", str(error))
                 continue
             found.append(answer)
+            self._context.lost(answer.lost)
             self.answers[answer.id] = answer
         return found
 

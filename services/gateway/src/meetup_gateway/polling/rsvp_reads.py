@@ -15,7 +15,7 @@ from meetup_gateway.scheduling.read_times import read_due, reads_whole
 from meetup_gateway.source.budget import Share
 from meetup_gateway.storage.state import Commit
 from meetup_gateway.translating.records import member_profile
-from meetup_gateway.translating.values import Untranslatable, ms
+from meetup_gateway.translating.values import Untranslatable, ms, number_id
 
 Node = dict[str, Any]
 _SHOWN: Final = frozenset({"upcoming", "proposed"})
@@ -119,14 +119,13 @@ def _under(answer: Answer, token: str) -> Answer:
 
 
 def _after(event: EventState, job: ReadJob, changes: AnswerChanges, now: int) -> EventState:
-    if job.failed or not job.listing.pages:
-        over = event.over or (event.ends is not None and now - event.ends > _GIVEN_UP_MS)
-        return msgspec.structs.replace(event, failures=event.failures + 1, tried=now, over=over)
     whole = job.whole and job.listing.whole
     ended = event.ends is not None and event.ends < now
-    if (job.whole and not whole) or not _shows(job, job.event.signal):
-        # Not whole, or from a replica that is behind: what came is kept, and it is read again.
-        return msgspec.structs.replace(event, failures=event.failures + 1, tried=now, read=now)
+    if job.failed or (job.whole and not whole) or job.listing.harmed or not _shows(job, job.event.signal):
+        # Not answered, not whole, or from a replica that is behind: what came is kept, and it is read again.
+        over = event.over or (event.ends is not None and now - event.ends > _GIVEN_UP_MS)
+        read = event.read if job.failed else now
+        return msgspec.structs.replace(event, failures=event.failures + 1, tried=now, read=read, over=over)
     return msgspec.structs.replace(
         event,
         failures=0,
@@ -142,9 +141,10 @@ def _after(event: EventState, job: ReadJob, changes: AnswerChanges, now: int) ->
 def _shows(job: ReadJob, signal: str) -> bool:
     """Whether the answer that the sweep called the newest is among those that were read."""
     parts = signal.split("|")
-    if len(parts) < 5 or not parts[3].isdecimal():
+    try:
+        answer = job.answers.get(number_id(parts[3] if len(parts) == 5 else None))
+    except Untranslatable:
         return True
-    answer = job.answers.get(int(parts[3]))
     if answer is None:
         return job.unread > 0
     try:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from meetup_gateway.observing.pages import Page
+from meetup_gateway.observing.pages import Page, key_of
 from meetup_gateway.polling.context import MS
 from meetup_gateway.polling.jobs import Job, Node
 from meetup_gateway.scheduling.plan import Target
@@ -40,7 +40,7 @@ class SweepJob(Job):
     def _packed_page(self, page: Page) -> Page:
         """A network of thousands of groups has tens of thousands of events: as bytes they take a fifth of the room."""
         for node in page.nodes:
-            self.packed[str(node.get("id"))] = json.dumps(node).encode()
+            self.packed[key_of(node, len(self.packed))] = json.dumps(node).encode()
         return replace(page, nodes=tuple({"id": node.get("id")} for node in page.nodes))
 
 

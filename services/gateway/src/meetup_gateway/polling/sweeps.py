@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -109,11 +110,12 @@ class Sweeper:
     def commit(self, group: GroupState, node: Node, nodes: Iterable[Node], job: SweepJob, *, whole: bool) -> None:
         """What a group showed, in one transaction."""
         context, now = self._context, self._context.now()
-        observed, shown = self._observe(nodes, node)
+        observed, shown = self._observe(nodes, node, group.id)
         known = context.state.events_of(group.id)
+        beside = context.state.events([each.token for each in observed if each.token not in known])
         with context.state.commit(now) as commit:
             changes = changes_of_events(
-                known,
+                {**known, **beside},
                 observed,
                 now,
                 count_every=context.options.count_every,
@@ -137,14 +139,16 @@ class Sweeper:
         for token in tokens:
             self.suspects.pop(token, None)
 
-    def _observe(self, nodes: Iterable[Node], group: Node) -> tuple[list[Observed], set[str]]:
+    def _observe(self, nodes: Iterable[Node], group: Node, group_id: str) -> tuple[list[Observed], set[str]]:
         """What can be read, and the tokens of what cannot: it is there, so it has not vanished."""
         observed: list[Observed] = []
         shown: set[str] = set()
         for node in nodes:
             own = node.get("group")
             try:
-                observed.append(observe_event(node, own if isinstance(own, dict) else group))
+                seen = observe_event(node, own if isinstance(own, dict) else group)
+                observed.append(replace(seen, group_id=group_id))
+                self._context.lost(seen.lost)
             except Untranslatable as error:
                 self._context.quarantine("event", str(error))
                 if token := identity_of(node):
@@ -176,7 +180,7 @@ class Sweeper:
     def _group_after(
         self, group: GroupState, node: Node, observed: Sequence[Observed], now: int, *, whole: bool, frozen: bool
     ) -> GroupState:
-        status = node.get("status")
+        status = str(node.get("status") or "")
         private = node.get("isPrivate")
         group = msgspec.structs.replace(
             group,

@@ -18,7 +18,7 @@ from meetup_gateway.source.batches import BatchSize
 from meetup_gateway.source.budget import Budget, Share
 from meetup_gateway.source.credentials import Credentials, Exchange
 from meetup_gateway.source.documents import alias_of, batch, documents, fields_asked_for
-from meetup_gateway.source.replies import PointsGone, QueryRefused, Reply, TokenRefused, read_reply
+from meetup_gateway.source.replies import PointsGone, QueryRefused, Reply, TokenRefused, read_reply, without_secrets
 from meetup_gateway.source.watch import ApiWatch
 
 log = logging.getLogger(__name__)
@@ -123,6 +123,7 @@ class Api:
         except UpstreamUnavailable as error:
             self.watch.unavailable(str(error))
             self._batches.failed()
+            self._budget.pause(error.retry_after or 0.0, self._now())
             return [Failed(str(error))] * len(asked)
         self.watch.answered(reply.skew)
         return self._results(reply, len(asked))
@@ -182,7 +183,10 @@ class Api:
         }
         answer = self._exchanged(body, headers)
         hit(Failpoint.ANSWER_READ)
-        return read_reply(answer.status, answer.headers, answer.body, self._now())
+        try:
+            return read_reply(answer.status, answer.headers, answer.body, self._now())
+        except MeetupError:  # once more, for its text
+            return read_reply(answer.status, answer.headers, without_secrets(answer.body, [token]), self._now())
 
     def _exchanged(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         try:
@@ -207,12 +211,15 @@ def root_of(shape: str) -> str:
 
 
 def _by_root(reply: Reply, roots: int) -> Iterator[Result]:
-    for index in range(roots):
-        alias = alias_of(index)
+    """A place that names none of our aliases (the field's own name, say) may be any of them."""
+    aliases = [alias_of(index) for index in range(roots)]
+    everywhere = any(not place or place[0] not in aliases for place in reply.harmed)
+    for alias in aliases:
         places = [place[1:] for place in reply.harmed if place and place[0] == alias]
-        everywhere = any(not place for place in reply.harmed)
         value = reply.data.get(alias)
         if value is None and (places or everywhere or alias not in reply.data):
             yield Failed("the field was answered with an error")
+        elif not isinstance(value, dict | None):
+            yield Failed("the field was answered with what is no object")
         else:
             yield Found(value, tuple(place for place in (*places, *([()] if everywhere else []))))

@@ -143,6 +143,11 @@ class Budget:
             factor = min(max(told / max(estimated, 1.0), _LEAST_CORRECTION), _GREATEST_CORRECTION, max(dearest, 1.0))
             self._state = BudgetState(self._state.price.times(factor), self._state.floor, now)
 
+    def pause(self, seconds: float, now: float) -> None:
+        """The API asks for a rest, and says nothing of points."""
+        with self._lock:
+            self._closed_until = max(self._closed_until, now + seconds)
+
     def measured(self, price: Price, now: float) -> None:
         """The price was measured."""
         with self._lock:

@@ -4,8 +4,9 @@ One lock: two renewals at a time would use one refresh token twice, and that end
 """
 
 import json
+import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -17,6 +18,8 @@ from meetupkit.foreign_text import printable
 from meetupkit.http.client import Answer, ExchangeFailed
 
 from meetup_gateway.failpoints import Failpoint, hit
+from meetup_gateway.source.replies import without_secrets
+from meetup_gateway.translating.values import Untranslatable, number
 
 _GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _AUDIENCE: Final = "api.meetup.com"
@@ -28,6 +31,10 @@ _USED_SHARE: Final = 0.8
 """A token is renewed after so much of its time, while the old one still works."""
 _DEFAULT_EXPIRES: Final = 3600.0
 _LEAST_EXPIRES: Final = 60.0
+_MOST_EXPIRES: Final = 86_400.0
+_TOKEN: Final = re.compile(r"[\x21-\x7e]+\Z")
+_SECRETS: Final = ("assertion", "client_secret", "refresh_token")
+"""Of a form: an answer that repeats one is not shown with it."""
 _MAX_BYTES: Final = 64 * 1024
 _SECONDS: Final = 20.0
 _MOST_SKEW: Final = 60.0
@@ -147,7 +154,7 @@ class Credentials:
             answer = self._exchange("POST", self._url, seconds=_SECONDS, max_bytes=_MAX_BYTES, data=form)
         except ExchangeFailed as error:
             raise UpstreamUnavailable(f"the token endpoint: {error}") from None
-        return self._read(answer)
+        return self._read(answer, [form[name] for name in _SECRETS if name in form])
 
     def _assertion_form(self, grant: SigningKey) -> dict[str, str]:
         now = int(self._now())
@@ -161,14 +168,11 @@ class Credentials:
         assertion = jwt.encode(claims, grant.private_key, algorithm="RS256", headers={"kid": grant.key_id})
         return {"grant_type": _GRANT, "assertion": assertion}
 
-    def _read(self, answer: Answer) -> dict[str, Any]:
-        try:
-            value = json.loads(answer.body)
-        except (ValueError, RecursionError):
-            value = None
-        if answer.status == 200 and isinstance(value, dict) and isinstance(value.get("access_token"), str):
+    def _read(self, answer: Answer, sent: Sequence[str]) -> dict[str, Any]:
+        value = _object(answer.body)
+        if answer.status == 200 and _is_token(value.get("access_token")):
             return value
-        raise self._failure(answer, value if isinstance(value, dict) else {})
+        raise self._failure(answer, _object(without_secrets(answer.body, sent)))
 
     def _failure(self, answer: Answer, value: Mapping[str, Any]) -> TransientError | CredentialsRefused:
         if answer.status >= 500 or answer.status in (408, 425, 429) or answer.status == 200:
@@ -198,16 +202,30 @@ def _refresh_form(grant: RefreshSession, token: str) -> dict[str, str]:
     }
 
 
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _is_token(value: Any) -> bool:
+    """As RFC 6750 has it: anything else could not stand in a header."""
+    return isinstance(value, str) and _TOKEN.match(value) is not None
+
+
 def _expires(answer: Mapping[str, Any]) -> float:
-    seconds = answer.get("expires_in")
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+    try:
+        seconds = number(answer.get("expires_in"))
+    except Untranslatable:
         return _DEFAULT_EXPIRES
-    return min(max(float(seconds), _LEAST_EXPIRES), 86_400.0)
+    return float(min(max(seconds, _LEAST_EXPIRES), _MOST_EXPIRES))
 
 
 def _skew_hint(date: str | None, now: float) -> str:
     try:
         ahead = parsedate_to_datetime(date or "").timestamp() - now
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return ""
     return f"; Meetup's clock is {ahead:+.0f} s from this one" if abs(ahead) > _MOST_SKEW else ""

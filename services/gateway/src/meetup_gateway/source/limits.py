@@ -55,11 +55,16 @@ def _seconds_until(reset: Any, now: float) -> float:
         if not -_FAR < reset < _FAR:
             return _LIMIT_SECONDS
         near = (at - now for at in (reset, reset / 1000) if abs(at - now) <= _MOST_LIMIT_SECONDS)
-        return next(near, _LIMIT_SECONDS)
+        return _near(next(near, _LIMIT_SECONDS))
     try:
-        return ms(reset) / 1000 - now
+        return _near(ms(reset) / 1000 - now)
     except Untranslatable:
         return _LIMIT_SECONDS
+
+
+def _near(seconds: float) -> float:
+    """A time that is past, or hours away, is not when the window ends: to ask again at once would be refused again."""
+    return seconds if 0 < seconds <= _MOST_LIMIT_SECONDS else _LIMIT_SECONDS
 
 
 def _points(consumed: Any) -> float | None:

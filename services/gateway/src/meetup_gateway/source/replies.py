@@ -6,7 +6,7 @@ understood is never taken for "there is nothing".
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -20,9 +20,17 @@ from meetup_gateway.source.limits import Limit, code_of, limit_of, told_limit
 
 _UNDEFINED: Final = re.compile(r"[Ff]ield '(\w+)' (?:in|on) type '(\w+)'")
 """In the words of graphql-java and of graphql-core."""
+_PARTING: Final = (b"{", b"[", b",")
+_MOST_PARTS: Final = 500_000
+"""Each part of an answer takes some hundred bytes of memory: small ones could make a gigabyte of what may be read. The
+greatest batches, of 20 groups with 100 events each, have a fifth of these."""
 _HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
 """An escape of a surrogate: seldom, so only then is the whole value looked at."""
 _REFUSED_QUERY: Final = frozenset({400, 422})
+_SHORTEST_SECRET: Final = 8
+"""What is shorter keeps nothing secret, and may be a word."""
+_MOST_DIGITS: Final = 10
+"""No list of an answer is as long as that."""
 _UNAUTHORIZED: Final = ("unauthorized", "unauthenticated", "not authorized", "invalid token", "expired token")
 _RETIRED: Final = ("deprecated", "turned off", "no longer available", "retired")
 
@@ -97,9 +105,11 @@ def _reply(value: dict[str, Any], errors: Sequence[dict[str, Any]], limit: Limit
 
 
 def _errors(value: Any) -> list[dict[str, Any]]:
-    """What the answer lists as errors; whatever else stands in the place of a list lists none."""
+    """What the answer lists as errors; what is no list or no object is an error too, of which nothing is known."""
     errors = value.get("errors") if isinstance(value, dict) else None
-    return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    if not isinstance(errors, list):
+        return [{}] if errors else []
+    return [error if isinstance(error, dict) else {} for error in errors]
 
 
 def _raise_for(errors: Sequence[dict[str, Any]]) -> None:
@@ -133,7 +143,21 @@ def _unavailable(
 def _path(error: dict[str, Any]) -> tuple[str | int, ...]:
     """Where the error struck; the empty path is everywhere."""
     path = error.get("path")
-    return tuple(part for part in path if isinstance(part, str | int)) if isinstance(path, list) else ()
+    return tuple(map(_step, path)) if isinstance(path, list) else ()
+
+
+def _step(part: Any) -> str | int:
+    """A key, or an index: also one that was written as a text."""
+    text = str(part)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < _MOST_DIGITS else text
+
+
+def without_secrets(body: bytes, secrets: Iterable[str]) -> bytes:
+    """An answer that failed may repeat what it was sent, and parts of it are told in logs and on pages."""
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            body = body.replace(secret.encode(), b"(a secret)")
+    return body
 
 
 def _first_message(value: Any) -> str:
@@ -148,6 +172,8 @@ def _first_message(value: Any) -> str:
 
 def _json(body: bytes) -> Any:
     """Lenient with bytes that are not UTF-8 and with halves of surrogate pairs; ``None`` for what is not JSON."""
+    if sum(map(body.count, _PARTING)) > _MOST_PARTS:
+        return None
     text = body.decode("utf-8", errors="replace")
     try:
         value = json.loads(text)

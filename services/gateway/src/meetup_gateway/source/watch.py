@@ -75,6 +75,7 @@ class ApiWatch:
     def limited(self, consumed: float | None, seconds: float) -> None:
         """The points are gone."""
         self._metrics.limited.inc()
+        self.outage = None  # it did answer
         self.consumed = consumed
         if consumed is not None:
             self._metrics.reported(consumed)

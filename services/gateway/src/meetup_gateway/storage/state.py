@@ -165,6 +165,10 @@ class State:
         """One."""
         return next(iter(self._read(_EVENT.decode, "SELECT state FROM events WHERE token = ?", token)), None)
 
+    def events(self, tokens: Iterable[str]) -> dict[str, EventState]:
+        """Those of these that are known, whichever group shows them."""
+        return {token: state for token in tokens if (state := self.event(token)) is not None}
+
     def event_by_id(self, event_id: str) -> EventState | None:
         """One, by the id of its page."""
         return next(iter(self._read(_EVENT.decode, "SELECT state FROM events WHERE event_id = ?", event_id)), None)
@@ -207,12 +211,11 @@ class State:
         with self._file.reading() as connection:
             return connection.execute("SELECT event_id, group_id FROM backfill LIMIT ?", (limit,)).fetchall()
 
-    def stale_profiles(self, before: int, limit: int) -> list[str]:
-        """Groups whose profile is older, or not there."""
-        text = """SELECT groups.id FROM groups LEFT JOIN profiles ON profiles.id = CAST(groups.id AS INTEGER)
-            WHERE COALESCE(profiles.fetched, 0) < ? ORDER BY COALESCE(profiles.fetched, 0) LIMIT ?"""
-        with self._file.reading() as connection:
-            return [row[0] for row in connection.execute(text, (before, limit))]
+    def stale_profiles(self, before: int) -> list[GroupState]:
+        """Groups whose profile is older, or not there, the oldest first."""
+        text = """SELECT groups.state FROM groups LEFT JOIN profiles ON profiles.id = CAST(groups.id AS INTEGER)
+            WHERE COALESCE(profiles.fetched, 0) < ? ORDER BY COALESCE(profiles.fetched, 0)"""
+        return self._read(_GROUP.decode, text, before)
 
     def _read(self, decode: Callable[[bytes], Any], text: str, *values: object) -> list[Any]:
         with self._file.reading() as connection:

@@ -9,6 +9,7 @@ from meetup_gateway.translating.values import (
     count,
     duration_ms,
     filled,
+    flag,
     locale,
     lower,
     ms,
@@ -69,7 +70,7 @@ def member_status(value: Any) -> str:
 
 def paid(value: Any) -> str:
     """The old records wrote it as a text."""
-    return "1" if value else "0"
+    return "1" if flag(value) else "0"
 
 
 def topics(value: Any) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 Each converter takes what JSON gives and returns what the old record held; ``Untranslatable`` says why it cannot.
 """
 
-import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -22,6 +21,10 @@ _DURATION: Final = re.compile(
     r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?\Z"
 )
 _TEXT_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
+_MOST: Final = 1.7e308
+"""Nearly the greatest float; asked by comparing, because a greater whole number cannot even become one."""
+_NUMBER: Final = re.compile(r"-?\d{1,19}(?:\.\d{1,19})?\Z", re.ASCII)
+_FLAGS: Final = {"true": True, "false": False}
 _LONGEST_DURATION: Final = timedelta(days=3660)
 """Ten years: what lasts longer is not an event."""
 _MOST_DIGITS: Final = 19
@@ -144,17 +147,20 @@ def locale(value: Any) -> str:
 
 
 def number(value: Any) -> int | float:
-    """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    """A finite number; also one that was written as a text."""
+    if isinstance(value, str) and _NUMBER.match(value):
+        value = float(value) if "." in value else int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_MOST <= value <= _MOST:
         raise Untranslatable("not a number")
     return value
 
 
 def count(value: Any) -> int:
     """A whole number of 0 or more."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < INT64:
+    found = number(value)
+    if not 0 <= found < INT64 or found != int(found):
         raise Untranslatable("not a count")
-    return value
+    return int(found)
 
 
 def rating(value: Any) -> int | float:
@@ -163,15 +169,16 @@ def rating(value: Any) -> int | float:
 
 
 def flag(value: Any) -> bool:
-    """True or false."""
-    if not isinstance(value, bool):
+    """True or false; also written as a text."""
+    found = _FLAGS.get(value.lower()) if isinstance(value, str) else value
+    if not isinstance(found, bool):
         raise Untranslatable("neither true nor false")
-    return value
+    return found
 
 
 def visibility(is_private: Any) -> str:
     """Who may see what a group shows."""
-    return "members" if is_private else "public"
+    return "members" if flag(is_private) else "public"
 
 
 def _lone(value: str) -> bool:
