@@ -4,11 +4,16 @@ import csv
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
-from meetup_insight.recommending.csv_files import OUTPUT_HEADER, read_time
+from meetup_insight.errors import UnreadableFile
+from meetup_insight.models.scorers import MemberEase, ease
+from meetup_insight.recommending.csv_files import OUTPUT_HEADER, Skipped, read_interactions, read_time
 from meetup_insight.recommending.file_commands import recommend
+from scipy import sparse
 
 from services.insight.tests.test_models import made_up
 
@@ -111,3 +116,27 @@ def test_a_file_that_is_something_else_is_one_sentence_and_exit_code_2(text: str
     assert "has no column" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not output.exists()
+
+
+def test_a_quote_that_is_never_closed_is_said_where_it_would_swallow_rows(tmp_path: Path) -> None:
+    broken = write(tmp_path / "x.csv", 'member,item\na,x\nb,"y\nc,z\nd,x\n')
+    with pytest.raises(UnreadableFile, match="a quote is opened in line 3 for good"):
+        list(read_interactions(broken, Skipped()))
+    whole = write(tmp_path / "y.csv", 'member,item\na,x\nb,"y\nc"\n')
+    assert [row.item for row in read_interactions(whole, Skipped())] == ["x", "y\nc"]
+
+
+def test_few_members_of_many_items_are_fitted_some_items_at_a_time() -> None:
+    dice = np.random.default_rng(1)
+    members, items = 1_500, 60_000
+    places = (dice.integers(0, members, 90_000), np.sort(dice.integers(0, items, 90_000)))
+    matrix = sparse.csr_array((np.ones(90_000), places), shape=(members, items))
+    matrix.data[:] = 1.0
+    tracemalloc.start()
+    model = ease(matrix, 50.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 500e6, "a dense column of members for each item would be 720 MB"
+    assert isinstance(model, MemberEase)
+    some = matrix[:, :300].toarray()
+    assert np.allclose(model.diagonal[:300], 1.0 - (some * (model.inverse @ some)).sum(axis=0))

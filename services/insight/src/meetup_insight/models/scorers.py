@@ -22,6 +22,9 @@ MAX_SIDE: Final = 5_000
 """Rows of a dense matrix that is inverted: 200 MB, and half a minute on one processor. Beyond it, on both sides, EASE
 is fitted to the items that most members have."""
 
+_DENSE_CELLS: Final = 10_000_000
+"""Held at once beside it: 80 MB, and three times that while they are multiplied."""
+
 
 class Scorer(Protocol):
     """A fitted model."""
@@ -132,8 +135,18 @@ def _ease_over_members(matrix: sparse.csr_array, penalty: float) -> MemberEase:
     kernel[np.diag_indices_from(kernel)] += penalty
     inverse = linalg.inv(kernel, overwrite_a=True, check_finite=False)
     items = sparse.csc_array(matrix)
-    taken = np.asarray(items.multiply(inverse @ items).sum(axis=0)).ravel()
-    return MemberEase(sparse.csr_array(matrix.T), items, inverse, np.maximum(1.0 - taken, 1e-9))
+    return MemberEase(sparse.csr_array(matrix.T), items, inverse, np.maximum(1.0 - _taken(items, inverse), 1e-9))
+
+
+def _taken(items: sparse.csc_array, inverse: Floats) -> Floats:
+    """The diagonal of ``X'(XX' + lambda I)^-1 X``, some items at a time: each needs a dense column of members."""
+    members, count = items.shape
+    width = max(1, _DENSE_CELLS // members)
+    found = [np.zeros(0)]
+    for start in range(0, count, width):
+        some = items[:, start : start + width]
+        found.append(np.asarray(some.multiply(inverse @ some).sum(axis=0)).ravel())
+    return np.concatenate(found)
 
 
 def walk(matrix: sparse.csr_array, known: float, member: float, worth: float) -> Scorer:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from meetup_insight.errors import UnreadableFile
 from meetup_insight.models.interactions import Interaction
@@ -99,13 +99,48 @@ def _rows(file: Path) -> Iterator[list[str]]:
         with file.open("rb") as beginning:
             encoding = _MARKS.get(beginning.read(2), "utf-8-sig")
         with file.open(encoding=encoding, errors=_ERRORS if encoding == "utf-8-sig" else "strict", newline="") as lines:
-            yield from csv.reader(lines)
+            yield from _closed(file, _Lines(lines))
     except csv.Error as error:
         raise UnreadableFile(f"{file}: not CSV: {error}") from None
     except (OSError, UnicodeError) as error:
         raise UnreadableFile(f"{file}: {getattr(error, 'strerror', None) or error}") from None
     finally:
         csv.field_size_limit(limit)
+
+
+class _Lines:
+    """Lines on their way into a reader, with those that its next row is made of."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self.of_row: list[str] = []
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.of_row.append(line)
+        return line
+
+
+def _closed(file: Path, lines: _Lines) -> Iterator[list[str]]:
+    """The rows; raises where a quote is still open at the end: it has swallowed all that came after it."""
+    last: list[str] = []
+    reader = csv.reader(lines)
+    for row in reader:
+        yield row
+        last, lines.of_row = lines.of_row, []
+    if len(last) > 1 and not _ends(last):
+        raise UnreadableFile(f"{file}: not CSV: a quote is opened in line {reader.line_num - len(last) + 1} for good")
+
+
+def _ends(lines: Sequence[str]) -> bool:
+    """Whether a row ends with its lines; a stricter reader says that it does not."""
+    try:
+        return bool(list(csv.reader(lines, strict=True)))
+    except csv.Error as error:
+        return "end of data" not in str(error)
 
 
 def _columns(file: Path, header: Sequence[str], needed: Sequence[str]) -> dict[str, int]:
