@@ -123,3 +123,36 @@ def test_records_are_exported_as_they_were_received_each_once(
     text = datetime.fromtimestamp(since / 1000, UTC).isoformat()
     expected = sum(json.loads(line)["mtime"] >= since for line in lines)
     assert export_records(settings, "rsvps", tmp_path / "r.parquet", start=text, end="") == expected
+
+
+def test_an_event_s_hour_is_its_own_zone_s_where_half_hours_and_summer_time_count(
+    store: Store, configure: Configure
+) -> None:
+    places = {1: ("in", 12.97, 77.59), 2: ("us", 40.71, -74.0), 3: ("us", 40.71, -74.0)}
+    begins = {
+        ("india", 1): datetime(2017, 3, 20, 13, 30, tzinfo=UTC),  # 19:00 on Monday
+        ("winter", 2): datetime(2017, 3, 11, 23, 30, tzinfo=UTC),  # 18:30 on Saturday; clocks change that night
+        ("summer", 2): datetime(2017, 3, 13, 0, 30, tzinfo=UTC),  # 20:30 on Sunday
+        ("told", 3): datetime(2017, 3, 15, 22, 15, tzinfo=UTC),  # its record says UTC-4:30: 17:45 on Wednesday
+    }
+    lines = []
+    for number, ((event, group), at) in enumerate(begins.items()):
+        time = int(at.timestamp() * 1000)
+        country, latitude, longitude = places[group]
+        where = {"group_country": country, "group_lat": latitude, "group_lon": longitude}
+        for member in range(1, 13):
+            record = json.loads(rsvp(number * 100 + member, member, group))
+            record["event"] |= {"event_id": event, "time": time}
+            record["group"] |= where
+            lines.append(json.dumps(record).encode())
+    told = {"id": "told", "mtime": 1489925470000, "time": int(begins["told", 3].timestamp() * 1000),
+            "utc_offset": -16_200_000, "status": "upcoming", "group": {"id": 3, "name": "Group 3"}}  # fmt: skip
+    store.put_segment("rsvps", "2017-03-19/12/aa", lines)
+    store.put_segment("open_events", "2017-03-19/12/bb", [json.dumps(told).encode()])
+    settings = configure()
+    build(settings)
+    warehouse = DuckDbWarehouse(settings.warehouse_file)
+    assert warehouse.rows("SELECT day, hour, rsvps FROM answers_by_hour ORDER BY day, hour") == [
+        (0, 19, 12), (2, 17, 12), (5, 18, 12), (6, 20, 12),
+    ]  # fmt: skip
+    warehouse.close()

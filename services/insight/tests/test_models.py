@@ -16,7 +16,7 @@ from meetup_insight.models.newcomers import cover
 from meetup_insight.models.predictor import Predictor
 from meetup_insight.models.scorers import ItemWeights, MemberEase, MemberWalk, ease, walk
 from meetup_insight.models.splits import split
-from meetup_insight.predicting.predictions import in_a_row
+from meetup_insight.predicting.forecasts import in_a_row
 
 pytestmark = pytest.mark.timeout(300)  # whole cities, on a machine that may be busy
 SHARED = Path(__file__).parents[4] / "shared" / "data"

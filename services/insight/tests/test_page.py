@@ -1,5 +1,6 @@
 """The page: figures as in the tables, nothing asked of another host, and it works in a real browser."""
 
+import gzip
 import json
 import os
 import re
@@ -309,3 +310,17 @@ def test_every_view_is_drawn_in_a_browser_without_an_error_and_a_choice_changes_
         browser.set_window_size(390, 844)
         width = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
         assert width[0] <= width[1]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [(None, False), ("gzip", True), ("br, GZIP;q=0.5", True), ("*", True), ("gzip;q=0", False), ("br", False)],
+)
+def test_a_view_is_packed_for_who_can_unpack_it(accepted: str | None, packed: bool, site: Site) -> None:
+    with shown(site) as address:
+        request = urllib.request.Request(f"{address}/groups", headers={"Accept-Encoding": accepted or "identity"})
+        with urllib.request.urlopen(request) as answer:
+            body, coding = answer.read(), answer.headers["Content-Encoding"]
+    assert coding == ("gzip" if packed else None)
+    page = gzip.decompress(body).decode() if packed else body.decode()
+    assert "</html>" in page

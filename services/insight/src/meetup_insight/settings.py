@@ -40,6 +40,9 @@ class InsightSettings(Settings, prefix="INSIGHT_"):
     rebuild_seconds: Annotated[float, Field(gt=0)] = Field(
         3600, description="`serve`: how long after the end of one build the next begins."
     )
+    learn_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.05, description="Models of interests are learned anew when more than this share of records is new; 0: any is."
+    )
     memory: str = Field("1GB", pattern=r"^[1-9]\d*(MB|GB)$", description="What DuckDB may use of memory.")
     threads: Annotated[int, Field(ge=1, le=64)] = Field(2, description="How many threads DuckDB may use.")
     host: str = Field("127.0.0.1", description="Address that the page, `/metrics`, `/livez` and `/readyz` listen on.")

@@ -30,7 +30,7 @@ from meetup_insight.settings import InsightSettings
 from meetup_insight.warehouse.arrow_rows import arrow
 from meetup_insight.warehouse.changes import Append
 from meetup_insight.warehouse.opening import open_warehouse
-from meetup_insight.warehouse.protocol import Warehouse, counts, noted, relation, setting
+from meetup_insight.warehouse.protocol import Warehouse, counts, relation, setting
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +39,6 @@ PUBLISHED: Final[tuple[Table, ...]] = tuple(
 )
 ALL_TABLES: Final[tuple[Table, ...]] = (*(mart.table for mart in MARTS), *PREDICTED)
 """What a build makes anew."""
-_PREDICTIONS: Final = "predictions"
-_STALE: Final = "stale"
-_FRESH: Final = "of these tables"
 
 
 def build(
@@ -55,23 +52,14 @@ def build(
     try:
         warehouse.prepare()
         _check_made_with(warehouse, member_hash)
-        stale = setting(warehouse, _PREDICTIONS, _STALE) == _STALE
-        gone, changed = _forget(settings, warehouse)
+        gone = forgetting.apply(warehouse, forgetting.forgotten(settings.forgotten_file))
         loaded = _load(settings, warehouse, member_hash, gone, stopping, moving)
         make_marts(warehouse)
         moving()
-        if stale or changed or loaded.objects or not {table.name for table in PREDICTED} <= warehouse.tables():
-            make_predictions(warehouse, moving)
-        warehouse.write([noted(_PREDICTIONS, _FRESH)])
+        make_predictions(warehouse, settings.learn_share, moving)
         return _publish(settings, warehouse, started, loaded)
     finally:
         warehouse.close()
-
-
-def _forget(settings: InsightSettings, warehouse: Warehouse) -> tuple[frozenset[str], bool]:
-    """From here on the predictions are of older tables: a build that is killed leaves it said."""
-    warehouse.write([noted(_PREDICTIONS, _STALE)])
-    return forgetting.apply(warehouse, forgetting.forgotten(settings.forgotten_file))
 
 
 def _check_made_with(warehouse: Warehouse, member_hash: MemberHash) -> None:

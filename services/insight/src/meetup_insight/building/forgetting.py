@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from meetup_insight.errors import WarehouseRefused
+from meetup_insight.predicting.learning import unlearned
 from meetup_insight.schema import STAGING, Kind
 from meetup_insight.schema.tables import FORGOTTEN, LOADED_DOCUMENTS, UNREADABLE
 from meetup_insight.warehouse.arrow_rows import arrow
@@ -35,16 +36,17 @@ def remember(file: Path, hashes: Iterable[str]) -> None:
         os.fsync(lines.fileno())
 
 
-def apply(warehouse: Warehouse, hashes: frozenset[str]) -> tuple[frozenset[str], bool]:
-    """Remove what the warehouse holds of members it did not forget before.
+def apply(warehouse: Warehouse, hashes: frozenset[str]) -> frozenset[str]:
+    """Remove what the warehouse holds of members it did not forget before; what was learned of them goes in this build.
 
-    Returns everyone who is forgotten, by the file or by the warehouse, and whether anyone is new.
+    Returns everyone who is forgotten, by the file or by the warehouse.
     """
     known = frozenset(str(member) for (member,) in rows(warehouse, relation(FORGOTTEN)))
     new = sorted(hashes - known)
     if new:
-        warehouse.write([*_deleted(new), Append(FORGOTTEN, arrow(FORGOTTEN, [(member,) for member in new]))])
-    return hashes | known, bool(new)
+        listed = Append(FORGOTTEN, arrow(FORGOTTEN, [(member,) for member in new]))
+        warehouse.write([*_deleted(new), listed, unlearned()])
+    return hashes | known
 
 
 def _deleted(members: list[str]) -> Iterator[Change]:

@@ -4,22 +4,23 @@ The profile says it; where there is none, the nearest of the cities that name th
 (``zone1970.tab`` of the tz database). Near a border between zones of one country that may be an hour off.
 """
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
+from importlib.metadata import version
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import ibis
-import numpy as np
 from ibis.expr.types import Table as Expression
 
 from meetup_insight.schema.feeds import GROUPS_SEEN
 from meetup_insight.schema.tables import GROUP_PROFILES, GROUP_ZONES, ZONES
 from meetup_insight.warehouse.arrow_rows import arrow
-from meetup_insight.warehouse.changes import Replace
-from meetup_insight.warehouse.protocol import Warehouse, relation, rows
+from meetup_insight.warehouse.changes import Change, Replace
+from meetup_insight.warehouse.protocol import Warehouse, noted, relation, rows, setting
 
 _FROM, _UNTIL = datetime(2000, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
 """Meetup was founded in 2002; events are announced a year or two ahead."""
@@ -27,18 +28,46 @@ _STEP: Final = timedelta(days=7)
 """No zone has changed twice within a week since 2000; Morocco does within a month."""
 
 
+_SETTING: Final = "zones"
+_Offset = tuple[str, int, int, int]
+"""As a row of ``zone_offsets``."""
+
+
+_Direction = tuple[float, float, float]
+"""A place as a vector of length 1 from the middle of the earth."""
+
+
 class _City(NamedTuple):
     zone: str
-    latitude: float
-    longitude: float
+    direction: _Direction
 
 
 def load_zones(warehouse: Warehouse) -> None:
-    """Make both tables anew from the groups that are known: they hold nothing else."""
+    """Make both tables of the groups that are known: they hold nothing else. Offsets that are there are kept."""
     found = sorted(rows(warehouse, places()))
     groups = [(int(group), zone) for group, *place in found if (zone := zone_of(*place))]
-    known = [row for zone in sorted({zone for _, zone in groups}) for row in offsets(zone)]
-    warehouse.write([Replace(GROUP_ZONES, arrow(GROUP_ZONES, groups)), Replace(ZONES, arrow(ZONES, known))])
+    named = {zone for _, zone in groups}
+    known = _offsets_there(warehouse)
+    changes: list[Change] = [Replace(GROUP_ZONES, arrow(GROUP_ZONES, groups))]
+    if named != set(known):
+        due = [row for zone in sorted(named) for row in known.get(zone) or offsets(zone)]
+        changes += [Replace(ZONES, arrow(ZONES, due)), noted(_SETTING, _rules())]
+    warehouse.write(changes)
+
+
+def _offsets_there(warehouse: Warehouse) -> dict[str, list[_Offset]]:
+    """By zone; none where they were made by other rules: finding them takes longer than all else here."""
+    found: dict[str, list[_Offset]] = {}
+    if setting(warehouse, _SETTING, _rules()) == _rules():
+        for zone, start, end, minutes in sorted(rows(warehouse, relation(ZONES))):
+            found.setdefault(str(zone), []).append((str(zone), _ms(start), _ms(end), int(minutes)))
+    return found
+
+
+@cache
+def _rules() -> str:
+    """Which edition of the tz database says how far zones are from UTC."""
+    return version("tzdata")
 
 
 def places() -> Expression:
@@ -61,10 +90,11 @@ def zone_of(named: Any, country: Any, latitude: Any, longitude: Any) -> str | No
         return None
     if len(cities) == 1 or latitude is None or longitude is None:
         return cities[0].zone if len(cities) == 1 else None
-    return min(cities, key=lambda city: (_distance(city, latitude, longitude), city.zone)).zone
+    x, y, z = _direction(latitude, longitude)
+    return min((-(x * a + y * b + z * c), zone) for zone, (a, b, c) in cities)[1]
 
 
-def offsets(zone: str) -> Iterator[tuple[str, int, int, int]]:
+def offsets(zone: str) -> Iterator[_Offset]:
     """From when to when (milliseconds) the zone is how many minutes from UTC."""
     info = ZoneInfo(zone)
     start, found = _FROM, _minutes(info, _FROM)
@@ -97,7 +127,8 @@ def _minutes(info: ZoneInfo, at: datetime) -> int:
 
 
 def _ms(at: datetime) -> int:
-    return int(at.timestamp()) * 1000
+    """Since the epoch; the warehouse's times are UTC and do not say so."""
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()) * 1000
 
 
 @cache
@@ -117,7 +148,7 @@ def _cities() -> dict[str, list[_City]]:
         if line and not line.startswith("#"):
             countries, place, zone, *_ = line.split("\t")
             split = max(place.rfind("+"), place.rfind("-"))
-            city = _City(zone, _degrees(place[:split]), _degrees(place[split:]))
+            city = _City(zone, _direction(_degrees(place[:split]), _degrees(place[split:])))
             for country in countries.split(","):
                 cities.setdefault(country, []).append(city)
     return cities
@@ -131,8 +162,7 @@ def _degrees(text: str) -> float:
     return sign * (float(digits[:whole]) + minutes / 60)
 
 
-def _distance(city: _City, latitude: float, longitude: float) -> float:
-    """Along a great circle, in radians."""
-    a, b = np.radians([city.latitude, city.longitude]), np.radians([latitude, longitude])
-    cosine = np.sin(a[0]) * np.sin(b[0]) + np.cos(a[0]) * np.cos(b[0]) * np.cos(a[1] - b[1])
-    return float(np.arccos(np.clip(cosine, -1.0, 1.0)))
+def _direction(latitude: float, longitude: float) -> _Direction:
+    """The greater the product of two, the shorter the great circle between them."""
+    north, east = math.radians(latitude), math.radians(longitude)
+    return math.cos(north) * math.cos(east), math.cos(north) * math.sin(east), math.sin(north)

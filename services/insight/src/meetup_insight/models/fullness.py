@@ -5,9 +5,11 @@ begun by then. Earlier events choose the forecaster, later ones judge it; one th
 is not shown in its place.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -185,8 +187,8 @@ class _History:
     """Each group's events in order of time, and the means at any moment."""
 
     def __init__(self, begun: Sequence[Occasion]) -> None:
-        self._hours = np.array([each.hour for each in begun])
-        self._sums = np.concatenate([[0.0], np.cumsum(np.log1p([each.final for each in begun]))])
+        self._hours = [each.hour for each in begun]
+        self._sums = [0.0, *accumulate(math.log1p(each.final) for each in begun)]
         self._groups: dict[int, tuple[list[float], list[float]]] = {}
         for each in begun:
             hours, finals = self._groups.setdefault(each.group, ([], []))
@@ -199,17 +201,21 @@ class _History:
 
     def row(self, event: Occasion, moment: float, lead: int) -> tuple[float, ...]:
         """What is known of one event at one moment."""
-        before = int(np.searchsorted(self._hours, moment, side="right"))
-        overall = float(self._sums[before] / before) if before else 0.0
+        before = bisect_right(self._hours, moment)
         hours, finals = self._groups.get(event.group, ([], []))
         until = bisect_right(hours, moment)
-        own = finals[:until][-_SERIES:]
-        recent = float(np.mean(own[-_RECENT:])) if own else float(np.expm1(overall))
-        series = [final for hour, final in zip(hours[:until][-_SERIES:], own, strict=True) if _same(hour, event.hour)]
-        logs = np.log1p(series[-_RECENT:]).sum() + _PRIOR * np.log1p(recent)
-        usual = float(np.expm1(logs / (len(series[-_RECENT:]) + _PRIOR)))
-        limit = event.limit if event.limit else np.inf
-        return float(lead), event.known[lead], recent, usual, limit, event.final
+        start = max(0, until - _SERIES)
+        own = finals[start:until]
+        recent = _mean(own[-_RECENT:]) if own else math.expm1(self._sums[before] / before if before else 0.0)
+        series = [final for hour, final in zip(hours[start:until], own, strict=True) if _same(hour, event.hour)]
+        last = series[-_RECENT:]
+        logs = sum(map(math.log1p, last)) + _PRIOR * math.log1p(recent)
+        usual = math.expm1(logs / (len(last) + _PRIOR))
+        return float(lead), event.known[lead], recent, usual, event.limit or math.inf, event.final
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _same(hour: float, other: float) -> bool:

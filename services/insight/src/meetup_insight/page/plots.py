@@ -67,7 +67,7 @@ def stacked_days(label: str, days: Sequence[date], parts: Mapping[str, Sequence[
         )
     )
     _legend(plot)
-    plot.y_range.start = 0
+    _counts(plot)
     return plot
 
 
@@ -126,7 +126,7 @@ def weekly(
         dot = plot.scatter("week", "value", source=next_week, size=12, fill_color=ACCENT, line_color=None)
         tips = [("week of", "@week{%F}"), ("expected", "@value{0,0}"), ("80 % interval", "@low{0,0} to @high{0,0}")]
         plot.add_tools(HoverTool(tooltips=tips, renderers=[dot], formatters={"@week": "datetime"}))
-    plot.y_range.start = 0
+    _counts(plot)
     return plot
 
 
@@ -138,6 +138,7 @@ def ranked(label: str, rows: Sequence[tuple[str, float]], unit: str) -> Plot:
     plot.hbar("name", right="value", height=0.7, source=source, fill_color=_SECOND, line_color=None)
     plot.add_tools(HoverTool(tooltips=[("", "@name"), (unit, "@value{0,0.[00]}")]))
     plot.x_range.start = 0
+    plot.xaxis.formatter = NumeralTickFormatter(format="0,0.[00]")
     plot.xaxis.ticker.desired_num_ticks = _TICKS
     plot.ygrid.grid_line_color = None
     return plot
@@ -199,13 +200,21 @@ def places(label: str, rows: Sequence[tuple[float, float, int, int]]) -> Plot:
          "members": [row[3] for row in rows], "size": [6 + 26 * (row[2] / most) ** 0.5 for row in rows]}
     )  # fmt: skip
     plot = _figure(label, height=460, x_axis_label="longitude", y_axis_label="latitude")
-    plot.add_tools(PanTool(), WheelZoomTool())
+    wheel = WheelZoomTool(modifiers="ctrl")  # the wheel alone scrolls the page
+    plot.add_tools(PanTool(), wheel)
+    plot.toolbar.active_scroll = wheel
     plot.scatter(
         "longitude", "latitude", size="size", source=source, fill_color=ACCENT, fill_alpha=0.55, line_color=ACCENT
     )
     tips = [("cell", "@latitude, @longitude"), ("RSVPs", "@rsvps{0,0}"), ("members", "@members{0,0}")]
     plot.add_tools(HoverTool(tooltips=tips))
     return plot
+
+
+def _counts(plot: Plot) -> None:
+    """A scale of whole numbers from nothing on, written out: Bokeh's own turns 200,000 into 2.000e+5."""
+    plot.y_range.start = 0
+    plot.yaxis.formatter = NumeralTickFormatter(format="0,0")
 
 
 def _legend(plot: Plot) -> None:

@@ -19,8 +19,6 @@ def overview(data: Published, _query: Query) -> View:
     days = sorted({row["day"] for row in data.rows("collected")})[-90:]
     parts = {feed: [found.get(day, 0) for day in days] for feed, found in sorted(by_day.items())}
     counts = data.manifest.rows
-    gaps = len(data.rows("gaps"))
-    newest = data.manifest.newest
     rejected = sum(row["times"] for row in data.rows("rejected"))
     feeds = Grid(
         ("feed", "records read", "different", "stored again"),
@@ -37,16 +35,16 @@ def overview(data: Published, _query: Query) -> View:
             Card("members", number(counts.get("members"))),
             Card("groups", number(counts.get("groups"))),
             Card("topics", number(counts.get("topics"))),
-            Card("possible gaps", number(gaps), "none known" if not gaps else "see data quality"),
+            _gaps(data),
             Card("rejected lines", number(rejected), "no records" if rejected else ""),
-            Card("newest RSVP", f"{datetime.fromtimestamp(newest, UTC):%Y-%m-%d %H:%M}" if newest else NOTHING, "UTC"),
+            _newest(data.manifest.newest),
         ),
         (),
         (
             Figure(
                 "collected",
-                "Different records by day of their mtime",
-                "The last 90 days that have any, by feed.",
+                "Records by day",
+                "Different ones, by feed and the day they were last changed (UTC): the last 90 days that have any.",
                 plots.stacked_days("Records by day and feed", days, parts) if days else None,
                 feeds,
                 "Nothing yet: the object store has no record that can be read.",
@@ -54,6 +52,21 @@ def overview(data: Published, _query: Query) -> View:
             _weekly(data),
         ),
     )
+
+
+def _gaps(data: Published) -> Card:
+    """That no gap is known says something only where connections were written down."""
+    if not data.rows("ledger"):
+        return Card("possible gaps", NOTHING, "unknown: the store has no ledger of connections")
+    gaps = len(data.rows("gaps"))
+    return Card("possible gaps", number(gaps), "see data quality" if gaps else "every connection met what was stored")
+
+
+def _newest(newest: float | None) -> Card:
+    if not newest:
+        return Card("newest RSVP", NOTHING)
+    at = datetime.fromtimestamp(newest, UTC)
+    return Card("newest RSVP", f"{at:%d %b %Y}", f"{at:%H:%M} UTC")
 
 
 def _weekly(data: Published) -> Figure:
@@ -87,7 +100,7 @@ def quality(data: Published, _query: Query) -> View:
         "Data quality",
         "What is missing, what came twice, what could not be used.",
         (
-            Card("possible gaps", number(len(gaps)), "connections whose first record was new"),
+            _gaps(data),
             Card("rejected", number(sum(row["times"] for row in rejected)), "lines and objects that are no record"),
             Card("unreadable fields", number(sum(row["records"] for row in unreadable)), "values that no column holds"),
             Card("connections", number(sum(row["connections"] for row in ledger)), "in the streams' ledgers"),

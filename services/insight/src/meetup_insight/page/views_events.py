@@ -31,7 +31,7 @@ def times(data: Published, query: Query) -> View:
             Figure(
                 "hours",
                 f"Hour and weekday: {measures[measure]}",
-                "By the beginning of the event, in the zone of the event or its group.",
+                "By the beginning of the event, in the zone of the event or its group; the darker, the more.",
                 plots.heat(
                     "Hour by weekday",
                     [f"{hour:02}" for hour in range(24)],
@@ -131,7 +131,8 @@ def _expected(data: Published, events: Sequence[Row]) -> Figure:
         for row in events
     ]
     heads = ("event", "expected", "80 % interval", "naive forecast", "limit")
-    return Figure("expected", "Expected yes", caption, None, Grid(heads, rows), "")
+    none = "" if rows else "Nothing yet: no coming event has ten members who say yes, or too few past events are known."
+    return Figure("expected", "Expected yes", caption, None, Grid(heads, rows), none)
 
 
 def _judged(data: Published) -> Figure:
@@ -148,7 +149,7 @@ def _judged(data: Published) -> Figure:
         " A forecaster that does not beat the naive one for sure is not shown in its place.",
         None,
         Grid(("model", "measure", "value", "95 % interval", "events judged"), rows),
-        "",
+        "" if rows else "Nothing yet: fewer than forty past events are known.",
     )
 
 
@@ -170,7 +171,7 @@ def places(data: Published, _query: Query) -> View:
             Figure(
                 "map",
                 "Cells",
-                "The larger, the more RSVPs. Drag to move, turn the wheel to come nearer. No map service is asked.",
+                "The larger, the more RSVPs. Drag to move; the wheel with Ctrl comes nearer. No map service is asked.",
                 plots.places(
                     "RSVPs by place",
                     [(row["latitude"], row["longitude"], row["rsvps"], row["members"]) for row in cells],

@@ -13,21 +13,23 @@ _MOST_OPTIONS = 400
 def groups(data: Published, query: Query) -> View:
     """Growth, silence, look-alikes."""
     active = sorted(data.rows("group_activity"), key=lambda row: (-row["members"], row["group_id"]))
-    alike = data.rows("lookalike_groups")
-    known = [str(row["group_id"]) for row in active][:_MOST_OPTIONS] or sorted({str(row["group_id"]) for row in alike})[
-        :_MOST_OPTIONS
-    ]
+    named = [row["group_id"] for row in active] or data.distinct("lookalike_groups", "group_id")
+    known = [str(each) for each in named[:_MOST_OPTIONS]]
     group = chosen(query.get("group"), known)
-    weeks = [row for row in data.rows("groups_by_week") if str(row["group_id"]) == group]
-    like = [row for row in alike if str(row["group_id"]) == group]
-    shared = {row["group_id"]: row["community"] for row in data.rows("group_communities")}
+    weeks = data.some("groups_by_week", "group_id", int(group)) if group else []
+    like = data.some("lookalike_groups", "group_id", int(group)) if group else []
+    communities = len(data.distinct("group_communities", "community"))
     return View(
         "Groups",
         "Groups by the members who said yes; how one grows, and which are like it by topics and common members.",
         (
             Card("groups of ten members or more", number(len(active))),
             Card("of them silent", number(sum(bool(row["silent"]) for row in active)), "no yes for 60 days"),
-            Card("communities", number(len(set(shared.values()))), "of groups with members in common"),
+            Card(
+                "communities",
+                number(communities),
+                "of groups with members in common",
+            ),
         ),
         (Choice("group", "Group", group, [(each, data.group(int(each))) for each in known]),),
         (

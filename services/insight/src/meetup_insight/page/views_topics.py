@@ -1,11 +1,11 @@
 """Topics over time, and predicted interests. Pure."""
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from meetup_insight.page import plots
-from meetup_insight.page.published import Published
+from meetup_insight.page.published import Published, Row
 from meetup_insight.page.view import Choice, Figure, Grid, Query, View, chosen, number, percent
+from meetup_insight.predicting.prediction_tables import TASKS
 
 _TOP = 15
 """Bars of one plot."""
@@ -25,13 +25,9 @@ def topics(data: Published, query: Query) -> View:
         "largest": lambda row: -row["members_now"],
     }
     shown = sorted(trends, key=lambda row: (keys[order](row), row["topic"]))[:_TOP]
-    weeks = data.rows("topics_by_week")
-    sizes: dict[str, int] = defaultdict(int)
-    for row in weeks:
-        sizes[row["topic"]] += row["members"]
-    ranked = sorted(sizes, key=lambda topic: (-sizes[topic], topic))[:_MOST_OPTIONS]
+    ranked = [topic for topic, _ in data.sums("topics_by_week", "topic", "members")[:_MOST_OPTIONS]]
     topic = chosen(query.get("topic"), ranked)
-    series = [row for row in weeks if row["topic"] == topic]
+    series = data.some("topics_by_week", "topic", topic)
     return View(
         "Topics",
         "Which topics win and lose members: the recent window against the one before it, both at most four weeks.",
@@ -110,13 +106,13 @@ def topics(data: Published, query: Query) -> View:
 
 def interests(data: Published, query: Query) -> View:
     """Predicted interests, with reasons and the model card."""
-    leads = data.rows("interests_lead_to")
-    known = list(dict.fromkeys(row["topic"] for row in leads))
-    named = sorted(known, key=lambda topic: data.topic(topic).lower())[:_MOST_OPTIONS]
+    named = sorted(data.distinct("interests_lead_to", "topic"), key=lambda topic: data.topic(topic).lower())[
+        :_MOST_OPTIONS
+    ]
     topic = chosen(query.get("topic"), named)
     countries = list(dict.fromkeys(row["country"] for row in data.rows("topics_for_newcomers")))
     country = chosen(query.get("country"), countries)
-    found = [row for row in leads if row["topic"] == topic]
+    found = data.some("interests_lead_to", "topic", topic)
     predicted = sorted(data.rows("predicted_interests"), key=lambda row: (-row["members"], row["topic"]))
     newcomers = [row for row in data.rows("topics_for_newcomers") if row["country"] == country]
     card = data.rows("model_card")
@@ -173,12 +169,13 @@ def interests(data: Published, query: Query) -> View:
                 "Topics that cover the most members between them, one after another.",
                 None,
                 Grid(("rank", "topic"), [(str(row["rank"]), data.topic(row["topic"])) for row in newcomers]),
-                "",
+                "" if newcomers else "Nothing yet: no topic has ten members.",
             ),
             Figure(
                 "card",
                 "Model card",
                 "Measured by hiding what members have and looking for it, with 95 % intervals over members."
+                + _learned(card)
                 + "".join(sorted({f" {row['task'].capitalize()}: {row['data']}, {row['split']}." for row in card})),
                 None,
                 Grid(
@@ -196,7 +193,18 @@ def interests(data: Published, query: Query) -> View:
                         for row in card
                     ],
                 ),
-                "",
+                "" if card else "Nothing yet: too few members have topics or groups that could be hidden.",
             ),
         ),
+    )
+
+
+def _learned(card: Sequence[Row]) -> str:
+    """Of which records the models are: new ones do not change them until there are enough."""
+    until = [row["until"] for row in card if row["task"] in TASKS and row["until"]]
+    if not until:
+        return ""
+    return (
+        f" Learned from records until {max(until):%Y-%m-%d %H:%M} UTC, and learned anew when enough is new;"
+        " all other figures are of the newest build."
     )

@@ -85,8 +85,8 @@ def member_groups(warehouse: Warehouse, without: Denied) -> Iterator[Interaction
     latest = relation(_NAMED["member_groups"]).semi_join(_latest_members(), "member")
     for member, group, first, last in rows(warehouse, latest.select("member", "group_id", "first_yes", "last_yes")):
         if group not in without.groups:
-            yield Interaction(member, str(group), _ms(first))
-            yield Interaction(member, str(group), _ms(last))
+            yield Interaction(member, str(group), milliseconds(first))
+            yield Interaction(member, str(group), milliseconds(last))
 
 
 def group_topics(warehouse: Warehouse, without: Denied, most: int) -> dict[int, list[str]]:
@@ -126,14 +126,14 @@ def events(warehouse: Warehouse, without: Denied, until: datetime) -> Events:
     for event, group, at, limit, members, status, yes, final, *known in _event_rows(warehouse):
         if group in without.groups or status in _NOT_HELD:
             continue
-        hour, limited = _ms(at) / _HOUR_MS, limit if limit and limit > 0 else None
+        hour, limited = milliseconds(at) / _HOUR_MS, limit if limit and limit > 0 else None
         if at.replace(tzinfo=UTC) <= until:
             counts = dict(zip(LEADS, map(float, known), strict=True))
             found.past.append(Occasion(event, group, hour, limited, counts, float(final)))
             continue
         found.coming.append(Occasion(event, group, hour, limited, dict.fromkeys(LEADS, float(yes)), 0.0))
         if members >= LEAST_MEMBERS:
-            found.shown[event] = (group, int(_ms(at)), limited)
+            found.shown[event] = (group, int(milliseconds(at)), limited)
     return found
 
 
@@ -153,5 +153,11 @@ def _all(warehouse: Warehouse, table: Table, *columns: str) -> list[tuple[Any, .
     return rows(warehouse, relation(table).select(*columns))
 
 
-def _ms(at: datetime) -> float:
+def milliseconds(at: datetime) -> float:
+    """Since the epoch; a time without a zone is UTC."""
     return float(round(at.replace(tzinfo=UTC).timestamp() * 1000))
+
+
+def moment(at: datetime | None) -> int | None:
+    """Whole milliseconds since the epoch; nothing for none."""
+    return int(milliseconds(at)) if at else None

@@ -151,15 +151,8 @@ MODEL_CARD: Final = Table(
     ),
     seen=Seen.PUBLISHED,
 )
-PREDICTED: Final = (
-    PREDICTED_TOPICS,
-    PREDICTED_GROUPS,
-    INTERESTS,
-    NEWCOMERS,
-    LEADS_TO,
-    LOOKALIKES,
-    COMMUNITIES,
-    FORECAST,
-    EVENT_FORECAST,
-    MODEL_CARD,
-)
+LEARNED: Final = (PREDICTED_TOPICS, PREDICTED_GROUPS, INTERESTS, NEWCOMERS, LEADS_TO, LOOKALIKES, COMMUNITIES)
+"""Made when the models are learned anew (``predicting.learning``); the others are of each build."""
+PREDICTED: Final = (*LEARNED, FORECAST, EVENT_FORECAST, MODEL_CARD)
+TASKS: Final = ("topics of a member", "groups of a member")
+"""Of the model card: those of what is learned."""

@@ -1,216 +1,45 @@
-"""Fits, judges and applies every predictor of a build, and writes the tables of predictions."""
+"""The tables of predictions: forecasts at each build, what is learned when enough is new."""
 
-import logging
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
-from typing import Any, Final
+from collections.abc import Callable
+from datetime import datetime
 
-import numpy as np
-from scipy import sparse
+import ibis
+import pyarrow as pa
 
-from meetup_insight.marts.mart import LEAST_MEMBERS
-from meetup_insight.models.blend import top
-from meetup_insight.models.evaluation import Report, evaluate
-from meetup_insight.models.forecast import forecast
-from meetup_insight.models.fullness import NAIVE, Fullness
-from meetup_insight.models.fullness import forecast as forecast_events
-from meetup_insight.models.interactions import Interactions
-from meetup_insight.models.likeness import alike, communities
-from meetup_insight.models.newcomers import cover
-from meetup_insight.models.predictor import Predictor, Recommendation
 from meetup_insight.predicting import inputs
+from meetup_insight.predicting.forecasts import forecasts
 from meetup_insight.predicting.inputs import Denied
-from meetup_insight.predicting.prediction_tables import (
-    COMMUNITIES,
-    EVENT_FORECAST,
-    FORECAST,
-    INTERESTS,
-    LEADS_TO,
-    LOOKALIKES,
-    MODEL_CARD,
-    NEWCOMERS,
-    PREDICTED,
-    PREDICTED_GROUPS,
-    PREDICTED_TOPICS,
-)
+from meetup_insight.predicting.interests import learned
+from meetup_insight.predicting.learning import Seen, due, remembered, seen
+from meetup_insight.predicting.prediction_tables import EVENT_FORECAST, FORECAST, LEARNED, MODEL_CARD, PREDICTED, TASKS
 from meetup_insight.warehouse.arrow_rows import arrow
-from meetup_insight.warehouse.changes import Replace
-from meetup_insight.warehouse.protocol import Warehouse
-
-log = logging.getLogger(__name__)
-
-_DEPTH: Final = 10
-_MOST_PREDICTED: Final = 20_000
-"""Members with lists of their own, the latest active ones: 200,000 rows of each table."""
-_MOST_ALIKE: Final = 5_000
-"""Groups with look-alikes: a dense row for each fits in memory."""
-_MOST_LEADS: Final = 2_000
-_MOST_COUNTRIES: Final = 40
-_EPOCH: Final = date(1970, 1, 1)
+from meetup_insight.warehouse.changes import Change, Replace
+from meetup_insight.warehouse.protocol import Warehouse, relation
 
 
-def make_predictions(warehouse: Warehouse, moving: Callable[[], None]) -> None:
-    """Every table of predictions anew, in one transaction."""
-    without = inputs.denied(warehouse)
-    until = inputs.newest(warehouse)
-    source = inputs.topic_source(warehouse)
-    made: dict[str, list[Sequence[Any]]] = {table.name: [] for table in PREDICTED}
-    _topics(
-        made, Interactions.of(inputs.member_topics(warehouse, source, without)), source, until, inputs.homes(warehouse)
-    )
-    moving()
-    _groups(made, Interactions.of(inputs.member_groups(warehouse, without)), until)
-    moving()
-    _likeness(warehouse, made, without)
-    made[FORECAST.name] = list(_forecast(warehouse, until))
-    moving()
-    _events(warehouse, made, without, until)
-    warehouse.write([Replace(table, arrow(table, made[table.name])) for table in PREDICTED])
+def make_predictions(warehouse: Warehouse, share: float, moving: Callable[[], None]) -> None:
+    """In one transaction; ``share`` of new records is what is learned from anew (``predicting.learning``)."""
+    without, until, now = inputs.denied(warehouse), inputs.newest(warehouse), seen(warehouse)
+    there = {table.name for table in PREDICTED} <= warehouse.tables()
+    if not there or due(warehouse, now, share, without):
+        changes, card = _learned(warehouse, now, without, until, moving)
+    else:
+        changes, card = [], warehouse.read(_kept_card())
+    found = forecasts(warehouse, without, until)
+    changes += [Replace(table, arrow(table, found[table.name])) for table in (FORECAST, EVENT_FORECAST)]
+    card = pa.concat_tables([card, arrow(MODEL_CARD, found[MODEL_CARD.name])])
+    warehouse.write([*changes, Replace(MODEL_CARD, card)])
 
 
-def _topics(
-    made: dict[str, list[Sequence[Any]]], data: Interactions, source: str, until: Any, homes: dict[str, str]
-) -> None:
-    if not len(data.items):
-        return
-    report = evaluate(data)
-    made[MODEL_CARD.name] += _card("topics of a member", report, f"topics by {source}", until)
-    made[NEWCOMERS.name] += _newcomers(data, homes)
-    if not report.holds:
-        return
-    predictor = Predictor(data, report.chosen)
-    found = list(predictor.recommend(data.members[-_MOST_PREDICTED:], _DEPTH))
-    made[PREDICTED_TOPICS.name] += [
-        (each.member, each.rank, each.item, each.score, "|".join(each.because)) for each in found
-    ]
-    made[INTERESTS.name] += _interests(found)
-    made[LEADS_TO.name] += _leads(predictor)
+def _learned(
+    warehouse: Warehouse, now: Seen, without: Denied, until: datetime | None, moving: Callable[[], None]
+) -> tuple[list[Change], pa.Table]:
+    """The tables, what they were learned from, and their part of the model card."""
+    made = learned(warehouse, without, until, moving)
+    tables: list[Change] = [Replace(table, arrow(table, made[table.name])) for table in LEARNED]
+    return [*tables, remembered(now)], arrow(MODEL_CARD, made[MODEL_CARD.name])
 
 
-def _groups(made: dict[str, list[Sequence[Any]]], data: Interactions, until: Any) -> None:
-    if not len(data.items):
-        return
-    report = evaluate(data)
-    made[MODEL_CARD.name] += _card("groups of a member", report, "groups by yes", until)
-    if report.holds:
-        found = Predictor(data, report.chosen).recommend(data.members[-_MOST_PREDICTED:], _DEPTH)
-        made[PREDICTED_GROUPS.name] += [
-            (each.member, each.rank, int(each.item), each.score, "|".join(each.because)) for each in found
-        ]
-
-
-def _card(task: str, report: Report, data: str, until: datetime | None) -> Iterator[Sequence[Any]]:
-    common = (
-        report.judges, report.members, report.items, report.coverage, report.split, report.holds, data, _ms(until),
-    )  # fmt: skip
-    for metric, found in (("NDCG@10", report.ndcg), ("recall@10", report.recall)):
-        for model, each in found.items():
-            yield (task, model, metric, each.mean, each.low, each.high, *common)
-    for name, each in (("popularity", report.above_popularity), ("EASE", report.above_ease)):
-        yield (task, "model", f"NDCG@10 above {name}", each.mean, each.low, each.high, *common)
-
-
-def _interests(found: Sequence[Recommendation]) -> Iterator[Sequence[Any]]:
-    members = Counter(each.item for each in found)
-    reasons: dict[str, Counter[str]] = {}
-    for each in found:
-        reasons.setdefault(each.item, Counter()).update(each.because)
-    for topic, count in sorted(members.items()):
-        if count >= LEAST_MEMBERS:
-            named = sorted(reasons[topic].items(), key=lambda pair: (-pair[1], pair[0]))
-            yield topic, count, "|".join(reason for reason, times in named[:3] if times >= LEAST_MEMBERS)
-
-
-def _leads(predictor: Predictor) -> Iterator[Sequence[Any]]:
-    """What the model says to somebody with one interest alone, where enough members have both."""
-    data = predictor.interactions
-    known = np.flatnonzero(data.popularity >= LEAST_MEMBERS)[:_MOST_LEADS]
-    columns = sparse.csc_array(data.matrix)
-    for topic in known.tolist():
-        row = sparse.csr_array(([1.0], ([0], [topic])), shape=(1, len(data.items)))
-        scores = predictor.model.scores(row)[0]
-        both = np.asarray((columns[:, [topic]].T @ columns).todense()).ravel()
-        scores[(both < LEAST_MEMBERS) | (scores <= 0)] = -np.inf
-        for rank, other in enumerate(top(scores, _DEPTH).tolist(), start=1):
-            yield data.items[topic], rank, data.items[other], float(scores[other]), int(both[other])
-
-
-def _newcomers(data: Interactions, homes: dict[str, str]) -> Iterator[Sequence[Any]]:
-    """For everybody, and for each country with enough members."""
-    kept = np.flatnonzero(data.popularity >= LEAST_MEMBERS)
-    by_country: dict[str, list[int]] = {"": list(range(len(data.members)))}
-    for row, member in enumerate(data.members):
-        if member in homes:
-            by_country.setdefault(homes[member], []).append(row)
-    largest = sorted(by_country.items(), key=lambda each: (-len(each[1]), each[0]))[: _MOST_COUNTRIES + 1]
-    for country, rows in sorted(largest):
-        local = data.matrix[rows][:, kept]
-        counts = np.asarray(local.sum(axis=0)).ravel()
-        found = cover(local, np.ones(len(kept)), _DEPTH).tolist() if len(kept) else []
-        enough = [item for item in found if counts[item] >= LEAST_MEMBERS]
-        for rank, item in enumerate(enough, start=1):
-            yield country, rank, data.items[int(kept[item])]
-
-
-def _likeness(warehouse: Warehouse, made: dict[str, list[Sequence[Any]]], without: Denied) -> None:
-    pairs = inputs.common_members(warehouse)
-    common = [each for each in pairs if each[0] not in without.groups and each[1] not in without.groups]
-    topics = inputs.group_topics(warehouse, without, _MOST_ALIKE)
-    made[LOOKALIKES.name] += [
-        (each.group, each.rank, each.other, each.score, each.common, "|".join(each.shared))
-        for each in alike(topics, common, _DEPTH)
-    ]
-    made[COMMUNITIES.name] += sorted(communities((group, other, cosine) for group, other, _, cosine in common).items())
-
-
-def _forecast(warehouse: Warehouse, until: datetime | None) -> Iterator[Sequence[Any]]:
-    """From whole weeks in a row: neither the first nor the last may have been cut, and one without RSVPs was missed."""
-    weeks = inputs.weeks(warehouse)
-    if until is None or not weeks:
-        return
-    last = until.date() - timedelta(days=until.weekday())
-    found = forecast(in_a_row(weeks, last))
-    if found:
-        values = (found.value, found.low, found.high, found.error, found.naive, found.naive_error, found.weeks)
-        yield ((last - _EPOCH).days, found.model, *values)
-
-
-def in_a_row(weeks: Mapping[date, int], last: date) -> list[float]:
-    """Of the weeks before ``last`` those since the latest that is missing, without the first of them."""
-    found: list[float] = []
-    while (week := last - timedelta(weeks=len(found) + 1)) in weeks:
-        found.append(float(weeks[week]))
-    return found[::-1][1:]
-
-
-def _events(
-    warehouse: Warehouse, made: dict[str, list[Sequence[Any]]], without: Denied, until: datetime | None
-) -> None:
-    """Events that begin after the newest RSVP are to come; of the others it is known how they filled."""
-    if until is None:
-        return
-    events = inputs.events(warehouse, without, until)
-    found = forecast_events(events.past, events.coming, until.timestamp() / 3600)
-    if found is None:
-        return
-    made[MODEL_CARD.name] += _events_card(found, len(events.groups), until)
-    for each in found.events:
-        group, at, limit = events.shown.get(each.event, (None, None, None))
-        if group is not None:
-            numbers = (round(each.value), round(each.low), round(each.high), each.full, round(each.naive))
-            errors = (found.error.mean, found.naive_error.mean, found.judges)
-            made[EVENT_FORECAST.name].append((each.event, group, at, limit, found.model, *numbers, *errors))
-
-
-def _events_card(found: Fullness, groups: int, until: datetime) -> Iterator[Sequence[Any]]:
-    split = "by time: the latest 30 % of events are hidden"
-    common = (found.judges, found.past, groups, None, split, found.holds, "yes of past events", _ms(until))
-    for model, each in (("model", found.error), (NAIVE, found.naive_error)):
-        yield ("yes of an event", model, "mean absolute error", each.mean, each.low, each.high, *common)
-    gain = found.gain
-    yield ("yes of an event", "model", "error below the naive one's", gain.mean, gain.low, gain.high, *common)
-
-
-def _ms(moment: datetime | None) -> int | None:
-    return int(moment.timestamp() * 1000) if moment else None
+def _kept_card() -> ibis.expr.types.Table:
+    card = relation(MODEL_CARD)
+    return card.filter(card.task.isin(list(TASKS)))

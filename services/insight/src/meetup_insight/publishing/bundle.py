@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -63,10 +64,10 @@ def publish(root: Path, tables: dict[str, pa.Table], manifest: Manifest) -> Path
     return folder
 
 
-def read_table(folder: Path, name: str) -> pa.Table | None:
-    """One table of a published folder."""
+def read_table(folder: Path, name: str, columns: Sequence[str] = ()) -> pa.Table | None:
+    """One table of a published folder, or some of its columns."""
     file = folder / f"{name}.parquet"
-    return pq.read_table(file) if file.exists() else None
+    return pq.read_table(file, columns=list(columns) or None) if file.exists() else None
 
 
 def _remove_old(root: Path, shown: Path) -> None:

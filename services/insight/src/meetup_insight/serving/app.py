@@ -1,6 +1,9 @@
 """The page as an ASGI application: GET and HEAD, nothing else; a page is made in a thread."""
 
 import asyncio
+import gzip
+import re
+from dataclasses import replace
 from typing import Final
 
 from meetupkit.http.asgi import AsgiApp, Receive, Scope, Send
@@ -10,6 +13,12 @@ from meetup_insight.serving.metrics import Metrics
 
 _AT_ONCE: Final = 4
 """Pages made at once; each takes a tenth of a second of one processor."""
+_WORTH_PACKING: Final = 1_400
+"""Bytes that fit into one packet anyway."""
+_LEVEL: Final = 5
+"""Of gzip: 300 kB in 6 ms, to a seventh."""
+_NOUGHT: Final = re.compile(r"0(\.0*)?")
+"""A weight that refuses."""
 _WAITING: Final = 64
 """Who comes when more than these wait is told to come again."""
 
@@ -32,9 +41,7 @@ def create_app(site: Site, metrics: Metrics) -> AsgiApp:
             waiting[0] += 1
             try:
                 async with gate:
-                    answer = await asyncio.to_thread(
-                        site.answer, scope["path"], scope["query_string"].decode("latin-1")
-                    )
+                    answer = await asyncio.to_thread(_answered, site, scope)
             except Exception:  # a bug: the server logs it and answers 500; here it is only counted
                 metrics.pages.labels("500").inc()
                 raise
@@ -44,6 +51,23 @@ def create_app(site: Site, metrics: Metrics) -> AsgiApp:
         await _send(answer, send, head=scope["method"] == "HEAD")
 
     return app
+
+
+def _answered(site: Site, scope: Scope) -> Answer:
+    """Packed, if whoever asks can unpack it."""
+    answer = site.answer(scope["path"], scope["query_string"].decode("latin-1"))
+    packed = any(name == "Content-Encoding" for name, _ in answer.headers)
+    if packed or len(answer.body) < _WORTH_PACKING or not _takes_gzip(scope):
+        return answer
+    headers = (*answer.headers, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
+    return replace(answer, body=gzip.compress(answer.body, _LEVEL, mtime=0), headers=headers)
+
+
+def _takes_gzip(scope: Scope) -> bool:
+    """Whether ``Accept-Encoding`` names it, and not to refuse it."""
+    named = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding").decode("latin-1")
+    codings = (each.replace(" ", "").lower().partition(";q=") for each in named.split(","))
+    return any(coding in ("gzip", "*") and not _NOUGHT.fullmatch(weight) for coding, _, weight in codings)
 
 
 async def _send(answer: Answer, send: Send, *, head: bool) -> None:
