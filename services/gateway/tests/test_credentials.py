@@ -15,9 +15,9 @@ from meetup_gateway.source.credentials import (
     CredentialsRefused,
     RefreshSession,
     SigningKey,
-    checked_private_key,
 )
 from meetup_gateway.source.credentials import RefreshTokens as KeepsTokens
+from meetup_gateway.source.private_key import read_private_key
 from meetup_gateway.storage.database import open_database
 from meetup_gateway.storage.meta import Meta
 from meetup_gateway.storage.session import RefreshTokens
@@ -235,7 +235,7 @@ def test_a_time_of_expiry_that_makes_no_sense_is_bounded(expires: Any) -> None:
 )
 def test_what_is_no_private_key_is_refused_without_showing_it(text: str) -> None:
     with pytest.raises(ValueError, match="must be a private RSA key in PEM") as raised:
-        checked_private_key(text)
+        read_private_key(text)
     assert "AAAA" not in str(raised.value)
 
 

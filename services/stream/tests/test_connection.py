@@ -77,9 +77,19 @@ def test_a_tls_connection_that_is_cut_without_its_own_end_ends_no_body(
 
 
 def test_a_server_that_speaks_no_tls_is_not_connected() -> None:
-    with RawServer(STREAM) as server:
-        read = read_from(server, url=server.url.replace("http://", "https://"))
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener, RawServer([]) as unused:
+        thread = threading.Thread(target=answer_in_plain_text, args=(listener,))
+        thread.start()
+        read = read_from(unused, url=f"https://127.0.0.1:{listener.getsockname()[1]}/")
+        thread.join()
     assert (read.opened, read.cause) == (False, "unreachable")
+
+
+def answer_in_plain_text(listener: socket.socket) -> None:
+    peer, _ = listener.accept()
+    with peer:
+        peer.recv(65536)
+        peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
 @pytest.mark.faults

@@ -9,7 +9,7 @@ from meetupkit.settings import Settings
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from meetup_gateway.privacy.people import Members
-from meetup_gateway.source.credentials import checked_private_key
+from meetup_gateway.source.private_key import read_private_key
 
 _DAY = 86_400
 
@@ -23,7 +23,7 @@ class Vanished(StrEnum):
 
 def _private_key(key: SecretStr) -> SecretStr:
     if key.get_secret_value():
-        checked_private_key(key.get_secret_value())
+        read_private_key(key.get_secret_value())
     return key
 
 

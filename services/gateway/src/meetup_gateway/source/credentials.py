@@ -18,6 +18,7 @@ from meetupkit.foreign_text import printable
 from meetupkit.http.client import Answer, ExchangeFailed
 
 from meetup_gateway.failpoints import Failpoint, hit
+from meetup_gateway.source.private_key import read_private_key
 from meetup_gateway.source.replies import without_secrets
 from meetup_gateway.translating.values import Untranslatable, number
 
@@ -165,7 +166,9 @@ class Credentials:
             "iat": now - _BACK_SECONDS,
             "exp": now + _ASSERTION_SECONDS,
         }
-        assertion = jwt.encode(claims, grant.private_key, algorithm="RS256", headers={"kid": grant.key_id})
+        assertion = jwt.encode(
+            claims, read_private_key(grant.private_key), algorithm="RS256", headers={"kid": grant.key_id}
+        )
         return {"grant_type": _GRANT, "assertion": assertion}
 
     def _read(self, answer: Answer, sent: Sequence[str]) -> dict[str, Any]:
@@ -182,15 +185,6 @@ class Credentials:
         return CredentialsRefused(
             f"Meetup gives no token ({answer.status}: {said}){hint}: {_ADVICE[type(self._grant)]}"
         )
-
-
-def checked_private_key(text: str) -> str:
-    """An RSA key in PEM; raises ``ValueError`` that says nothing of the key."""
-    try:
-        jwt.encode({"iss": "check"}, text, algorithm="RS256")
-    except Exception:  # noqa: BLE001  (the libraries below raise many kinds; their texts may hold parts of the key)
-        raise ValueError("must be a private RSA key in PEM") from None
-    return text
 
 
 def _refresh_form(grant: RefreshSession, token: str) -> dict[str, str]:
