@@ -1,0 +1,96 @@
+"""``meetup-local-runner`` as a process, started, watched and ended by tests."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import psutil
+import requests
+
+COMMAND: Final = Path(sys.executable).with_name("meetup-local-runner")
+WAIT_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 10.0
+"""What a person is promised."""
+
+
+class Runner:
+    """A running ``meetup-local-runner`` without a terminal."""
+
+    def __init__(self, data: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
+        self.data = data
+        self._out = data.with_suffix(".out")
+        with self._out.open("wb") as out:
+            self.process = psutil.Popen(
+                [COMMAND, "--data", data, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=environ,
+                cwd=Path(__file__).parents[3],
+            )
+
+    @property
+    def out(self) -> str:
+        """All it has printed."""
+        return self._out.read_text()
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Wait until it has printed something like that."""
+        until(lambda: re.search(pattern, self.out) is not None or self.process.poll() is not None)
+        found = re.search(pattern, self.out)
+        assert found, self.out
+        return found
+
+    def wait_until_running(self) -> None:
+        """Wait until everything is ready."""
+        self.wait_for(r"(?m)^0:\d\d  open_events ")
+
+    def end(self, number: signal.Signals | None = None, *, within: float = WAIT_SECONDS) -> int:
+        """Its exit code, after that signal; ``TimeoutExpired`` if it takes longer."""
+        if number is not None:
+            self.process.send_signal(number)
+        return int(self.process.wait(timeout=within))
+
+    def kill(self) -> None:
+        """End it now; its children go with it, which a test of its own shows."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def children(self) -> dict[str, psutil.Process]:
+        """Its processes, by the name of their log."""
+        return {Path(f"/proc/{child.pid}/fd/1").readlink().stem: child for child in self.process.children()}
+
+    def published(self, feed: str) -> set[bytes]:
+        """The records that the simulator has sent so far."""
+        simulator = self.wait_for(r"(?m)^simulator: (http://[\d.:]+)/")[1]
+        answer = requests.get(f"{simulator}/published?feed={feed}", timeout=30)
+        assert answer.ok
+        return set(filter(None, answer.content.split(b"\n")))
+
+    def messages(self) -> str:
+        """All that the stand-in for Slack holds, as JSON text."""
+        slack = self.wait_for(r"(?m)^slack: (http://[\d.:]+)/")[1]
+        return requests.get(f"{slack}/messages", timeout=30).text
+
+    def stored(self, feed: str) -> dict[str, bytes]:
+        """The feed's records on the disk, by name."""
+        return {path.name: path.read_bytes() for path in (self.data / "objects" / feed).glob("[!_.]*.json")}
+
+    def summary(self) -> dict[str, list[int]]:
+        """The numbers of the table at the end, by feed: records, duplicates, rejected, restarts."""
+        rows = re.findall(r"(?m)^([a-z_]+) +([\d, ]+?) *$", self.out.partition("\nAfter ")[2])
+        return {feed: [int(cell.replace(",", "")) for cell in cells.split()] for feed, cells in rows}
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for the condition."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come about"
+        time.sleep(0.05)
