@@ -308,6 +308,7 @@ def test_every_view_is_drawn_in_a_browser_without_an_error_and_a_choice_changes_
         )
         assert heading != "Group 5 by week"
         browser.set_window_size(390, 844)
+        browser.execute_script("document.querySelector('select').options[0].text = 'a long name '.repeat(9)")
         width = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
         assert width[0] <= width[1]
 
