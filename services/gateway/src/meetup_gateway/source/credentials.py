@@ -3,13 +3,10 @@
 One lock: two renewals at a time would use one refresh token twice, and that ends the session.
 """
 
-import json
-import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any, Final, Protocol
 
 import jwt
@@ -20,7 +17,7 @@ from meetupkit.http.client import Answer, ExchangeFailed
 from meetup_gateway.failpoints import Failpoint, hit
 from meetup_gateway.source.private_key import read_private_key
 from meetup_gateway.source.replies import without_secrets
-from meetup_gateway.translating.values import Untranslatable, number
+from meetup_gateway.source.token_answers import expires_in, is_token, json_object, skew_hint
 
 _GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _AUDIENCE: Final = "api.meetup.com"
@@ -30,15 +27,10 @@ _BACK_SECONDS: Final = 5
 """``iat`` lies in the past even for a server whose clock is a little behind."""
 _USED_SHARE: Final = 0.8
 """A token is renewed after so much of its time, while the old one still works."""
-_DEFAULT_EXPIRES: Final = 3600.0
-_LEAST_EXPIRES: Final = 60.0
-_MOST_EXPIRES: Final = 86_400.0
-_TOKEN: Final = re.compile(r"[\x21-\x7e]+\Z")
 _SECRETS: Final = ("assertion", "client_secret", "refresh_token")
 """Of a form: an answer that repeats one is not shown with it."""
 _MAX_BYTES: Final = 64 * 1024
 _SECONDS: Final = 20.0
-_MOST_SKEW: Final = 60.0
 
 
 class Exchange(Protocol):
@@ -138,7 +130,7 @@ class Credentials:
         grant = self._grant
         answer = self._exchanged(self._assertion_form(grant)) if isinstance(grant, SigningKey) else self._next(grant)
         self._token = str(answer["access_token"])
-        self._renew_at = self._now() + _USED_SHARE * _expires(answer)
+        self._renew_at = self._now() + _USED_SHARE * expires_in(answer)
 
     def _next(self, grant: RefreshSession) -> dict[str, Any]:
         """The session's next tokens: the new refresh token is durable before anything uses it."""
@@ -172,16 +164,16 @@ class Credentials:
         return {"grant_type": _GRANT, "assertion": assertion}
 
     def _read(self, answer: Answer, sent: Sequence[str]) -> dict[str, Any]:
-        value = _object(answer.body)
-        if answer.status == 200 and _is_token(value.get("access_token")):
+        value = json_object(answer.body)
+        if answer.status == 200 and is_token(value.get("access_token")):
             return value
-        raise self._failure(answer, _object(without_secrets(answer.body, sent)))
+        raise self._failure(answer, json_object(without_secrets(answer.body, sent)))
 
     def _failure(self, answer: Answer, value: Mapping[str, Any]) -> TransientError | CredentialsRefused:
         if answer.status >= 500 or answer.status in (408, 425, 429) or answer.status == 200:
             return UpstreamUnavailable(f"the token endpoint answered {answer.status} without a token")
         said = printable(str(value.get("error_description") or value.get("error") or answer.reason), 120)
-        hint = _skew_hint(answer.headers.get("Date"), self._now())
+        hint = skew_hint(answer.headers.get("Date"), self._now())
         return CredentialsRefused(
             f"Meetup gives no token ({answer.status}: {said}){hint}: {_ADVICE[type(self._grant)]}"
         )
@@ -194,32 +186,3 @@ def _refresh_form(grant: RefreshSession, token: str) -> dict[str, str]:
         "client_secret": grant.client_secret,
         "refresh_token": token,
     }
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _is_token(value: Any) -> bool:
-    """As RFC 6750 has it: anything else could not stand in a header."""
-    return isinstance(value, str) and _TOKEN.match(value) is not None
-
-
-def _expires(answer: Mapping[str, Any]) -> float:
-    try:
-        seconds = number(answer.get("expires_in"))
-    except Untranslatable:
-        return _DEFAULT_EXPIRES
-    return float(min(max(seconds, _LEAST_EXPIRES), _MOST_EXPIRES))
-
-
-def _skew_hint(date: str | None, now: float) -> str:
-    try:
-        ahead = parsedate_to_datetime(date or "").timestamp() - now
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return ""
-    return f"; Meetup's clock is {ahead:+.0f} s from this one" if abs(ahead) > _MOST_SKEW else ""
