@@ -52,9 +52,9 @@ def test_a_setting_that_is_wrong_is_named(changed: dict[str, str], mistake: str)
     assert KEY.splitlines()[1] not in str(raised.value)
 
 
-def run(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def run(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
-    command = [sys.executable, "-m", "meetup_gateway"]
+    command = [sys.executable, "-m", "meetup_gateway", *arguments]
     return subprocess.run(command, env=kept | environ, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -75,4 +75,15 @@ def test_groups_without_credentials_are_exit_code_2(tmp_path: Path) -> None:
     wrong = run(environ | {"GATEWAY_FOLLOW": str(follow), "GATEWAY_STORE": str(tmp_path / "g.db")})
     assert wrong.returncode == 2
     assert "GATEWAY_SIGNING_KEY or GATEWAY_REFRESH_TOKEN" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+
+
+@pytest.mark.parametrize("command", [[], ["calibrate"], ["forget", "7"]])
+def test_a_store_that_cannot_be_opened_is_exit_code_2_and_no_traceback(tmp_path: Path, command: list[str]) -> None:
+    follow = tmp_path / "follow.yaml"
+    follow.write_text("groups: [hikers]\n")
+    store = tmp_path / "no-folder" / "g.db"
+    wrong = run(ENVIRON | {"GATEWAY_FOLLOW": str(follow), "GATEWAY_STORE": str(store)}, *command)
+    assert wrong.returncode == 2
+    assert f"{store} cannot be opened" in wrong.stderr
     assert "Traceback" not in wrong.stderr

@@ -6,10 +6,12 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Final
 
 from meetupkit import logs
 from meetupkit.errors import MeetupError
+from meetupkit.http.client import HttpClient
 from meetupkit.http.pages import PageApp
 from meetupkit.http.server import HttpServer
 from meetupkit.ops_pages import OpsPages
@@ -27,7 +29,7 @@ from meetup_gateway.parts import client_of, credentials_of, people_of
 from meetup_gateway.service import Service
 from meetup_gateway.settings import GatewaySettings
 from meetup_gateway.source.api import Api
-from meetup_gateway.source.budget import Budget
+from meetup_gateway.source.budget import Budget, Price
 from meetup_gateway.source.watch import ApiWatch
 from meetup_gateway.storage.database import open_database
 from meetup_gateway.storage.meta import Meta
@@ -109,8 +111,18 @@ def _serve(settings: GatewaySettings, follow: Follow, shutdown: Shutdown) -> boo
 
 
 def _calibrate(settings: GatewaySettings) -> None:
-    file = open_database(settings.path)
-    meta, client = Meta(file), client_of(settings)
+    with closing(open_database(settings.path)) as file, closing(client_of(settings)) as client:
+        try:
+            price, one, many = _measure(settings, Meta(file), client)
+        except MeetupError as error:
+            exit_with(f"cannot calibrate: {error}")
+    sys.stdout.write(f"{_in_words(one)}\n{_in_words(many)}\n")
+    sys.stdout.write(
+        f"{price.per_request:.3g} points a request, {price.per_root:.3g} points for each root field; kept\n"
+    )
+
+
+def _measure(settings: GatewaySettings, meta: Meta, client: HttpClient) -> tuple[Price, Measured, Measured]:
     credentials = credentials_of(settings, client, meta)
     watch = ApiWatch(Metrics(), removed=meta.removed_fields(), keep_removed=meta.keep_removed)
 
@@ -126,20 +138,11 @@ def _calibrate(settings: GatewaySettings) -> None:
             fixed_batch=True,
         )
 
-    try:
-        price, one, many = calibrate(api, settings.points_per_minute, now=time.time, rest=time.sleep)
-        budget = Budget(meta.budget(price), points=settings.points_per_minute)
-        budget.measured(price, time.time())
-        meta.keep_budget(budget.state)
-    except MeetupError as error:
-        exit_with(f"cannot calibrate: {error}")
-    finally:
-        file.close()
-        client.close()
-    sys.stdout.write(f"{_in_words(one)}\n{_in_words(many)}\n")
-    sys.stdout.write(
-        f"{price.per_request:.3g} points a request, {price.per_root:.3g} points for each root field; kept\n"
-    )
+    price, one, many = calibrate(api, settings.points_per_minute, now=time.time, rest=time.sleep)
+    budget = Budget(meta.budget(price), points=settings.points_per_minute)
+    budget.measured(price, time.time())
+    meta.keep_budget(budget.state)
+    return price, one, many
 
 
 def _in_words(measured: Measured) -> str:
@@ -148,13 +151,11 @@ def _in_words(measured: Measured) -> str:
 
 
 def _forget(settings: GatewaySettings, member: int) -> None:
-    file = open_database(settings.path)
-    try:
-        erased = forget(file, people_of(settings, Meta(file)), member)
-    except MeetupError as error:
-        exit_with(f"not forgotten: {error}")
-    finally:
-        file.close()
+    with closing(open_database(settings.path)) as file:
+        try:
+            erased = forget(file, people_of(settings, Meta(file)), member)
+        except MeetupError as error:
+            exit_with(f"not forgotten: {error}")
     sys.stdout.write(f"erased {erased} rows; the next poll does not bring them back\n")
 
 
