@@ -10,7 +10,7 @@ from bench.program import run_baseline, run_program
 from bench.stream_run import MIB
 from bench.workbench import Workbench
 
-_RSVPS = 100_000
+_RSVPS = 20_000
 _PAGE_RSVPS = 1_000_000
 _NEW_SHARE = 100
 

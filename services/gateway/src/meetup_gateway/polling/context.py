@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from meetupkit.limited_log import LimitedLog
@@ -16,7 +16,6 @@ from meetup_gateway.translating.rows import Lost
 from meetup_gateway.translating.tables import FIELDS_OF
 
 log = logging.getLogger(__name__)
-_limited_log = LimitedLog(log)
 MS: Final = 1000
 
 
@@ -46,6 +45,7 @@ class Context:
     options: Options
     clock: Callable[[], float]
     announce: Callable[[], None]
+    limited: LimitedLog = field(default_factory=lambda: LimitedLog(log))
 
     def now(self) -> int:
         """Milliseconds since the epoch."""
@@ -58,13 +58,13 @@ class Context:
     def quarantine(self, kind: str, why: str) -> None:
         """A node could not be understood: it is left out, counted, and told of."""
         self.metrics.quarantined.labels(kind).inc()
-        _limited_log.warning(kind, "a node of kind %s is not understood: %s", kind, why, extra={"event": "quarantined"})
+        self.limited.warning(kind, "a node of kind %s is not understood: %s", kind, why, extra={"event": "quarantined"})
 
     def lost(self, values: Iterable[Lost]) -> None:
         """Values could not be translated: records go without them, and it is counted and told of."""
         for value in values:
             self.metrics.lost_values.inc()
-            _limited_log.warning(
+            self.limited.warning(
                 value.old,
                 "records go without %s at times: %s",
                 value.old,

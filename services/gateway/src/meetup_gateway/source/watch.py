@@ -9,7 +9,6 @@ from meetupkit.limited_log import LimitedLog
 from prometheus_client import Counter
 
 log = logging.getLogger(__name__)
-_limited_log = LimitedLog(log)
 
 _SKEW_SECONDS: Final = 30.0
 """Clocks that differ by so much make tokens invalid sooner or later."""
@@ -33,6 +32,7 @@ class ApiWatch:
         self, metrics: ApiMetrics, *, removed: frozenset[str], keep_removed: Callable[[frozenset[str]], None]
     ) -> None:
         self._metrics = metrics
+        self._limited = LimitedLog(log)
         self._lock = threading.Lock()
         self._keep_removed = keep_removed
         self._told = removed
@@ -54,7 +54,7 @@ class ApiWatch:
         if skew is not None:
             self.skew = skew
             if abs(skew) > _SKEW_SECONDS:
-                _limited_log.warning("skew", "Meetup's clock is %+.0f s from this one", skew, extra={"event": "skew"})
+                self._limited.warning("skew", "Meetup's clock is %+.0f s from this one", skew, extra={"event": "skew"})
 
     def refused(self, why: str) -> None:
         """It refuses until an operator acts."""
@@ -66,7 +66,7 @@ class ApiWatch:
         """It did not answer."""
         self.outage = why
         self._metrics.unavailable.inc()
-        _limited_log.warning("unavailable", "Meetup did not answer: %s", why, extra={"event": "api_unavailable"})
+        self._limited.warning("unavailable", "Meetup did not answer: %s", why, extra={"event": "api_unavailable"})
 
     def partial(self) -> None:
         """It answered in part."""
@@ -79,7 +79,7 @@ class ApiWatch:
         self.consumed = consumed
         if consumed is not None:
             self._metrics.reported(consumed)
-        _limited_log.warning(
+        self._limited.warning(
             "limited", "the points are used up, waiting %.0f s", seconds, extra={"event": "rate_limited"}
         )
 
