@@ -18,6 +18,8 @@ from services.gateway.tests.gateway_world import Gateway, follow_all, follow_net
 from services.gateway.tests.mangling import Mangled
 from services.gateway.tests.oracle import RESPONSES, STATUSES
 
+SEARCHING = "SEEDS" in os.environ
+"""For what nobody knows yet, with other seeds each time; without it the same few show that what is known stays."""
 EXAMPLES = int(os.environ.get("SEEDS", "2"))
 HOUR = 3600.0
 
@@ -28,9 +30,10 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("kind", ["groups", "network"])
-@pytest.mark.timeout(60 + 30 * EXAMPLES)
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.timeout(60 + 120 * EXAMPLES)
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=not SEARCHING, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 1 << 32), share=st.sampled_from((0.3, 0.9)))
 def test_what_was_mangled_is_told_when_it_can_be_read_and_ends_nothing(
     folder: Path, kind: str, seed: int, share: float

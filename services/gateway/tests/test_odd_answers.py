@@ -211,6 +211,17 @@ def test_a_group_that_does_not_say_plainly_that_it_is_public_is_private(
     assert not profiles_asked(gateway)
 
 
+@pytest.mark.parametrize(
+    "venues", [7, "x", [], {"edges": 7}, {"edges": {"node": {}}}, {"edges": [None, 5, {"node": 5}]}]
+)
+def test_venues_that_are_no_list_of_venues_end_nothing(begin: Callable[..., Gateway], venues: Any) -> None:
+    gateway = begin(answered([EVENT], {**GROUP, "venues": venues}))
+    gateway.wait(600)
+    assert profiles_asked(gateway)
+    assert gateway.emitted("open_events")
+    assert not gateway.emitted("open_venues")
+
+
 def test_the_profile_of_a_group_that_is_null_is_asked_for_hourly(begin: Callable[..., Gateway]) -> None:
     def answer(asked: dict[str, Any]) -> Any:
         return {"data": {"g0": None}} if "timezone" in asked["query"] else answered([EVENT], GROUP)(asked)

@@ -9,6 +9,7 @@ from meetup_gateway.source.api import Found, Waiting
 from meetup_gateway.source.budget import Share
 from meetup_gateway.storage.state import Commit
 from meetup_gateway.translating.records import group_profile
+from meetup_gateway.translating.rows import at
 from meetup_gateway.translating.values import Untranslatable
 
 AT_ONCE: Final = 20
@@ -44,9 +45,9 @@ def commit_profile(context: Context, commit: Commit, node: dict[str, Any], now: 
         context.quarantine("group", str(error))
         return None
     commit.profile_of_group(profile["id"], profile)
-    edges = (node.get("venues") or {}).get("edges") or []
-    venues = [edge["node"] for edge in edges if isinstance(edge, dict) and isinstance(edge.get("node"), dict)]
-    commit_venues(context, commit, venues, now)
+    edges = at(node, "venues.edges")
+    venues = [at(edge, "node") for edge in edges] if isinstance(edges, list) else []
+    commit_venues(context, commit, [venue for venue in venues if isinstance(venue, dict)], now)
     return profile
 
 
