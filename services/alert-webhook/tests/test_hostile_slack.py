@@ -10,6 +10,8 @@ from meetup_testkit.slack_plugin import SlackStandIn
 from raw_server import RawServer, http
 from webhook_running import InProcess, firing, group
 
+pytestmark = pytest.mark.faults
+
 StartWebhook = Callable[..., InProcess]
 _LONGEST_SECONDS: Final = 25.0
 """Far beyond the time-out of half a second and its tries, and far below what the slow answers take."""

@@ -20,6 +20,8 @@ from services.gateway.tests.gateway_world import EPOCH, Gateway, Meetup, follow_
 from services.gateway.tests.oracle import ASKED_MS, assert_history
 from services.gateway.tests.test_translation import EVENT, GROUP
 
+SEARCHING = "SEEDS" in os.environ
+"""For what nobody knows yet, in other worlds each time; by day the same few show that what is known stays."""
 SEEDS = int(os.environ.get("SEEDS", "2"))
 HOUR = 3600
 FLOOR = 300.0
@@ -48,7 +50,7 @@ def lived(folder: Path, seed: int, kind: str, *, hours: float = 4) -> tuple[Meet
 
 @pytest.mark.parametrize("kind", ["groups", "network", UPCOMING_ONLY])
 @pytest.mark.timeout(120 + 60 * SEEDS)
-@settings(max_examples=SEEDS, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=SEEDS, deadline=None, derandomize=not SEARCHING, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 1 << 32))
 def test_what_outlived_one_interval_is_told_once_and_nothing_is_invented(folder: Path, kind: str, seed: int) -> None:
     meetup, gateway = lived(folder, seed, kind)

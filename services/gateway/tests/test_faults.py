@@ -12,7 +12,7 @@ from meetup_simulator.graphql_api.population import Event, EventState, RsvpState
 
 from services.gateway.tests.gateway_world import Gateway, Meetup, follow_all
 
-pytestmark = pytest.mark.timeout(600)  # a busy machine is no fault of Meetup's
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]  # a busy machine is no fault of Meetup's
 
 FLOOR = 300.0
 HOUR = 3600
