@@ -12,7 +12,6 @@ from typing import Final
 
 from meetupkit import logs
 from meetupkit.errors import MeetupError, PermanentError, TransientError
-from meetupkit.heaps import share_heaps
 from meetupkit.http.ops_server import OpsServer
 from meetupkit.ops_pages import OpsPages
 from meetupkit.progress import Progress
@@ -38,7 +37,6 @@ _POLL_SECONDS: Final = 0.01
 
 def main() -> None:
     """Wire the parts together and run until a signal."""
-    share_heaps()
     settings = StreamSettings.or_exit(os.environ)
     logs.configure("meetup-stream", version=version("meetup-stream"), level=settings.log_level, feed=settings.feed)
     with Shutdown() as shutdown:
