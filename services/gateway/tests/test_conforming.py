@@ -1,13 +1,12 @@
 """Any answer that conforms to the pinned schema is translated or quarantined: no traceback, and nothing is made up."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meetup_gateway.follow import Follow, FollowedGroup, Search
 from meetup_gateway.polling.context import Options
@@ -23,8 +22,9 @@ from meetupkit.records import Record, read_line
 
 from services.gateway.tests.conforming import Conforming
 from services.gateway.tests.gateway_world import Gateway, Meetup
+from services.gateway.tests.seeds import seeds, worlds
 
-EXAMPLES = int(os.environ.get("SEEDS", "5"))
+BY_DAY = 5
 FOLLOW = Follow(
     groups=(FollowedGroup(urlname="runners", private=True), FollowedGroup(id="29623789")),
     networks=("rladies",),
@@ -70,8 +70,8 @@ def polled(folder: Path, seed: int, **arguments: float) -> tuple[Conforming, Gat
     return meetup, gateway
 
 
-@pytest.mark.timeout(60 + 30 * EXAMPLES)
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.timeout(60 + 30 * seeds(BY_DAY))
+@worlds(BY_DAY)
 @given(seed=st.integers(0, 1 << 32), nulls=st.sampled_from((0.0, 0.1, 0.5)), failures=st.sampled_from((0.0, 0.02, 0.2)))
 def test_any_answer_of_the_schema_is_translated_or_quarantined_and_nothing_is_made_up(
     folder: Path, seed: int, nulls: float, failures: float

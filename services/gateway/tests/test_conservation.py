@@ -1,12 +1,11 @@
 """World history = emitted history, over seeds; by day a few, ``SEEDS=1000`` for the long run."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meetup_gateway.observing.changes import changes_of_events
 from meetup_gateway.observing.events import Observed, observe_event
@@ -18,11 +17,10 @@ from meetup_simulator.graphql_api.population import RsvpState
 
 from services.gateway.tests.gateway_world import EPOCH, Gateway, Meetup, follow_all, follow_network
 from services.gateway.tests.oracle import ASKED_MS, assert_history
+from services.gateway.tests.seeds import seeds, worlds
 from services.gateway.tests.test_translation import EVENT, GROUP
 
-SEARCHING = "SEEDS" in os.environ
-"""For what nobody knows yet, in other worlds each time; by day the same few show that what is known stays."""
-SEEDS = int(os.environ.get("SEEDS", "2"))
+BY_DAY = 2
 HOUR = 3600
 FLOOR = 300.0
 UPCOMING_ONLY = "network whose list leaves out what was called off"
@@ -49,8 +47,8 @@ def lived(folder: Path, seed: int, kind: str, *, hours: float = 4) -> tuple[Meet
 
 
 @pytest.mark.parametrize("kind", ["groups", "network", UPCOMING_ONLY])
-@pytest.mark.timeout(120 + 60 * SEEDS)
-@settings(max_examples=SEEDS, deadline=None, derandomize=not SEARCHING, suppress_health_check=list(HealthCheck))
+@pytest.mark.timeout(120 + 60 * seeds(BY_DAY))
+@worlds(BY_DAY)
 @given(seed=st.integers(0, 1 << 32))
 def test_what_outlived_one_interval_is_told_once_and_nothing_is_invented(folder: Path, kind: str, seed: int) -> None:
     meetup, gateway = lived(folder, seed, kind)

@@ -1,13 +1,10 @@
 """Whatever an answer looks like: polling does not end, and what was damaged is told when it can be read."""
 
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meetup_gateway.polling.context import Options
 from meetup_simulator.graphql_api.living_world import Size
@@ -17,23 +14,21 @@ from meetupkit.records import Record, read_line
 from services.gateway.tests.gateway_world import Gateway, follow_all, follow_network
 from services.gateway.tests.mangling import Mangled
 from services.gateway.tests.oracle import RESPONSES, STATUSES
+from services.gateway.tests.seeds import seeds, worlds
 
-SEARCHING = "SEEDS" in os.environ
-"""For what nobody knows yet, with other seeds each time; without it the same few show that what is known stays."""
-EXAMPLES = int(os.environ.get("SEEDS", "2"))
+BY_DAY = 2
 HOUR = 3600.0
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as name:
-        yield Path(name)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("mangling")
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("kind", ["groups", "network"])
-@pytest.mark.timeout(60 + 120 * EXAMPLES)
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=not SEARCHING, suppress_health_check=list(HealthCheck))
+@pytest.mark.timeout(60 + 120 * seeds(BY_DAY))
+@worlds(BY_DAY)
 @given(seed=st.integers(0, 1 << 32), share=st.sampled_from((0.3, 0.9)))
 def test_what_was_mangled_is_told_when_it_can_be_read_and_ends_nothing(
     folder: Path, kind: str, seed: int, share: float
