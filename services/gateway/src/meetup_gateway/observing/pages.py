@@ -66,9 +66,7 @@ class Listing:
 def read_page(value: Any, connection: Sequence[str], harmed: Sequence[Place]) -> Page:
     """The page at ``connection`` below a root field's value; ``harmed`` are the places there that failed."""
     root: Node = value if isinstance(value, dict) else {}
-    found: Any = root
-    for key in connection:
-        found = found.get(key) if isinstance(found, dict) else None
+    found = at(root, ".".join(connection))
     place = tuple(connection)
     if not isinstance(found, dict) or not isinstance(found.get("edges"), list):
         return Page(root, (), 0, None, False, None, readable=False)

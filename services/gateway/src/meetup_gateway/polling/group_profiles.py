@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from meetup_gateway.observing.pages import read_page
 from meetup_gateway.polling.context import MS, Context
 from meetup_gateway.polling.places import commit_venues
 from meetup_gateway.source.api import Found, Waiting
 from meetup_gateway.source.budget import Share
 from meetup_gateway.storage.state import Commit
 from meetup_gateway.translating.records import group_profile
-from meetup_gateway.translating.rows import at
 from meetup_gateway.translating.values import Untranslatable
 
 AT_ONCE: Final = 20
@@ -45,9 +45,7 @@ def commit_profile(context: Context, commit: Commit, node: dict[str, Any], now: 
         context.quarantine("group", str(error))
         return None
     commit.profile_of_group(profile["id"], profile)
-    edges = at(node, "venues.edges")
-    venues = [at(edge, "node") for edge in edges] if isinstance(edges, list) else []
-    commit_venues(context, commit, [venue for venue in venues if isinstance(venue, dict)], now)
+    commit_venues(context, commit, read_page(node, ("venues",), ()).nodes, now)
     return profile
 
 

@@ -25,11 +25,7 @@ def groups(data: Published, query: Query) -> View:
         (
             Card("groups of ten members or more", number(len(active))),
             Card("of them silent", number(sum(bool(row["silent"]) for row in active)), "no yes for 60 days"),
-            Card(
-                "communities",
-                number(communities),
-                "of groups with members in common",
-            ),
+            Card("communities", number(communities), "of groups with members in common"),
         ),
         (Choice("group", "Group", group, [(each, data.group(int(each))) for each in known]),),
         (
