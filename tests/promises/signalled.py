@@ -13,6 +13,14 @@ from typing import Any, Final, Self
 
 from meetup_testkit.service_process import ServiceProcess, until
 
+MODULES: Final = (
+    "meetup_alert_webhook",
+    "meetup_enricher",
+    "meetup_feed_operator",
+    "meetup_gateway",
+    "meetup_insight",
+    "meetup_stream",
+)
 PREFORK: Final = Path(__file__).with_name("prefork.py")
 LONGEST_SECONDS: Final = 60.0
 """A pod has thirty; a busy machine is given twice as long. What hangs, hangs for ever."""

@@ -1,7 +1,8 @@
-"""Bad credentials, a missing bucket, a missing database: one line that says what to do, and exit code 2."""
+"""Bad credentials, a missing bucket, a taken port: one line that says what is wrong, and exit code 2."""
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from meetup_testkit.emulators.pytest_plugin import Bucket
 from meetup_testkit.simulator_plugin import StartHttpFaultProxy
 
 from .grpc_faults import GrpcFaultProxy
+from .signalled import MODULES, Service
 
 STREAM = ("meetup_stream", {"STREAM_FEED": "rsvps", "STREAM_OBJECTS": "gs://no-such-bucket", "STREAM_PORT": "0"})
 ENRICHER = ("meetup_enricher", {"ENRICHER_DOCUMENTS": "firestore://p", "ENRICHER_API_KEY": "k", "ENRICHER_PORT": "0"})
@@ -125,3 +127,17 @@ def test_a_key_that_was_revoked_is_one_line_that_does_not_show_it(
     assert_one_line(ended, "credentials")
     assert private_key.splitlines()[1] not in ended.said
     assert token_server.fired == 1
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_port_that_is_taken_is_one_line_that_names_it(module: str, service: Service, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as neighbour:
+        port = neighbour.getsockname()[1]
+        prefix = module.removeprefix("meetup_").upper()
+        address = {f"{prefix}_HOST": "127.0.0.1", f"{prefix}_PORT": str(port)}
+        command = [sys.executable, "-m", module, *service.arguments]
+        environ = {"PATH": os.environ["PATH"], **service.environ(tmp_path), **address}
+        ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == 2
+    said = [line for line in (ended.stdout + ended.stderr).splitlines() if not line.startswith("{")]
+    assert said == [f"cannot listen on 127.0.0.1 port {port}: Address already in use"]

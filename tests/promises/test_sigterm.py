@@ -11,22 +11,14 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psutil
 import pytest
-import requests
-from meetup_testkit.graphql_plugin import StartLivingMeetup
 from meetup_testkit.service_process import ServiceProcess, until
-from meetup_testkit.simulator_plugin import StartSimulator
-from meetup_testkit.slack_plugin import SlackStandIn
 
-from tests.operator.cluster import Cluster, a_test_cluster, a_test_server
-
-from .signalled import LONGEST_SECONDS, Child, Prefork, Service
+from .signalled import LONGEST_SECONDS, MODULES, Child, Prefork, Service
 
 TIMES: Final = int(os.environ.get("SIGTERMS", "8"))
 """Moments per service, and lines at most. SIGINT, which goes the same way, gets a fifth of both."""
@@ -38,121 +30,7 @@ START_SECONDS: Final = 0.4
 """Imports apart, a start takes a fifth of a second on an idle machine: half of the random moments lie within it."""
 WORK_SECONDS: Final = 0.8
 """The others lie so long after the service listens and has been given work."""
-MODULES: Final = (
-    "meetup_alert_webhook",
-    "meetup_enricher",
-    "meetup_feed_operator",
-    "meetup_gateway",
-    "meetup_insight",
-    "meetup_stream",
-)
 NUMBERS: Final = [signal.SIGTERM, signal.SIGINT]
-
-
-@pytest.fixture
-def alert_webhook(slack: SlackStandIn) -> Service:
-    def environ(folder: Path) -> dict[str, str]:
-        return {
-            "ALERT_WEBHOOK_PORT": "0",
-            "ALERT_WEBHOOK_SLACK_URL": slack.webhook_url,
-            "ALERT_WEBHOOK_TOKEN": "a-bearer-token",
-            "ALERT_WEBHOOK_STATE": f"sqlite:///{folder}/state.sqlite",
-        }
-
-    alert = {"status": "firing", "labels": {"alertname": "Quiet"}, "startsAt": "2026-11-24T04:03:00Z"}
-    body = {"version": "4", "status": "firing", "alerts": [alert]}
-    headers = {"Authorization": "Bearer a-bearer-token"}
-    return Service("meetup_alert_webhook", environ, lambda url: _post(f"{url}/v1/alertmanager", body, headers))
-
-
-@pytest.fixture
-def enricher(simulator: StartSimulator) -> Service:
-    meetup = simulator()
-
-    def environ(folder: Path) -> dict[str, str]:
-        return {
-            "ENRICHER_PORT": "0",
-            "ENRICHER_API_URL": meetup.base_url,
-            "ENRICHER_API_KEY": meetup.api_key,
-            "ENRICHER_DOCUMENTS": f"sqlite:///{folder}/documents.sqlite",
-        }
-
-    ids = {"members": list(range(1, 500)), "groups": list(range(1, 500))}
-    return Service("meetup_enricher", environ, lambda url: _post(f"{url}/v1/enrichments", ids))
-
-
-@pytest.fixture
-def feed_operator() -> Iterator[Service]:
-    with ExitStack() as running:
-        cluster = running.enter_context(a_test_cluster(running.enter_context(a_test_server())))
-        cluster.create_feed("rsvps", feed="rsvps")
-        yield Service("meetup_feed_operator", lambda folder: _operators(folder, cluster), _probe)
-
-
-def _operators(folder: Path, cluster: Cluster) -> dict[str, str]:
-    kubeconfig = folder / "kubeconfig"
-    kubeconfig.write_text(cluster.kubeconfig())
-    settings = {"PORT": "0", "NAMESPACE": cluster.namespace, "IMAGE": "stream:1", "BUCKET": "records"}
-    return {f"FEED_OPERATOR_{name}": value for name, value in settings.items()} | {"KUBECONFIG": str(kubeconfig)}
-
-
-@pytest.fixture
-def gateway(living_meetup: StartLivingMeetup) -> Service:
-    meetup = living_meetup()
-
-    def environ(folder: Path) -> dict[str, str]:
-        (folder / "follow.yaml").write_text("networks: [simulated-network]\n")
-        return {
-            "GATEWAY_FOLLOW": f"{folder}/follow.yaml",
-            "GATEWAY_STORE": f"{folder}/gateway.db",
-            "GATEWAY_KEY": "a-shared-key",
-            "GATEWAY_CONTACT": "mailto:test@example.org",
-            "GATEWAY_API_URL": meetup.api_url,
-            "GATEWAY_TOKEN_URL": meetup.token_url,
-            "GATEWAY_CLIENT_KEY": "client-key",
-            "GATEWAY_MEMBER_ID": "100000007",
-            "GATEWAY_SIGNING_KEY_ID": "signing-key",
-            "GATEWAY_SIGNING_KEY_FILE": str(meetup.key_file),
-            "GATEWAY_PORT": "0",
-        }
-
-    return Service("meetup_gateway", environ, _probe)
-
-
-@pytest.fixture
-def insight() -> Service:
-    def environ(folder: Path) -> dict[str, str]:
-        (folder / "objects").mkdir()
-        return {
-            "INSIGHT_PORT": "0",
-            "INSIGHT_OBJECTS": f"file://{folder}/objects",
-            "INSIGHT_WAREHOUSE": f"duckdb:///{folder}/insight.duckdb",
-            "INSIGHT_HASH_KEY": "0123456789abcdef0123456789abcdef",
-        }
-
-    return Service("meetup_insight", environ, _probe, arguments=("serve",))
-
-
-@pytest.fixture
-def stream(simulator: StartSimulator) -> Service:
-    meetup = simulator()
-
-    def environ(folder: Path) -> dict[str, str]:
-        (folder / "objects").mkdir()
-        return {
-            "STREAM_PORT": "0",
-            "STREAM_FEED": "rsvps",
-            "STREAM_URL": f"{meetup.base_url}/2/rsvps",
-            "STREAM_OBJECTS": f"file://{folder}/objects",
-        }
-
-    return Service("meetup_stream", environ, _probe)
-
-
-@pytest.fixture
-def service(request: pytest.FixtureRequest, module: str) -> Service:
-    found: Service = request.getfixturevalue(module.removeprefix("meetup_"))
-    return found
 
 
 @pytest.mark.faults
@@ -225,15 +103,6 @@ def test_a_first_process_of_a_container_is_ended_by_a_signal_during_its_imports(
 
 def _times(number: int) -> int:
     return TIMES if number == signal.SIGTERM else max(1, TIMES // 5)
-
-
-def _post(url: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-    """Raises if it is not accepted: the process listens, and no signal has been sent."""
-    requests.post(url, json=body, headers=headers, timeout=LONGEST_SECONDS).raise_for_status()
-
-
-def _probe(url: str) -> None:
-    requests.get(f"{url}/livez", timeout=LONGEST_SECONDS).raise_for_status()
 
 
 def _has_imported(log: Path, module: str) -> bool:

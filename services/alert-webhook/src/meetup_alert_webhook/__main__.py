@@ -8,6 +8,7 @@ from typing import Final
 
 from meetupkit import logs
 from meetupkit.errors import StoreRefused, StoreUnavailable
+from meetupkit.http.listening import exit_unless_listening
 from meetupkit.http.server import HttpServer
 from meetupkit.settings import exit_with
 from meetupkit.shutdown import Shutdown
@@ -43,6 +44,9 @@ def _run(settings: AlertWebhookSettings, shutdown: Shutdown, running: str) -> bo
     store = _open(settings.state)
     try:
         service = Service(settings, store, version=running)
+    except RoutesError as error:
+        exit_with(f"ALERT_WEBHOOK_ROUTES: {error}")
+    with exit_unless_listening(settings.host, settings.port):
         server = HttpServer(
             service.app,
             host=settings.host,
@@ -53,10 +57,6 @@ def _run(settings: AlertWebhookSettings, shutdown: Shutdown, running: str) -> bo
             head_seconds=settings.body_seconds,
             on_failure=shutdown.request,
         )
-    except RoutesError as error:
-        exit_with(f"ALERT_WEBHOOK_ROUTES: {error}")
-    except OSError as error:
-        exit_with(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}")
     service.start()
     server.start()
     log.info("listening on %s:%d", settings.host, server.port, extra={"event": "listening", "port": server.port})

@@ -8,6 +8,7 @@ from typing import Final
 
 from meetupkit import logs
 from meetupkit.errors import MeetupError, StoreRefused, StoreUnavailable
+from meetupkit.http.listening import exit_unless_listening
 from meetupkit.http.server import HttpServer
 from meetupkit.ops_pages import OpsPages
 from meetupkit.progress import Progress
@@ -52,7 +53,7 @@ def _run(settings: EnricherSettings, shutdown: Shutdown) -> bool:
     progress = Progress()
     service = Service(settings, store=store, metrics=metrics, progress=progress, stopping=shutdown.requested)
     pages = OpsPages(metrics.registry, progress, health.not_ready, service.caveat)
-    try:
+    with exit_unless_listening(settings.host, settings.port):
         server = HttpServer(
             create_app(service.acceptors, pages, token=settings.token.get_secret_value() if settings.token else None),
             host=settings.host,
@@ -62,8 +63,6 @@ def _run(settings: EnricherSettings, shutdown: Shutdown) -> bool:
             drain_seconds=_DRAIN_SECONDS,
             on_failure=shutdown.request,
         )
-    except OSError as error:
-        exit_with(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}")
     server.start()
     service.start()
     log.info(

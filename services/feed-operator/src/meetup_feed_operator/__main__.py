@@ -12,6 +12,7 @@ from importlib.metadata import version
 
 import kopf
 from meetupkit import logs
+from meetupkit.http.listening import exit_unless_listening
 from meetupkit.http.ops_server import OpsServer
 from meetupkit.ops_pages import OpsPages
 from meetupkit.progress import Progress
@@ -78,10 +79,12 @@ async def operate(settings: OperatorSettings) -> bool:
                 return "stopping"
             return resync.not_ready() or watches_not_ready(watches) or leases.not_ready()
 
-        ops = OpsPages(metrics.registry, progress, not_ready)
-        with OpsServer(ops, host=settings.host, port=settings.port) as server:
-            told = {"event": "listening", "port": server.port}
-            log.info("listening on %s:%d", settings.host, server.port, extra=told)
+        pages = OpsPages(metrics.registry, progress, not_ready)
+        with exit_unless_listening(settings.host, settings.port):
+            server = OpsServer(pages, host=settings.host, port=settings.port)
+        with server as ops:
+            told = {"event": "listening", "port": ops.port}
+            log.info("listening on %s:%d", settings.host, ops.port, extra=told)
             tasks = [asyncio.create_task(resync.run(), name="resync")]
             await _first(stopping.wait(), resync.listed.wait())  # before, there is nothing to compare with
             runs = (leases.run(), *(worker.run() for worker in workers), *(watch.run() for watch in watches))

@@ -12,6 +12,7 @@ from typing import Final
 from meetupkit import logs
 from meetupkit.errors import MeetupError
 from meetupkit.http.client import HttpClient
+from meetupkit.http.listening import exit_unless_listening
 from meetupkit.http.pages import PageApp
 from meetupkit.http.server import HttpServer
 from meetupkit.ops_pages import OpsPages
@@ -84,7 +85,7 @@ def _serve(settings: GatewaySettings, follow: Follow, shutdown: Shutdown) -> boo
     except MeetupError as error:
         exit_with(f"GATEWAY_STORE: {error}")
     pages = OpsPages(service.metrics.registry, progress, service.not_ready, service.caveat)
-    try:
+    with exit_unless_listening(settings.host, settings.port):
         server = HttpServer(
             PageApp(pages, service.app()),
             host=settings.host,
@@ -94,8 +95,6 @@ def _serve(settings: GatewaySettings, follow: Follow, shutdown: Shutdown) -> boo
             drain_seconds=_DRAIN_SECONDS,
             on_failure=shutdown.request,
         )
-    except OSError as error:
-        exit_with(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}")
     server.start()
     service.start()
     told = {"event": "listening", "host": settings.host, "port": server.port}

@@ -12,6 +12,7 @@ from typing import Final
 
 from meetupkit import logs
 from meetupkit.errors import MeetupError, PermanentError, TransientError
+from meetupkit.http.listening import exit_unless_listening
 from meetupkit.http.ops_server import OpsServer
 from meetupkit.ops_pages import OpsPages
 from meetupkit.progress import Progress
@@ -43,9 +44,10 @@ def main() -> None:
         store = _open(settings.objects, shutdown)
         metrics, progress = Metrics(settings.feed), Progress()
         stream = Stream(_job(settings, store), metrics=metrics, progress=progress)
-        with OpsServer(
-            OpsPages(metrics.registry, progress, stream.not_ready), host=settings.host, port=settings.port
-        ) as ops:
+        pages = OpsPages(metrics.registry, progress, stream.not_ready)
+        with exit_unless_listening(settings.host, settings.port):
+            server = OpsServer(pages, host=settings.host, port=settings.port)
+        with server as ops:
             log.info("listening on port %d", ops.port, extra={"event": "listening", "port": ops.port})
             error = run_until_signal(stream, shutdown)
         store.close()

@@ -4,11 +4,11 @@ import logging
 import sys
 from typing import Final
 
+from meetupkit.http.listening import exit_unless_listening
 from meetupkit.http.pages import PageApp
 from meetupkit.http.server import HttpServer
 from meetupkit.ops_pages import OpsPages
 from meetupkit.progress import Progress
-from meetupkit.settings import exit_with
 from meetupkit.shutdown import Shutdown
 
 from meetup_insight.page.published import Library
@@ -38,7 +38,7 @@ def serve(settings: InsightSettings) -> None:
             lambda: None if library.is_filled else schedule.why_none(),
             lambda: f"the last build failed: {schedule.failure}" if schedule.failure else None,
         )
-        try:
+        with exit_unless_listening(settings.host, settings.port):
             server = HttpServer(
                 PageApp(pages, create_app(Site(library.newest, schedule.why_none), metrics)),
                 host=settings.host,
@@ -48,8 +48,6 @@ def serve(settings: InsightSettings) -> None:
                 drain_seconds=_DRAIN_SECONDS,
                 on_failure=shutdown.request,
             )
-        except OSError as error:
-            exit_with(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}")
         server.start()
         schedule.start()
         log.info("listening on port %d", server.port, extra={"event": "listening", "port": server.port})

@@ -1,13 +1,26 @@
 """The socket that a server listens on, and how many descriptors its process may have."""
 
+import contextlib
 import resource
 import socket
+from collections.abc import Iterator
 from typing import Final
+
+from meetupkit.settings import exit_with
 
 _DESCRIPTORS: Final = 65_536
 """More than any service of ours has connections; some systems' hard limit is a billion, for which tables are sized."""
 _KEPT_BACK: Final = 64
 """Descriptors for stores, Slack, logs and libraries, which must not be refused because of strangers."""
+
+
+@contextlib.contextmanager
+def exit_unless_listening(host: str, port: int) -> Iterator[None]:
+    """For the start of a server: if its address cannot be had, the process ends in one sentence that names it."""
+    try:
+        yield
+    except OSError as error:
+        exit_with(f"cannot listen on {host} port {port}: {error.strerror}")
 
 
 def listening_socket(host: str, port: int, backlog: int) -> socket.socket:
