@@ -8,6 +8,8 @@ from typing import Protocol
 
 import pytest
 from meetup_testkit.slack_plugin import SlackStandIn
+from meetupkit.stores import open_documents
+from meetupkit.stores.documents import DocumentStore
 
 sys.path.insert(0, str(Path(__file__).parent))
 from webhook_running import InProcess, WebhookProcess, environ
@@ -34,6 +36,14 @@ def start_webhook(tmp_path: Path) -> Iterator[StartWebhook]:
             return running.enter_context(InProcess(environ(slack, tmp_path / "state.sqlite", **changes)))
 
         yield start
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[DocumentStore]:
+    """What the processes of the test share."""
+    store = open_documents(f"sqlite:///{tmp_path / 'state.sqlite'}")
+    yield store
+    store.close()
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ class Alertmanager:
         }
         if over:
             alert["endsAt"] = now.isoformat()
-        requests.post(self._url, data=json.dumps([alert]), headers={"Content-Type": "application/json"}, timeout=10)
+        requests.post(self._url, data=json.dumps([alert]), headers={"Content-Type": "application/json"}, timeout=60)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def alertmanager(tmp_path: Path, webhook_port: int) -> Iterator[Alertmanager]:
 
 @pytest.fixture
 def webhook(slack: SlackStandIn, start_process: StartProcess, webhook_port: int) -> WebhookProcess:
-    return start_process(slack, PORT=str(webhook_port), SLACK_TIMEOUT_SECONDS="1")
+    return start_process(slack, PORT=str(webhook_port))
 
 
 def said(slack: SlackStandIn, text: str) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from meetup_alert_webhook.delivery.claims import CLAIMS
+from meetup_alert_webhook.delivery.claims import CLAIMS, Busy, Claims, Taken
 from meetup_testkit.slack_plugin import SlackStandIn
 from meetupkit.stores.documents import Put
 from webhook_running import InProcess, firing, group, log_entry, pushed, resolved
@@ -44,7 +44,7 @@ def test_an_unwrapped_log_entry_is_taken_too(webhook: InProcess, slack: SlackSta
 def test_what_slack_does_not_take_is_answered_503(
     slack: SlackStandIn, start_webhook: StartWebhook, fault: str, reason: str, wait: int
 ) -> None:
-    webhook = start_webhook(slack, SLACK_TIMEOUT_SECONDS="0.5")
+    webhook = start_webhook(slack, **({"SLACK_TIMEOUT_SECONDS": "0.5"} if fault == "hang" else {}))
     slack.fail(fault, retry_after=7)
     answer = webhook.alertmanager(group(firing()))
     assert (answer.status_code, answer.json()) == (503, {"error": reason})
@@ -118,22 +118,37 @@ def test_a_send_under_way_elsewhere_is_waited_for(slack: SlackStandIn, start_web
     one, other = start_webhook(slack), start_webhook(slack)
     one.alertmanager(group(firing()))
     (claim,) = one.store.query(CLAIMS, order_by=["until"], limit=10)
-    one.store.commit(
-        [Put(CLAIMS, claim.name, {**claim.fields, "state": "sending", "until": claim.fields["until"] + 2})]
-    )
+    sending = {**claim.fields, "state": "sending", "until": claim.fields["until"] + 1000}
+    one.store.commit([Put(CLAIMS, claim.name, sending)])
     answer = other.alertmanager(group(firing()))
     assert (answer.status_code, answer.json()) == (503, {"error": "busy"})
-    assert int(answer.headers["Retry-After"]) <= 2
+    assert int(answer.headers["Retry-After"]) == 5
+
+
+def test_a_send_under_way_elsewhere_is_known_to_end_with_its_claim(
+    slack: SlackStandIn, start_webhook: StartWebhook
+) -> None:
+    store = start_webhook(slack).store
+    clock = [1_800_000_000.0]
+    one, other = (
+        Claims(store, replica=name, window_seconds=60, claim_seconds=20, clock=lambda: clock[0]) for name in "ab"
+    )
+    assert one.take("content") == Taken()
+    clock[0] += 18
+    assert other.take("content") == Busy(2)
+    clock[0] += 2
+    assert other.take("content") == Taken()
 
 
 def test_the_claim_of_a_replica_that_died_runs_out(slack: SlackStandIn, start_webhook: StartWebhook) -> None:
     webhook = start_webhook(slack)
     webhook.alertmanager(group(firing()))
     (claim,) = webhook.store.query(CLAIMS, order_by=["until"], limit=10)
-    dead = {**claim.fields, "state": "sending", "by": "dead", "until": claim.fields["until"] + 0.3}
+    dead = {**claim.fields, "state": "sending", "by": "dead", "until": claim.fields["until"] + 1000}
     webhook.store.commit([Put(CLAIMS, claim.name, dead)])
     assert webhook.alertmanager(group(firing())).status_code == 503
-    slack.wait_until(lambda: webhook.alertmanager(group(firing())).json() == {"outcome": "sent"})
+    webhook.store.commit([Put(CLAIMS, claim.name, {**dead, "until": claim.fields["until"]})])
+    assert webhook.alertmanager(group(firing())).json() == {"outcome": "sent"}
     assert len(slack.messages()) == 2  # once by the test's first, once for the replica that died
 
 

@@ -71,14 +71,14 @@ def test_a_missing_heartbeat_is_reported_once_by_all_replicas_and_resolved_when_
 def test_a_replica_without_its_store_says_that_another_may_hear_the_heartbeat_and_takes_it_back_with_the_store(
     slack: SlackStandIn, start_webhook: StartWebhook
 ) -> None:
-    heard, alone = start_webhook(slack, SILENCE_SECONDS="2"), start_webhook(slack, SILENCE_SECONDS="2")
+    heard, alone = start_webhook(slack), start_webhook(slack, SILENCE_SECONDS="2")
+    alone.store.away = True
 
     def told(*texts: str) -> bool:
         heard.alertmanager(group(WATCHDOG, key="w"))
         return any(all(text in posted.text for text in texts) for posted in slack.messages())
 
     assert told("Still watching")
-    alone.store.away = True
     slack.wait_until(lambda: told("CRITICAL · Monitoring is silent", "the document store does not answer"))
     alone.store.away = False
     slack.wait_until(lambda: told("RESOLVED · Monitoring is silent"))

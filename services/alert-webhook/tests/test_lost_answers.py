@@ -1,7 +1,6 @@
 """A commit whose answer is lost may have been applied: what was acknowledged reaches Slack all the same, and once."""
 
 import logging
-import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,12 +21,11 @@ from meetupkit.progress import Progress
 from meetupkit.stores.documents import Create, Delete, Put, Write
 from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 from prometheus_client import CollectorRegistry
-from webhook_running import InProcess, firing, group, log_entry, pushed, resolved
+from webhook_running import InProcess, alerts_in, firing, group, log_entry, pushed, resolved
 
 StartWebhook = Callable[..., InProcess]
 LEASE = 20.0
 COLLECTS = 5.0
-_MORE = re.compile(r"· ([\d,]+) more alerts")
 
 
 def folds(write: Write) -> bool:
@@ -67,7 +65,7 @@ class Replica:
         self.digester = Digester(
             outbox=self.outbox,
             claims=Claims(store, replica=name, window_seconds=60, claim_seconds=LEASE, clock=clock),
-            sender=Sender(WebApi(slack.api_url, slack.token, timeout=5), rate, metrics, stopping=self._stopping),
+            sender=Sender(WebApi(slack.api_url, slack.token, timeout=30), rate, metrics, stopping=self._stopping),
             rate=rate,
             metrics=metrics,
             progress=Progress(),
@@ -110,8 +108,7 @@ class Site:
 
     def told(self) -> list[int]:
         """How many alerts each message stands for."""
-        found = [_MORE.search(posted.text) for posted in self.slack.messages()]
-        return [int(each[1].replace(",", "")) if each else 1 for each in found]
+        return [alerts_in(posted) for posted in self.slack.messages()]
 
     def run(self, *replicas: Replica, seconds: float) -> None:
         """So long, a round a second."""

@@ -25,7 +25,7 @@ from meetup_testkit.slack_plugin import SlackStandIn
 from meetupkit.errors import Conflict
 from meetupkit.stores.documents import Create
 from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
-from webhook_running import InProcess, firing, group, log_entry, pushed, resolved
+from webhook_running import QUEUES, InProcess, firing, group, log_entry, pushed, resolved, wait_until_folded
 
 StartWebhook = Callable[..., InProcess]
 LEASE = 60.0
@@ -259,22 +259,28 @@ def test_a_pause_is_kept_and_never_shortened() -> None:
 
 
 def test_more_of_the_same_log_line_becomes_one_digest(slack: SlackStandIn, start_webhook: StartWebhook) -> None:
-    webhook = start_webhook(slack, DIGEST_SECONDS="2")
+    webhook = start_webhook(slack, DIGEST_SECONDS="600", DIGEST_MAX_SECONDS="600")
     entries = [log_entry(f"entry-{number}", f"attempt {number} failed") for number in range(6)]
     outcomes = [webhook.log_export(pushed(entry)).json()["outcome"] for entry in entries]
     assert outcomes == ["sent", *["queued"] * 5]
     assert webhook.log_export(pushed(log_entry("other", "something else"))).json() == {"outcome": "sent"}
+    wait_until_folded(slack, webhook.store)
+    webhook.stop()
+    following = start_webhook(slack, DIGEST_SECONDS="0.5")
     assert "5 x log of rsvps" in slack.wait_for_text("5 more alerts").text
-    slack.wait_until(lambda: webhook.metric("digested_total") == 5)
+    slack.wait_until(lambda: following.metric("digested_total") == 5)
 
 
 def test_a_digest_that_slack_does_not_take_is_kept_until_it_does(
     slack: SlackStandIn, start_webhook: StartWebhook
 ) -> None:
-    webhook = start_webhook(slack, DIGEST_SECONDS="0.4", DIRECT_WAIT_SECONDS="0", SECONDS_PER_MESSAGE="0.5")
+    queues = start_webhook(slack, **QUEUES)
     for number in range(4):
-        assert webhook.alertmanager(group(firing(), key=f"{number}")).status_code == 200
+        assert queues.alertmanager(group(firing(), key=f"{number}")).status_code == 200
+    wait_until_folded(slack, queues.store)
+    queues.stop()
     slack.stop()
+    webhook = start_webhook(slack, DIGEST_SECONDS="0.4")
     slack.wait_until(lambda: webhook.metric("slack_requests_total", result="unavailable") > 0)
     assert len(slack.messages()) == 1
     slack.start()

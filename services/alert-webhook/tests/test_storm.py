@@ -1,15 +1,13 @@
 """Ten thousand distinct alerts at once: every one is accounted for, Slack's pace is kept, memory stays flat."""
 
-import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
-from meetup_simulator.slack.workspace import Posted
 from meetup_testkit.slack_plugin import SlackStandIn, StartSlack
-from webhook_running import Webhook, WebhookProcess, firing, group
+from webhook_running import Webhook, WebhookProcess, alerts_in, firing, group, wait_for_alerts
 
 pytestmark = pytest.mark.faults
 
@@ -20,13 +18,6 @@ PACE = 0.1
 """Ten times Slack's, and every other time of the service with it, so that the test is short."""
 BURST = 3
 SEVERITIES = ("warning", "error", "info", "critical")
-_MORE = re.compile(r"· ([\d,]+) more alerts")
-
-
-def alerts_in(posted: Posted) -> int:
-    """How many alerts a message stands for."""
-    found = _MORE.search(posted.text)
-    return int(found[1].replace(",", "")) if found else 1
 
 
 def send(webhook: WebhookProcess, numbers: range) -> None:
@@ -65,11 +56,7 @@ def test_a_storm_is_accounted_for_at_slacks_pace_in_flat_memory(
     assert process.memory_info().rss < warm + 30 * 1024 * 1024
     sent = SENDERS * part
 
-    def accounted() -> int:
-        return sum(alerts_in(posted) for posted in slack.messages())
-
-    slack.wait_until(lambda: accounted() >= sent)
-    assert accounted() == sent
+    wait_for_alerts(slack, sent)
     assert slack.count("ratelimited") <= len(slack.messages()) / 10  # jitter of a busy machine, ten times magnified
     assert in_pace(slack)
     assert any(alerts_in(posted) > 100 for posted in slack.messages())

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,15 +11,29 @@ from typing import Any, Final, Self
 
 import requests
 from faulty_store import FaultyStore
+from meetup_alert_webhook.digest.outbox import DIGESTS, ITEMS
 from meetup_alert_webhook.service import Service
 from meetup_alert_webhook.settings import AlertWebhookSettings
+from meetup_simulator.slack.workspace import Posted
 from meetup_testkit.service_process import ServiceProcess
 from meetup_testkit.slack_plugin import SlackStandIn
 from meetupkit.http.server import HttpServer
 from meetupkit.stores import open_documents
+from meetupkit.stores.documents import DocumentStore, Put
 
 TOKEN: Final = "a-bearer-token"
 BEARER: Final = {"Authorization": f"Bearer {TOKEN}"}
+QUEUES: Final = {
+    "SECONDS_PER_MESSAGE": "600",
+    "DIRECT_WAIT_SECONDS": "0",
+    "DIGEST_SECONDS": "600",
+    "DIGEST_MAX_SECONDS": "600",
+}
+"""Of a replica that sends one message and puts the rest into a digest, which another replica sends when this is gone:
+however long the test takes, nothing is sent before."""
+_CALL_SECONDS: Final = 60.0
+"""An alert may take 50 s by these settings."""
+_MORE: Final = re.compile(r"· ([\d,]+) more alerts")
 
 
 def environ(slack: SlackStandIn, state: Path, **changes: str) -> dict[str, str]:
@@ -28,7 +43,7 @@ def environ(slack: SlackStandIn, state: Path, **changes: str) -> dict[str, str]:
         "SLACK_TOKEN": slack.token,
         "SLACK_API_URL": slack.api_url,
         "SLACK_CHANNEL": slack.channel,
-        "SLACK_TIMEOUT_SECONDS": "2",
+        "SLACK_TIMEOUT_SECONDS": "20",  # a busy machine may be slow; nothing here waits for its end
         "TOKEN": TOKEN,
         "ALLOW_UNAUTHENTICATED": "true",
         "STATE": f"sqlite:///{state}",
@@ -47,13 +62,13 @@ class Webhook:
         self._http = requests.Session()
 
     def alertmanager(self, body: Any, headers: Mapping[str, str] = BEARER) -> requests.Response:
-        return self._http.post(f"{self.url}/v1/alertmanager", json=body, headers=headers, timeout=30)
+        return self._http.post(f"{self.url}/v1/alertmanager", json=body, headers=headers, timeout=_CALL_SECONDS)
 
     def log_export(self, body: Any, headers: Mapping[str, str] | None = None) -> requests.Response:
-        return self._http.post(f"{self.url}/v1/log-export", json=body, headers=headers, timeout=30)
+        return self._http.post(f"{self.url}/v1/log-export", json=body, headers=headers, timeout=_CALL_SECONDS)
 
     def page(self, path: str) -> requests.Response:
-        return requests.get(f"{self.url}{path}", timeout=30)
+        return requests.get(f"{self.url}{path}", timeout=_CALL_SECONDS)
 
     def metric(self, name: str, **labels: str) -> float:
         """The value of ``meetup_alert_webhook_<name>``, 0 if it is not there."""
@@ -130,6 +145,33 @@ class WebhookProcess(Webhook):
     def __exit__(self, *_: object) -> None:
         self._running.close()
         self._http.close()
+
+
+def alerts_in(posted: Posted) -> int:
+    """How many alerts a message stands for."""
+    found = _MORE.search(posted.text)
+    return int(found[1].replace(",", "")) if found else 1
+
+
+def wait_for_alerts(slack: SlackStandIn, count: int) -> None:
+    """Return when its messages stand for so many alerts, in however many digests; fail if they come to more."""
+
+    def told() -> int:
+        return sum(map(alerts_in, slack.messages()))
+
+    slack.wait_until(lambda: told() >= count)
+    assert told() == count
+
+
+def wait_until_folded(slack: SlackStandIn, store: DocumentStore) -> None:
+    """Return when everything that was queued is in a digest."""
+    slack.wait_until(lambda: store.count(ITEMS) == 0)
+
+
+def end_leases(store: DocumentStore) -> None:
+    """As if a lease had gone by since the replicas that hold the digests died."""
+    for each in store.page(DIGESTS, limit=100):
+        store.commit([Put(DIGESTS, each.name, {**each.fields, "until": 0.0})])
 
 
 def firing(name: str = "FeedSilent", *, since: str = "2026-11-23T20:00:00Z", **labels: str) -> dict[str, Any]:

@@ -97,7 +97,7 @@ class SlackStandIn:
         self._app.close()
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=WAIT_SECONDS)
 
 
 class StartSlack(Protocol):
