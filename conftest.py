@@ -4,6 +4,7 @@ import os
 from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ABSENT = ("emulator absent:", "part absent:")
@@ -12,6 +13,10 @@ MEMORY = Path("/dev/shm")  # noqa: S108  (pytest makes a folder there that is th
 TEMPORARY = "PYTEST_DEBUG_TEMPROOT"
 ENOUGH_BYTES = 2 << 30
 """Many times what the suite keeps at a time; a container has 64 MiB there unless it asks for more."""
+
+# Generated cases say nothing about time: a busy machine is no mistake, neither in a case nor in drawing it.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:

@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 from meetup_enricher.health import Health, WatchedDocuments
 from meetup_enricher.http.app import create_app
@@ -23,9 +22,6 @@ from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 
 sys.path.append(str(Path(__file__).parents[3]))  # the root of the repository: enricher_doubles is imported from there
 from services.enricher.tests.enricher_doubles import KEY, MeetupApi, Running
-
-hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is not a mistake
-hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture
@@ -48,7 +44,7 @@ def running(tmp_path: Path, meetup: MeetupApi) -> Callable[..., Any]:
 
     @contextmanager
     def run(
-        *, body_seconds: float = 10, head_seconds: float = 10, busy_seconds: float = 0.2, **settings: str
+        *, body_seconds: float = 60, head_seconds: float = 60, busy_seconds: float = 60, **settings: str
     ) -> Iterator[Running]:
         values = EnricherSettings.from_environ(
             {

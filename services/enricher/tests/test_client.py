@@ -28,7 +28,7 @@ HEADERS = {"X-RateLimit-Limit": "30", "X-RateLimit-Remaining": "29", "X-RateLimi
 class Bench:
     """A client, and what it observed."""
 
-    def __init__(self, url: str, seconds: float = 10) -> None:
+    def __init__(self, url: str, seconds: float = 60) -> None:
         self.metrics = Metrics()
         self.remaining: list[str | None] = []
         self.api = MeetupClient(
@@ -74,9 +74,9 @@ def test_an_answer_that_is_cut_off_is_tried_again(bench: Bench, meetup: MeetupAp
 
 
 def test_an_answer_that_drips_is_given_up_in_time(meetup: MeetupApi) -> None:
-    bench = Bench(meetup.url, seconds=0.5)
+    bench = Bench(meetup.url, seconds=2)
     meetup.replies = [Reply(200, b" " * 100_000, pause=0.05)]
-    with pytest.raises(UpstreamUnavailable, match=r"no whole answer within 0\.5 s"):
+    with pytest.raises(UpstreamUnavailable, match="no whole answer within 2 s"):
         bench.api.page(MEMBERS, [1], 0)
 
 
@@ -121,7 +121,7 @@ def test_nobody_listening_is_tried_again() -> None:
 def test_a_redirect_is_not_followed_and_its_target_is_named_with_the_setting_to_change(
     meetup: MeetupApi, status: int, target: str, shown: str
 ) -> None:
-    bench = Bench(meetup.url, seconds=5)
+    bench = Bench(meetup.url)
     meetup.replies = [Reply(status, b"x" * 100, {"Location": target}, promised=1 << 40)]
     with pytest.raises(UpstreamRefused) as raised:
         bench.api.page(MEMBERS, [1], 0)

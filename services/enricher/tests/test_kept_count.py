@@ -66,17 +66,17 @@ def test_those_who_ask_at_once_share_one_count() -> None:
 
     def count() -> Waiting:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return counter.count()
 
     kept = KeptCount(count, timer=lambda: counter.now)
     askers = [threading.Thread(target=kept.get) for _ in range(5)]
     for asker in askers:
         asker.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     go_on.set()
     for asker in askers:
-        asker.join(10)
+        asker.join(60)
     assert counter.counts == 1
 
 

@@ -27,10 +27,10 @@ class Bench:
             breaker=self.breaker, rate_limiter=RateLimiter(), metrics=self.metrics, stopping=self.stopping
         )
         api = MeetupClient(
-            url=url, key=SecretStr(KEY), call_seconds=10, observe=self.guard.observe, metrics=self.metrics
+            url=url, key=SecretStr(KEY), call_seconds=60, observe=self.guard.observe, metrics=self.metrics
         )
         self.lookup = Lookup(
-            kind=MEMBERS, api=api, guard=self.guard, metrics=self.metrics, call_seconds=10, waiting=lambda seconds: None
+            kind=MEMBERS, api=api, guard=self.guard, metrics=self.metrics, call_seconds=60, waiting=lambda seconds: None
         )
 
     def unasked(self) -> float:

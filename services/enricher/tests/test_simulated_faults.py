@@ -1,6 +1,5 @@
 """The real process against the simulator, with each fault of its REST API; every fault is shown to have fired."""
 
-import signal
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -100,8 +99,7 @@ def test_a_fault_of_the_api_loses_doubles_and_invents_nothing(
     assert fault.fired >= 1
     assert_conserved(documents, meetup)
     assert KEY not in enricher.log.read_text() + requests.get(f"{enricher.url}/metrics", timeout=30).text
-    enricher.process.send_signal(signal.SIGTERM)
-    assert enricher.process.wait(10) == 0
+    assert enricher.stop() == 0
 
 
 def test_a_rate_limit_that_is_told_is_kept_by_both_workers(

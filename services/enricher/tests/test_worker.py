@@ -1,8 +1,10 @@
 """The whole service of one process against an API that answers as Meetup does."""
 
+import itertools
 import json
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -39,11 +41,19 @@ def test_a_thousand_ids_that_trickle_in_cost_five_to_seven_calls(running: Run, m
 
 
 def test_a_batch_that_does_not_fill_goes_when_its_oldest_id_has_lingered(running: Run, meetup: MeetupApi) -> None:
-    with running(linger_seconds="0.5") as api:
-        api.post(members=[1, 2])
-        api.post(members=[3])
-        api.await_empty()
-    assert len(meetup.calls) == 1
+    """Posted anew until both posts fall into one linger, on a machine however slow."""
+    linger = 0.5
+    with running(linger_seconds=f"{linger}") as api:
+        for first in itertools.count(1, 3):
+            calls, began = len(meetup.calls), time.monotonic()
+            api.post(members=[first, first + 1])
+            api.post(members=[first + 2])
+            together = time.monotonic() - began < linger
+            api.await_empty()
+            assert time.monotonic() - began > linger
+            if together:
+                break
+    assert len(meetup.calls) == calls + 1
 
 
 def test_ids_that_were_looked_up_are_not_looked_up_again(running: Run, meetup: MeetupApi) -> None:
@@ -100,6 +110,7 @@ def test_a_refused_key_keeps_ids_queued_says_so_once_and_is_left_alone(
     running: Run, meetup: MeetupApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     meetup.override = lambda call: Reply(401, b'{"code":"not_authorized"}')
+    began = time.monotonic()
     with running(refused_seconds="10") as api:
         api.post(members=[1], groups=[2])
         until(lambda: "refuses" in api.get("/readyz").text, "the reason")
@@ -110,7 +121,7 @@ def test_a_refused_key_keeps_ids_queued_says_so_once_and_is_left_alone(
         assert api.value("meetup_enricher_breaker_state", state="open") == 1
         assert (api.store.count("members_queue"), api.store.count("members_missing")) == (2, 0)
         assert api.get("/livez").status_code == 200
-    assert len(meetup.calls) <= 6
+    assert len(meetup.calls) <= 6 + (time.monotonic() - began) / 10
     errors = [record for record in caplog.records if record.levelname == "ERROR"]
     assert [vars(record)["event"] for record in errors] == ["api_refused"]
 
@@ -122,7 +133,7 @@ def test_one_passing_refusal_costs_a_second_and_no_error(
     meetup.replies = [Reply(status, b"", {"Location": "http://127.0.0.1:9/"} if status == 302 else {})]
     with running() as api:
         api.post(members=[1, 2])
-        api.await_empty(20)
+        api.await_empty()
         assert api.store.count("members") == 2
         assert api.value("meetup_enricher_api_refused") == 0
     assert len(meetup.calls) == 2
@@ -133,7 +144,7 @@ def test_a_refusal_that_asks_for_a_pause_is_not_tried_again_before(running: Run,
     meetup.replies = [Reply(403, b"", {"Retry-After": "3"})]
     with running() as api:
         api.post(members=[1])
-        api.await_empty(30)
+        api.await_empty()
     first, second = (call.at for call in meetup.calls)
     assert second - first >= 3
 
@@ -266,7 +277,7 @@ def test_the_rate_limit_is_never_exceeded_and_paces_both_kinds(running: Run, mee
         return reply
 
     meetup.override = limited
-    with running(busy_seconds=60) as api:
+    with running() as api:
         api.post(members=list(range(1, 1801)), groups=list(range(1, 1801)))
         api.await_empty()
         assert api.value("meetup_enricher_api_calls_total", kind="members", status="429") == 0
@@ -359,7 +370,7 @@ def test_a_store_that_is_taken_away_for_a_while_loses_nothing(running: Run, meet
         return None
 
     meetup.override = hold
-    with running() as api:
+    with running(busy_seconds=0.2) as api:
         api.post(members=[1, 2, 3])
         until(lambda: meetup.calls, "a call under way")
         other = sqlite3.connect(tmp_path / "documents.db", isolation_level=None)
@@ -371,5 +382,5 @@ def test_a_store_that_is_taken_away_for_a_while_loses_nothing(running: Run, meet
         other.close()
         api.await_empty()
         assert api.store.count("members") == 3
-        assert api.value("meetup_enricher_store_up") == 1
+        until(lambda: api.value("meetup_enricher_store_up"), "an answer to each who waited")
     assert len(meetup.calls) == 1
