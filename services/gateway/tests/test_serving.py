@@ -1,9 +1,6 @@
 """The protocol, on the wire: since_mtime that loses nothing, heartbeats, profiles that are never a lie."""
 
-import asyncio
 import json
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,11 +22,14 @@ from meetup_gateway.storage.database import open_database
 from meetup_gateway.storage.log import Appender, Log
 from meetup_gateway.storage.profiles import Profiles
 from meetup_simulator.graphql_api.living_world import Size
+from meetup_testkit.service_process import until
 from meetupkit.http.server import HttpServer
 
 from services.gateway.tests.gateway_world import Gateway, Meetup, follow_all
 
 KEY = "a-shared-key"
+SECONDS = 60
+"""For what must come."""
 STILL = Size(groups=3, members=10, events_per_group=2, changes_per_hour=0)
 
 
@@ -60,7 +60,7 @@ class Served:
         self.session.close()
         self.wakeup.stop()
         self.server.stop()
-        self.server.join(5)
+        self.server.join(SECONDS)
         self.gateway.close()
 
     def append(self, number: int, mtime: int, *, event: str = "e", feed: str = "rsvps") -> None:
@@ -69,12 +69,15 @@ class Served:
             appender.append(Version(feed, str(number), {"rsvp_id": number, "id": number}, mtime, event=event))
         self.wakeup.announce()
 
-    def lines(self, path: str, count: int, *, keep_empty: bool = False) -> list[bytes]:
-        """The first lines of a stream."""
+    def lines(
+        self, path: str, count: int, *, keep_empty: bool = False, then: Callable[[], object] = lambda: None
+    ) -> list[bytes]:
+        """The first lines of a stream; ``then`` is done when it is open."""
         found: list[bytes] = []
-        with self.session.get(self.url + path, stream=True, timeout=20) as answer:
+        with self.session.get(self.url + path, stream=True, timeout=SECONDS) as answer:
             assert answer.status_code == 200
             assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+            then()
             if not count:
                 return found
             for chunk in answer.raw.stream():
@@ -84,7 +87,7 @@ class Served:
         return found
 
     def get(self, path: str, key: str = KEY, **parameters: str) -> requests.Response:
-        return self.session.get(self.url + path, params={"key": key, **parameters}, timeout=20)
+        return self.session.get(self.url + path, params={"key": key, **parameters}, timeout=SECONDS)
 
 
 @pytest.fixture
@@ -105,10 +108,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
 def test_a_stream_gets_what_is_appended_while_it_is_open(serve: Callable[..., Served]) -> None:
     served = serve()
-    timer = threading.Timer(0.3, lambda: served.append(7, 5))
-    timer.start()
-    assert [json.loads(line) for line in served.lines("/2/rsvps", 1)] == [{"mtime": 5, "rsvp_id": 7, "id": 7}]
-    timer.join()
+    found = served.lines("/2/rsvps", 1, then=lambda: served.append(7, 5))
+    assert [json.loads(line) for line in found] == [{"mtime": 5, "rsvp_id": 7, "id": 7}]
 
 
 def test_a_quiet_stream_gets_a_bare_newline(serve: Callable[..., Served]) -> None:
@@ -129,17 +130,14 @@ def test_trickle_is_all_that_is_known_and_then_goes_on(serve: Callable[..., Serv
     served = serve()
     for number in (1, 2, 1):
         served.append(number, number, feed="open_venues")
-    timer = threading.Timer(0.5, lambda: served.append(3, 3, feed="open_venues"))
-    timer.start()
-    ids = [json.loads(line)["id"] for line in served.lines("/2/open_venues?trickle", 3)]
-    assert sorted(ids) == [1, 2, 3]
-    timer.join()
+    lines = served.lines("/2/open_venues?trickle", 3, then=lambda: served.append(3, 3, feed="open_venues"))
+    assert [json.loads(line)["id"] for line in lines[:3]] == [1, 2, 3]
 
 
 def test_the_long_poll_answers_an_array(serve: Callable[..., Served]) -> None:
     served = serve()
     served.append(1, 1)
-    answer = served.session.get(f"{served.url}/2/rsvps?callback=f&since_mtime=0", timeout=20)
+    answer = served.session.get(f"{served.url}/2/rsvps?callback=f&since_mtime=0", timeout=SECONDS)
     assert answer.text.startswith("f([{")
 
 
@@ -158,16 +156,16 @@ def test_what_is_not_understood_is_an_error_in_the_form_of_the_streams(
     serve: Callable[..., Served], path: str, status: int
 ) -> None:
     served = serve()
-    answer = served.session.get(served.url + path, timeout=20)
+    answer = served.session.get(served.url + path, timeout=SECONDS)
     assert answer.status_code == status
     assert answer.json()["errors"][0]["code"]
 
 
 def test_more_streams_than_there_may_be_are_refused(serve: Callable[..., Served]) -> None:
     served = serve(most=1)
-    with served.session.get(f"{served.url}/2/rsvps", stream=True, timeout=20) as first:
+    with served.session.get(f"{served.url}/2/rsvps", stream=True, timeout=SECONDS) as first:
         assert first.status_code == 200
-        assert requests.get(f"{served.url}/2/photos", timeout=20).status_code == 429
+        assert requests.get(f"{served.url}/2/photos", timeout=SECONDS).status_code == 429
 
 
 def test_a_cursor_before_the_log_gets_the_last_version_of_everything_besides(serve: Callable[..., Served]) -> None:
@@ -279,24 +277,19 @@ def test_calls_without_the_key_or_without_ids_are_refused_as_before(serve: Calla
     assert served.get("/2/members", member_id="x").status_code == 400
     assert served.get("/2/members", member_id=",".join(map(str, range(1, 300)))).status_code == 400
     headers = {"Authorization": f"Bearer {KEY}"}
-    assert requests.get(f"{served.url}/2/members?member_id=1", headers=headers, timeout=20).status_code == 200
+    assert requests.get(f"{served.url}/2/members?member_id=1", headers=headers, timeout=SECONDS).status_code == 200
 
 
 def test_streams_end_properly_when_the_service_stops(serve: Callable[..., Served]) -> None:
     served = serve()
-    with served.session.get(f"{served.url}/2/rsvps", stream=True, timeout=20) as answer:
-        threading.Timer(0.2, served.wakeup.stop).start()
-        began = time.monotonic()
-        assert b"".join(answer.raw.stream()) == b""
-        assert time.monotonic() - began < 10
+    with served.session.get(f"{served.url}/2/rsvps", stream=True, timeout=SECONDS) as answer:
+        served.wakeup.stop()
+        assert b"".join(answer.raw.stream()) == b"", "it ends, and before the first newline of a quiet stream"
 
 
 def test_a_client_that_leaves_gives_its_place_back_at_the_next_newline(serve: Callable[..., Served]) -> None:
     served = serve(heartbeat=0.1)
-    with served.session.get(f"{served.url}/2/rsvps", stream=True, timeout=20):
+    with served.session.get(f"{served.url}/2/rsvps", stream=True, timeout=SECONDS):
         assert served.gateway.count("streams", feed="rsvps") == 1
     served.session.close()
-    until = time.monotonic() + 10
-    while served.gateway.count("streams", feed="rsvps") and time.monotonic() < until:
-        asyncio.run(asyncio.sleep(0.02))
-    assert served.gateway.count("streams", feed="rsvps") == 0
+    until(lambda: not served.gateway.count("streams", feed="rsvps"), "its place")

@@ -57,10 +57,11 @@ class Streams:
             self._metrics.streams.labels(feed).dec()
 
     async def _stream(self, feed: str, query: StreamQuery, send: Send) -> None:
+        selected = await asyncio.to_thread(self._selected, feed, query)  # who has the head misses nothing that follows
         await send(head(200, _HEADERS))
         await _chunk(send, b"")  # the head leaves at once, however quiet the feed is
         quiet_since = time.monotonic()
-        async for lines in self._lines(feed, query):
+        async for lines in self._lines(feed, query, *selected):
             for line in lines:
                 await _chunk(send, line.body + b"\n")
             if lines:
@@ -72,9 +73,10 @@ class Streams:
                 quiet_since = time.monotonic()
         await send({"type": "http.response.body", "body": b""})
 
-    async def _lines(self, feed: str, query: StreamQuery) -> AsyncIterator[Sequence[Line]]:
-        """What was asked for, then what is appended, and nothing now and then."""
-        after, blocks = await asyncio.to_thread(self._selected, feed, query)
+    async def _lines(
+        self, feed: str, query: StreamQuery, after: int, blocks: Iterator[Sequence[Line]]
+    ) -> AsyncIterator[Sequence[Line]]:
+        """The blocks, then what is appended after that row, and nothing now and then."""
         while lines := await asyncio.to_thread(next, blocks, None):
             yield lines
         while not self._wakeup.stopped:
@@ -105,7 +107,8 @@ class Streams:
         """An array of what there is, at least one record or after some time none."""
         until = time.monotonic() + _LONG_POLL_SECONDS
         found: list[bytes] = []
-        async for lines in self._lines(feed, query):
+        selected = await asyncio.to_thread(self._selected, feed, query)
+        async for lines in self._lines(feed, query, *selected):
             found += [line.body for line in lines]
             if found or time.monotonic() > until:
                 break
