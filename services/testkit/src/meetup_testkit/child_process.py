@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 POLL_SECONDS: Final = 0.02
-_STOP_SECONDS: Final = 10.0
-"""A stand-in ends within a second or two; a busy machine gets some more before the process is killed."""
+_STOP_SECONDS: Final = 30.0
+"""A stand-in ends within a second or two; a busy machine gets more before the process is killed."""
 _SHOWN: Final = 3000
 """Of a log, at its end: where a program that ends says why."""
 

@@ -15,7 +15,7 @@ from meetup_testkit.child_process import ChildProcess, until
 
 __all__ = ["ServiceProcess", "StartStream", "until"]
 
-_PAGE_SECONDS: Final = 10.0
+_PAGE_SECONDS: Final = 30.0
 
 
 class ServiceProcess(ChildProcess):
@@ -73,13 +73,21 @@ class ServiceProcess(ChildProcess):
         return self
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of the samples of this name and these labels; 0 if there are none."""
+        """The sum of the samples of this name and these labels; 0 if there are none.
+
+        A page that took the service too long, on a machine that stood still, is asked for again.
+        """
+        page = until(lambda: self._page_of("/metrics"), "the metrics' page")
         return sum(
             sample.value
-            for family in text_string_to_metric_families(self.get("/metrics").text)
+            for family in text_string_to_metric_families(page)
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         )
+
+    def _page_of(self, path: str) -> str | None:
+        answer = self.get(path)
+        return answer.text if answer.status_code == requests.codes.ok else None
 
     def _said_port(self) -> int:
         return next((int(entry["port"]) for entry in self.events("listening")), 0)

@@ -25,7 +25,8 @@ from meetup_testkit.stored import Stored
 _RECORDS: Final = 300
 _RATE: Final = 150
 """Two seconds of publishing: enough to be stopped in the middle of."""
-_SECONDS: Final = 20.0
+_SECONDS: Final = 60.0
+"""For an answer that must come."""
 
 
 class Upstream(Protocol):

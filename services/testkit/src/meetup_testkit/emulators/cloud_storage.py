@@ -53,7 +53,7 @@ class CloudStorageEmulator:
             json.dumps({"name": bucket}).encode(),
             {"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=10):  # noqa: S310  (the same)
+        with urllib.request.urlopen(request, timeout=60):  # noqa: S310  (the same)
             return bucket
 
     def __enter__(self) -> Self:

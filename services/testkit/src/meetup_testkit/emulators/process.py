@@ -81,7 +81,7 @@ class EmulatorProcess:
 
     def _answers(self) -> bool:
         try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            socket.create_connection(("127.0.0.1", self.port), timeout=10).close()
         except OSError:
             return False
         return True
