@@ -76,7 +76,7 @@ def a_control_plane(assets: Path, directory: Path) -> Iterator[Path]:
 def _is_ready(server: str, authority: Path) -> bool:
     try:
         headers = {"Authorization": f"Bearer {_TOKEN}"}
-        answer = requests.get(f"{server}/readyz", headers=headers, timeout=5, verify=str(authority))
+        answer = requests.get(f"{server}/readyz", headers=headers, timeout=30, verify=str(authority))
     except (OSError, requests.RequestException):  # no certificate yet, no server yet
         return False
     return answer.status_code == 200

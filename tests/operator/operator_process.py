@@ -42,9 +42,8 @@ def an_operator(cluster: Cluster, directory: Path, name: str = "operator", **set
         "BUCKET": "records",
         "ENRICHER_URL": "http://enricher:8080",
         "ALLOWED_URLS": '["https://streams.example/"]',
-        "RESYNC_SECONDS": "2",
+        "RESYNC_SECONDS": "1",
         "STATUS_SECONDS": "1",
-        "REQUEST_SECONDS": "5",
     }
     env = {f"FEED_OPERATOR_{key}": value for key, value in (defaults | settings).items()}
     home = {"PATH": os.environ.get("PATH", ""), "HOME": str(directory), "KUBECONFIG": str(kubeconfig)}

@@ -67,7 +67,7 @@ def test_credentials_that_cannot_be_used_are_told_of_and_used_once_they_can_be(
     if cluster.server.startswith("https://") and what == "no TLS":
         pytest.skip("this API server has TLS")
     operator = start_operator(wait="no", kubeconfig=broken())
-    eventually(lambda: _matches(told, operator.get("/readyz").text), f"{what}: the reason is said", seconds=20)
+    eventually(lambda: _matches(told, operator.get("/readyz").text), f"{what}: the reason is said")
     assert any(_matches(told, str(line["message"])) for line in operator.events("resync_failed"))
     assert operator.get("/livez").status_code == 200
     (tmp_path / "operator.kubeconfig").write_text(cluster.kubeconfig())

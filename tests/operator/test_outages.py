@@ -143,19 +143,19 @@ def test_a_throttled_server_is_left_alone_as_long_as_it_asks(
     )
     faulty_cluster.create_feed("rsvps", feed="rsvps")
     assert faulty_cluster.deployment("rsvps")
-    waits = [float(str(line["wait_seconds"])) for line in operator.events("retry")]
-    assert waits
-    assert waits[0] >= 3
+    told = [line for line in operator.events("retry") if "429" in str(line["message"])]
+    assert [float(str(line["wait_seconds"])) >= 3 for line in told] == [True]
 
 
 def test_an_operator_started_during_an_outage_works_after_it(
     faulty_cluster: Cluster, start_operator: StartOperator
 ) -> None:
-    faulty_cluster.inject({"verbs": ["list", "watch"], "status": 503, "count": 3})
+    faulty_cluster.inject({"verbs": ["list", "watch"], "status": 503, "count": 10**6})
     faulty_cluster.create_feed("rsvps", feed="rsvps")
     operator = start_operator(wait="no")
     eventually(lambda: "503" in operator.get("/readyz").text, "why it is not ready is said")
     assert operator.get("/livez").status_code == 200
+    faulty_cluster.inject()
     assert faulty_cluster.deployment("rsvps")
 
 

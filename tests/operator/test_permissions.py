@@ -1,13 +1,22 @@
 """Who may create a MeetupFeed holds neither every address nor every bucket."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
 from .cluster import Cluster, eventually
-from .conftest import StartOperator
+from .conftest import OpenCluster, StartOperator
+from .operator_process import Operator, an_operator
 
 ROW = {"idField": "id", "timeField": "t"}
+
+
+@pytest.fixture(scope="module")
+def served(open_cluster: OpenCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Operator]]:
+    """One operator for all that it refuses: nothing is left of a refused feed."""
+    with open_cluster() as cluster, an_operator(cluster, tmp_path_factory.mktemp("refused")) as operator:
+        yield cluster, operator
 
 
 @pytest.mark.parametrize(
@@ -22,15 +31,16 @@ ROW = {"idField": "id", "timeField": "t"}
     ids=lambda spec: spec.get("url") or spec["bucket"],
 )
 def test_a_feed_that_names_what_is_not_allowed_gets_no_pod_and_says_why(
-    cluster: Cluster, start_operator: StartOperator, spec: dict[str, object]
+    served: tuple[Cluster, Operator], spec: dict[str, object]
 ) -> None:
-    operator = start_operator()
+    cluster, operator = served
     cluster.create_feed("eve", **spec)
     condition = cluster.wait_for_condition("eve", "Degraded", "True", "NotAllowed")
     assert "streams.allowed" in condition["message"]
     operator.wait_for_resyncs()
     for plural in ("deployments", "serviceaccounts", "networkpolicies"):
         assert cluster.get(plural, "eve-stream") is None
+    cluster.delete("meetupfeeds", "eve")
 
 
 def test_a_running_feed_that_is_no_longer_allowed_is_stopped_and_goes_on_when_it_is_again(
@@ -46,7 +56,8 @@ def test_a_running_feed_that_is_no_longer_allowed_is_stopped_and_goes_on_when_it
     second = start_operator("second", ALLOWED_URLS='["https://one.example"]')
     cluster.wait_for_condition("rsvps", "Degraded", "True", "NotAllowed")
     eventually(lambda: cluster.deployment("rsvps")["spec"]["replicas"] == 0, "the feed is stopped")
-    assert ("Stopped", "Deployment rsvps-stream stopped") in cluster.events("rsvps")
+    stopped = ("Stopped", "Deployment rsvps-stream stopped")
+    eventually(lambda: stopped in cluster.events("rsvps"), "an event tells of it")
     cluster.merge("deployments", "rsvps-stream", {"spec": {"replicas": 1}}, subresource="scale", by="kubectl")
     eventually(lambda: cluster.deployment("rsvps")["spec"]["replicas"] == 0, "it is stopped again")
     assert second.stop() == 0

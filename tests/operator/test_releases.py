@@ -49,7 +49,7 @@ def test_a_release_that_died_without_a_word_is_followed_when_its_lease_has_run_o
     cluster.wait_for_condition("rsvps", "Degraded", "False", "AsExpected")
     assert first.stop(with_signal=signal.SIGKILL) != 0
     start_operator("second", wait="no", IMAGE="registry.invalid/stream:2")
-    eventually(lambda: _image(cluster) == "registry.invalid/stream:2", "the second serves", seconds=60)
+    eventually(lambda: _image(cluster) == "registry.invalid/stream:2", "the second serves")
 
 
 def test_two_equal_operators_serve_together_and_post_each_event_once(

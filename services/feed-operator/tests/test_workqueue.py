@@ -134,6 +134,6 @@ def test_a_waiting_worker_is_woken_by_an_event() -> None:
         waiting = asyncio.create_task(queue.take(within=60))
         await asyncio.sleep(0)
         queue.wake(A)
-        assert await asyncio.wait_for(waiting, 10) == A
+        assert await asyncio.wait_for(waiting, 60) == A
 
     asyncio.run(scenario())

@@ -37,10 +37,11 @@ class UnreadableError(Exception):
 
 
 class Scraper:
-    """Belongs to one event loop."""
+    """Belongs to one event loop; a pod's pages have so many ``seconds`` together."""
 
-    def __init__(self, metrics: Metrics, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, metrics: Metrics, *, seconds: float = _SECONDS, clock: Callable[[], float] = time.time) -> None:
         self._metrics = metrics
+        self._seconds = seconds
         self._clock = clock
         self._session = aiohttp.ClientSession(
             timeout=_NO_TIMEOUT,
@@ -66,7 +67,7 @@ class Scraper:
         host = f"[{address}]" if ":" in address else address
         base = f"http://{host}:{pod['opsPort']}"
         try:
-            async with asyncio.timeout(_SECONDS):  # one after the other, by one connection
+            async with asyncio.timeout(self._seconds):  # one after the other, by one connection
                 status, sentence = await self._get(f"{base}/readyz", _SENTENCE_BYTES)
                 metrics_status, page = await self._get(f"{base}/metrics", _METRICS_BYTES)
             _check(status, {_OK, _NOT_READY}, "/readyz")
