@@ -13,7 +13,9 @@ import psutil
 import requests
 
 COMMAND: Final = Path(sys.executable).with_name("meetup-local-runner")
-WAIT_SECONDS: Final = 60.0
+WAIT_SECONDS: Final = 150.0
+"""Longer than a runner waits for its processes to be ready."""
+ARRIVED: Final = "every feed stored records, and profiles arrived"
 STOP_SECONDS: Final = 10.0
 """What a person is promised."""
 

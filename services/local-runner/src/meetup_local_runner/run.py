@@ -21,8 +21,8 @@ from meetup_local_runner.plan import Keys, plan
 from meetup_local_runner.screen import Screen
 from meetup_local_runner.settings import Options
 
-START_SECONDS: Final = 60.0
-"""Seven interpreters start in a few seconds; a cold, busy disk needs longer."""
+START_SECONDS: Final = 120.0
+"""Seven interpreters start in a few seconds; a cold disk or a machine that does much else needs longer."""
 _STARTING_TICK_SECONDS: Final = 0.1
 _TICK_SECONDS: Final = 1.0
 """How often the processes are asked: thirteen small answers over loopback."""
