@@ -51,7 +51,7 @@ def run_pytest(folder: Path, *arguments: str, **environ: str) -> str:
         cwd=folder,
         stdout=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=110,
         check=False,
         stderr=subprocess.STDOUT,
     ).stdout

@@ -33,6 +33,7 @@ BASE: Final = "docker.io/library/python:3.13-slim-bookworm"
 _CERTIFICATES: Final = Path("/etc/ssl/certs")
 _BUILD_SECONDS: Final = 1800
 _SECONDS: Final = 120.0
+_PAGE_SECONDS: Final = 30.0
 _LISTENING: Final = re.compile(r"listening on \S*?(?: ?port |:)(\d+)")
 _CHECKOUT: Final = hashlib.sha256(str(REPOSITORY).encode()).hexdigest()[:8]
 """Two checkouts on one machine do not build over each other's images."""
@@ -116,7 +117,7 @@ class Container:
         return _LISTENING.search(self.logs())
 
     def page(self, path: str) -> requests.Response:
-        return requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=10)
+        return requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=_PAGE_SECONDS)
 
     def running(self) -> bool:
         return podman("inspect", "--format", "{{.State.Running}}", self.identifier) == "true"
@@ -129,7 +130,7 @@ class Container:
 
         def answers() -> bool:
             assert self.running(), f"it ended:\n{self.logs()}"
-            with contextlib.suppress(requests.ConnectionError):
+            with contextlib.suppress(requests.ConnectionError, requests.Timeout):
                 return self.page(path).status_code == status
             return False
 
@@ -172,7 +173,7 @@ class Pod:
         return str(network["IPAddress"])
 
     def get(self, port: int, path: str) -> requests.Response:
-        return requests.get(f"http://{self.address}:{port}{path}", timeout=10)
+        return requests.get(f"http://{self.address}:{port}{path}", timeout=_PAGE_SECONDS)
 
     def containers(self) -> list[dict[str, Any]]:
         """Those of the manifest, as podman describes them."""

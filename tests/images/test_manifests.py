@@ -124,7 +124,7 @@ def test_the_members_and_groups_of_the_records_arrive_in_firestore(release: Rele
 
         def profiles(collection: str = collection) -> list[dict[str, Any]]:
             url = f"{release.documents}/{collection}"
-            answer = requests.get(url, params={"pageSize": 3}, headers={"Authorization": "Bearer owner"}, timeout=10)
+            answer = requests.get(url, params={"pageSize": 3}, headers={"Authorization": "Bearer owner"}, timeout=30)
             found: list[dict[str, Any]] = answer.json().get("documents", [])
             return found
 

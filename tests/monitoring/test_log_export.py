@@ -30,6 +30,8 @@ SERVICES: Final = {"stream": "stream", "enricher": "enricher", "webhook": "alert
 NOT_PAYLOAD: Final = ("severity", "time", "logging.googleapis.com/labels", "logging.googleapis.com/sourceLocation")
 """What GKE's agent moves out of a JSON line into the entry around it."""
 
+pytestmark = pytest.mark.timeout(300)  # four services come to their errors, and a machine may be busy
+
 
 def entry(line: dict[str, Any], container: str, **labels: str) -> dict[str, Any]:
     """The log entry that GKE's agent makes of a line that a container wrote."""

@@ -36,12 +36,12 @@ class Alertmanager:
 
     def _send(self, *alerts: Labels) -> None:
         body = json.dumps([{"labels": labels} for labels in alerts])
-        answer = requests.post(self._url, data=body, headers={"Content-Type": "application/json"}, timeout=10)
+        answer = requests.post(self._url, data=body, headers={"Content-Type": "application/json"}, timeout=30)
         assert answer.ok, answer.text
 
     def knows(self, labels: Labels) -> dict[str, Any]:
         """The alert with exactly these labels: its state, and who is told of it."""
-        known = requests.get(self._url, timeout=10).json()
+        known = requests.get(self._url, timeout=30).json()
         (found,) = [alert for alert in known if alert["labels"] == labels]
         return dict(found)
 

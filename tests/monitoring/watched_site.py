@@ -129,7 +129,7 @@ class WatchedSite:
     def outlast_the_backlog(self, feed: str) -> None:
         """Wait until Meetup has forgotten all that it has published of the feed until now."""
         forgotten = len(self.meetup.published(feed)) + BACKLOG
-        until(lambda: len(self.meetup.published(feed)) > forgotten, "a backlog of newer records", seconds=60)
+        until(lambda: len(self.meetup.published(feed)) > forgotten, "a backlog of newer records", seconds=120)
 
     def cursor(self, feed: str) -> int:
         """The stored cursor, in milliseconds; 0 while there is none."""

@@ -135,7 +135,7 @@ def test_the_command_forgets_and_says_how_much(start: Callable[..., Gateway], tm
     environ = ENVIRON | {"GATEWAY_FOLLOW": str(follow), "GATEWAY_STORE": str(gateway.path)}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     command = [sys.executable, "-m", "meetup_gateway", "forget", str(member)]
-    done = subprocess.run(command, env=kept | environ, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, env=kept | environ, capture_output=True, text=True, timeout=110, check=True)
     assert done.stdout.startswith("erased ")
     assert str(member) not in done.stdout + done.stderr
     assert member not in named(gateway)

@@ -55,7 +55,7 @@ def test_a_setting_that_is_wrong_is_named(changed: dict[str, str], mistake: str)
 def run(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     command = [sys.executable, "-m", "meetup_gateway", *arguments]
-    return subprocess.run(command, env=kept | environ, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=kept | environ, capture_output=True, text=True, timeout=110, check=False)
 
 
 def test_a_wrong_start_is_exit_code_2_and_no_traceback(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from meetup_insight.serving.metrics import Metrics
 from meetup_insight.settings import InsightSettings
 from meetupkit.http.server import HttpServer
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -183,8 +184,8 @@ def served(settings: InsightSettings, **more: str) -> Iterator[str]:
             yield f"http://127.0.0.1:{json.loads(line)['port']}"
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0
-            drain.wait(30)
+            assert process.wait(120) == 0
+            drain.wait(120)
 
 
 @contextmanager
@@ -203,20 +204,21 @@ def shown(site: Site, metrics: Metrics | None = None) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.port}"
     finally:
         server.stop()
-        server.join(10)
+        server.join(60)
 
 
 def get(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=30) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
+        with error:
+            return error.code, error.read().decode()
 
 
 def when(page: Callable[[], str], shows: Callable[[str], bool]) -> str:
     """The page as soon as it shows something."""
-    until = time.monotonic() + 90
+    until = time.monotonic() + 120
     while not shows(text := page()):
         assert time.monotonic() < until, text
         threading.Event().wait(0.2)
@@ -303,7 +305,7 @@ def test_every_view_is_drawn_in_a_browser_without_an_error_and_a_choice_changes_
         heading = browser.find_element(By.ID, "h-growth").text
         Select(browser.find_element(By.NAME, "group")).select_by_visible_text("Group 5")
         WebDriverWait(browser, 60).until(lambda driver: "group=5" in driver.current_url)
-        WebDriverWait(browser, 60).until(
+        WebDriverWait(browser, 60, ignored_exceptions=[StaleElementReferenceException]).until(
             lambda driver: driver.find_element(By.ID, "h-growth").text == "Group 5 by week"
         )
         assert heading != "Group 5 by week"
@@ -320,7 +322,7 @@ def test_every_view_is_drawn_in_a_browser_without_an_error_and_a_choice_changes_
 def test_a_view_is_packed_for_who_can_unpack_it(accepted: str | None, packed: bool, site: Site) -> None:
     with shown(site) as address:
         request = urllib.request.Request(f"{address}/groups", headers={"Accept-Encoding": accepted or "identity"})
-        with urllib.request.urlopen(request) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             body, coding = answer.read(), answer.headers["Content-Encoding"]
     assert coding == ("gzip" if packed else None)
     page = gzip.decompress(body).decode() if packed else body.decode()
