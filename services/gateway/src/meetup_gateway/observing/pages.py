@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from meetup_gateway.translating.rows import at
-from meetup_gateway.translating.values import Untranslatable, count
+from meetup_gateway.translating.values import Untranslatable, count, flag_if_any
 
 Place = tuple[str | int, ...]
 Node = dict[str, Any]
@@ -83,8 +83,7 @@ def read_page(value: Any, connection: Sequence[str], harmed: Sequence[Place]) ->
         else:
             nodes.append(node)
     info = found.get("pageInfo")
-    following = at(info, "hasNextPage")
-    ends = following is False or following == "false"
+    ends = flag_if_any(at(info, "hasNextPage")) is False
     return Page(root, tuple(nodes), lost, None if ends else _cursor(info), ends, _total(found.get("totalCount")))
 
 

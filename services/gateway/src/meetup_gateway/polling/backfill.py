@@ -69,6 +69,7 @@ class Backfill:
 
     def _list(self) -> float | None:
         context, now = self._context, self._context.now()
+        self._past = [job for job in self._past if context.state.follows(job.group.id)]
         if not self._past:
             fresh = [
                 group
@@ -93,6 +94,7 @@ class Backfill:
 
     def _read(self, waiting: list[tuple[str, str]]) -> float:
         context = self._context
+        self._reads = [job for job in self._reads if context.state.follows(job.event.group_id)]
         for event_id, group_id in waiting:
             known = context.state.event_by_id(event_id)
             event = known or EventState(token=event_id, event_id=event_id, group_id=group_id)

@@ -12,8 +12,10 @@ from meetup_gateway.observing.pages import Page
 from meetup_gateway.observing.states import GroupState
 from meetup_gateway.polling.context import Context
 from meetup_gateway.polling.jobs import Job, run
+from meetup_gateway.scheduling.read_times import read_due
 from meetup_gateway.source.budget import Share
-from meetup_gateway.translating.values import Untranslatable, number_id
+from meetup_gateway.storage.state import Commit
+from meetup_gateway.translating.values import Untranslatable, flag_if_any, number_id
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +95,7 @@ class Discovery:
         """Lines that name nothing that can be followed, and why."""
 
     def settle(self) -> None:
-        """Groups of lines that were taken out are not followed any more."""
+        """Groups of lines that were taken out, or that turned private, are not followed any more."""
         self._apply([])
 
     def due(self, now: int) -> list[Line]:
@@ -162,15 +164,25 @@ class Discovery:
                 after = _state(before, nodes.get(group_id), wanted.get(group_id, []))
                 if after != before or group_id not in known:
                     commit.group(after)
+                self._taken_up_or_left(commit, before, after, now)
+
+    def _taken_up_or_left(self, commit: Commit, before: GroupState, after: GroupState, now: int) -> None:
+        """What waits for a group ends with its being followed, and begins with it."""
+        if before.targets and not after.targets:
+            commit.no_backfill(after.id)
+        if after.targets and not before.targets:
+            for event in self._context.state.events_of(after.id).values():
+                commit.event(event, read_due(event, now))
 
 
 def _state(before: GroupState, node: dict[str, Any] | None, lines: list[Line]) -> GroupState:
     private = before.private
     if node is not None and node.get("isPrivate") is not None:
-        private = node["isPrivate"] not in (False, "false")  # what is not understood is not public
+        private = flag_if_any(node["isPrivate"]) is not False  # what is not understood is not public
     allowed = not private or any(line.private for line in lines)
     return msgspec.structs.replace(
         before,
+        backfilled=before.backfilled and allowed and bool(lines),
         urlname=str((node or {}).get("urlname") or before.urlname),
         private=private,
         targets=tuple(line.name for line in lines) if allowed else (),

@@ -103,6 +103,9 @@ class Poller:
         if now - self._asked_all >= _ASK_ALL_MS:
             self._asked_all = now
             self._context.watch.ask_again()
+        if self._sweeper.turned_private:
+            self._discovery.settle()
+            self._sweeper.turned_private, self._planned = False, 0
         if lines := self._discovery.due(now):
             self._planned = 0
             return self._discovery.read(lines)

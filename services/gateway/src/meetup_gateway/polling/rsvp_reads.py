@@ -31,15 +31,20 @@ class Reader:
         self._open: list[ReadJob] = []
 
     def read(self, events: Sequence[EventState]) -> float:
-        """Read these; seconds to wait if the points are out."""
+        """Read these, as far as their groups are followed; seconds to wait if the points are out."""
         now, state = self._context.now(), self._context.state
+        self._open = [job for job in self._open if state.follows(job.event.group_id)]
+        if idle := [event for event in events if not state.follows(event.group_id)]:
+            with state.commit(now) as commit:
+                for event in idle:
+                    commit.event(event, None)
         begun = {job.event.token for job in self._open}
         jobs = [
             *self._open,
             *(
                 ReadJob(self._context, event, state.rsvps_of(event.token), whole=reads_whole(event, now))
                 for event in events
-                if event.token not in begun
+                if event.token not in begun and event not in idle
             ),
         ]
         ended, self._open, wait = run(self._context.api, jobs, Share.LIVE)

@@ -19,7 +19,7 @@ from meetup_gateway.scheduling.plan import NetworkState, Target
 from meetup_gateway.scheduling.read_times import read_due
 from meetup_gateway.source.budget import Share
 from meetup_gateway.storage.state import Commit
-from meetup_gateway.translating.values import Untranslatable
+from meetup_gateway.translating.values import Untranslatable, flag_if_any
 
 Node = dict[str, Any]
 BACK_MS: Final = 6 * 3_600_000
@@ -38,6 +38,8 @@ class Sweeper:
         """Events to be asked for by id, by token."""
         self.nulls: dict[str, GroupState] = {}
         """Groups that were answered with null, to be asked for without their events."""
+        self.turned_private = False
+        """A group says of itself that it is private, and did not before: it may not be followed any more."""
 
     @property
     def busy(self) -> frozenset[str]:
@@ -64,7 +66,7 @@ class Sweeper:
             self._end_network(job)
             return
         group = self._context.state.group(job.target.name)
-        if group is None:
+        if group is None or not group.targets:
             return
         if job.null:
             self.nulls[group.id] = group
@@ -89,7 +91,7 @@ class Sweeper:
         for group_id, some in by_group.items():
             nodes: list[Node] = [json.loads(packed) for packed in some]
             group = self._context.state.group(group_id)
-            if group is not None and (whole or nodes):
+            if group is not None and group.targets and (whole or nodes):
                 shown = next((node["group"] for node in nodes if isinstance(node.get("group"), dict)), {"id": group_id})
                 self.commit(group, shown, nodes, job, whole=whole)
 
@@ -108,8 +110,13 @@ class Sweeper:
             commit.group(msgspec.structs.replace(group, tried=now, failures=group.failures + 1))
 
     def commit(self, group: GroupState, node: Node, nodes: Iterable[Node], job: SweepJob, *, whole: bool) -> None:
-        """What a group showed, in one transaction."""
+        """What a group showed, in one transaction; nothing of a group that has just turned private."""
         context, now = self._context, self._context.now()
+        if _private(group, node) and not group.private:
+            self.turned_private = True
+            with context.state.commit(now) as commit:
+                commit.group(msgspec.structs.replace(group, private=True))
+            return
         observed, shown = self._observe(nodes, node, group.id)
         known = context.state.events_of(group.id)
         beside = context.state.events([each.token for each in observed if each.token not in known])
@@ -181,14 +188,19 @@ class Sweeper:
         self, group: GroupState, node: Node, observed: Sequence[Observed], now: int, *, whole: bool, frozen: bool
     ) -> GroupState:
         status = str(node.get("status") or "")
-        private = node.get("isPrivate")
         group = msgspec.structs.replace(
             group,
             urlname=str(node.get("urlname") or group.urlname),
-            private=private if isinstance(private, bool) else group.private,
+            private=_private(group, node),
             sleeping=status in _SLEEPING if status else group.sleeping,
         )
         if not whole:
             return msgspec.structs.replace(group, tried=now, failures=group.failures + 1)
         upcoming = sum(each.starts is not None and each.starts > now and not each.silent for each in observed)
         return after_sweep(group, upcoming, now, frozen=frozen)
+
+
+def _private(group: GroupState, node: Node) -> bool:
+    """As it says now, if it says so plainly; else as it was known."""
+    said = flag_if_any(node.get("isPrivate"))
+    return group.private if said is None else said

@@ -120,6 +120,10 @@ class Commit:
         """Past events, with their groups, whose answers are to be read."""
         self._connection.executemany("INSERT OR IGNORE INTO backfill VALUES (?, ?)", events)
 
+    def no_backfill(self, group_id: str) -> None:
+        """Past events of a group are not to be read any more."""
+        self._connection.execute("DELETE FROM backfill WHERE group_id = ?", (group_id,))
+
     def backfilled(self, event_id: str) -> None:
         """Read, or not there any more."""
         self._connection.execute("DELETE FROM backfill WHERE event_id = ?", (event_id,))
@@ -155,6 +159,11 @@ class State:
     def group(self, group_id: str) -> GroupState | None:
         """One."""
         return next(iter(self._read(_GROUP.decode, "SELECT state FROM groups WHERE id = ?", group_id)), None)
+
+    def follows(self, group_id: str) -> bool:
+        """Whether the group is known and on the list."""
+        group = self.group(group_id)
+        return group is not None and bool(group.targets)
 
     def events_of(self, group_id: str) -> dict[str, EventState]:
         """Of one group, by token."""

@@ -170,10 +170,16 @@ def rating(value: Any) -> int | float:
 
 def flag(value: Any) -> bool:
     """True or false; also written as a text."""
-    found = _FLAGS.get(value.lower()) if isinstance(value, str) else value
-    if not isinstance(found, bool):
+    found = flag_if_any(value)
+    if found is None:
         raise Untranslatable("neither true nor false")
     return found
+
+
+def flag_if_any(value: Any) -> bool | None:
+    """``flag``, or ``None`` for what says neither."""
+    found = _FLAGS.get(value.lower()) if isinstance(value, str) else value
+    return found if isinstance(found, bool) else None
 
 
 def visibility(is_private: Any) -> str:
