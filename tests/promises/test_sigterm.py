@@ -6,17 +6,19 @@ tried here; ``SIGTERMS=1000`` tries a thousand random moments of each service an
 end.
 """
 
+import fcntl
 import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import psutil
 import pytest
-from meetup_testkit.service_process import ServiceProcess, until
+from meetup_testkit.service_process import until
 
 from .signalled import LONGEST_SECONDS, MODULES, Child, Prefork, Service
 
@@ -30,6 +32,8 @@ START_SECONDS: Final = 0.4
 """Imports apart, a start takes a fifth of a second on an idle machine: half of the random moments lie within it."""
 WORK_SECONDS: Final = 0.8
 """The others lie so long after the service listens and has been given work."""
+SMALL_PIPE: Final = 4096
+"""Bytes: a page, the least there is, and far less than is told of a service's imports."""
 NUMBERS: Final = [signal.SIGTERM, signal.SIGINT]
 
 
@@ -92,22 +96,31 @@ def test_a_signal_at_any_line_of_the_start_or_the_stop_ends_the_process_in_order
 def test_a_first_process_of_a_container_is_ended_by_a_signal_during_its_imports(tmp_path: Path, module: str) -> None:
     if subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this machine lets nobody make a PID namespace")
-    log = tmp_path / "log"
-    with ServiceProcess(module, {}, log, prefix=UNSHARE, command=["-X", "importtime", "-m", module]) as outer:
-        until(lambda: _has_imported(log, module), "the package's first lines")
-        [inner] = psutil.Process(outer.pid).children()
-        inner.send_signal(signal.SIGTERM)
-        assert outer.process.wait(LONGEST_SECONDS) == 128 + signal.SIGTERM
-    assert b"wrong settings" not in log.read_bytes()
+    command = [*UNSHARE, sys.executable, "-X", "importtime", "-m", module]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as outer:
+        assert outer.stderr
+        fcntl.fcntl(outer.stderr, fcntl.F_SETPIPE_SZ, SMALL_PIPE)
+        try:
+            assert _has_imported(outer.stderr, module)
+            [inner] = psutil.Process(outer.pid).children()
+            inner.send_signal(signal.SIGTERM)
+            said = outer.communicate(timeout=LONGEST_SECONDS)[1]
+        finally:
+            outer.kill()
+    assert outer.returncode == 128 + signal.SIGTERM
+    assert "wrong settings" not in said
 
 
 def _times(number: int) -> int:
     return TIMES if number == signal.SIGTERM else max(1, TIMES // 5)
 
 
-def _has_imported(log: Path, module: str) -> bool:
-    """Whether ``-X importtime`` has told of the package itself; ``__main__`` and all that it needs come after it."""
-    return any(line.endswith(f" {module}") for line in log.read_text().splitlines())
+def _has_imported(told: IO[str], module: str) -> bool:
+    """Whether ``-X importtime`` tells of the package itself; ``__main__`` and all that it needs come after it.
+
+    What comes then is not read, and soon waits for room in the pipe, however late the signal comes.
+    """
+    return any(line.endswith(f" {module}\n") for line in told)
 
 
 def _lines(prefork: Prefork, count: Path) -> int:

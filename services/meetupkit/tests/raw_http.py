@@ -15,7 +15,7 @@ from meetupkit.ops_pages import OpsPages
 from meetupkit.progress import Progress
 from prometheus_client import CollectorRegistry
 
-SECONDS: Final = 30.0
+SECONDS: Final = 60.0
 
 
 class Recorder:
@@ -50,7 +50,7 @@ class Recorder:
 class Served:
     """A server in this process with an application that says what it was asked."""
 
-    def __init__(self, *, connections: int = 64, head: float = 10, body: float = 10, idle: float = 30) -> None:
+    def __init__(self, *, connections: int = 64, head: float = 60, body: float = 60, idle: float = 60) -> None:
         self.app = Recorder()
         self.pages = OpsPages(CollectorRegistry(), Progress(), lambda: None)
         self.server = HttpServer(

@@ -96,7 +96,7 @@ def failing(failing_server: FailingFirestore, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def store() -> Iterator[FirestoreDocuments]:
     """Connects where ``FIRESTORE_EMULATOR_HOST`` points at its first call."""
-    with closing(FirestoreDocuments("project-1", "profiles", timeout_seconds=20)) as store:
+    with closing(FirestoreDocuments("project-1", "profiles", timeout_seconds=60)) as store:
         yield store
 
 
@@ -383,7 +383,7 @@ class TestNetwork:
 
     @pytest.fixture
     def impatient(self, firestore: FirestoreProject) -> Iterator[FirestoreDocuments]:
-        with closing(FirestoreDocuments(firestore.name, timeout_seconds=0.5)) as store:
+        with closing(FirestoreDocuments(firestore.name, timeout_seconds=2)) as store:
             yield store
 
     @pytest.fixture

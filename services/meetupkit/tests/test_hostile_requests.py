@@ -233,7 +233,7 @@ CASES = [(kind, name, octets) for kind, cases in KINDS.items() for name, octets 
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    with Served(head=2, body=2) as running:
+    with Served() as running:
         yield running
 
 
@@ -317,7 +317,7 @@ def test_a_page_has_one_path_and_no_redirect_leads_to_it(path: bytes) -> None:
     with (
         Served() as made,
         OpsServer(made.pages, host="127.0.0.1", port=0) as ops,
-        socket.create_connection(("127.0.0.1", ops.port), timeout=30) as client,
+        socket.create_connection(("127.0.0.1", ops.port), timeout=60) as client,
     ):
         client.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: evil.example\r\n\r\n")
         answer = read_answer(client)

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from meetup_testkit.emulators.process import free_port
 from meetup_testkit.emulators.pytest_plugin import Bucket
+from meetup_testkit.service_process import until
 from meetup_testkit.simulator_plugin import StartProxy
 from meetup_testkit.tcp_proxy import Direction, Disturbance
 from meetupkit.errors import Conflict, StoreRefused, StoreUnavailable
@@ -137,7 +138,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[CannedServer]:
 
 @pytest.fixture
 def store(server: CannedServer) -> Iterator[GcsObjects]:
-    store = GcsObjects("bucket", timeout=(5, 5))
+    store = GcsObjects("bucket", timeout=(60, 60))
     yield store
     store.close()
 
@@ -163,7 +164,7 @@ def sent_metadata(asked: Asked) -> Any:
 def test_content_type_and_metadata_are_kept_with_the_object(cloud_storage: Bucket) -> None:
     open_objects(f"{cloud_storage.url}/prefix").create(NEW)
     address = f"{cloud_storage.emulator.host}/storage/v1/b/{cloud_storage.name}/o/prefix%2Frsvps%2F1_2.json"
-    with urllib.request.urlopen(address, timeout=10) as answer:
+    with urllib.request.urlopen(address, timeout=60) as answer:
         stored = json.load(answer)
     assert stored["contentType"] == "application/json"
     assert stored["metadata"] == {**NEW.metadata, "sha256": hashlib.sha256(BODY).hexdigest()}
@@ -204,9 +205,10 @@ def test_as_many_threads_as_concurrency_says_share_as_many_connections(store: Gc
 )
 def test_what_may_pass_is_unavailable_and_tried_once(server: CannedServer, answer: Answer) -> None:
     server.answer = lambda _: answer
-    store = GcsObjects("bucket", timeout=(5, 0.2 if answer.hang else 5))
+    store = GcsObjects("bucket", timeout=(60, 0.2 if answer.hang else 60))
     with pytest.raises(StoreUnavailable, match="gs://bucket"):
         store.create(NEW)
+    until(lambda: server.asked, "the request to be read")
     assert len(server.asked) == 1
 
 

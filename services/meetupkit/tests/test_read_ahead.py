@@ -100,5 +100,5 @@ def test_an_outage_comes_where_it_happens_and_leaves_no_thread(store: Waiting) -
         list(reading)
     for thread in threading.enumerate():
         if thread.name.startswith("read"):
-            thread.join(10)
+            thread.join(60)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("read")]

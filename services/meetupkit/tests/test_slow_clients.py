@@ -49,7 +49,7 @@ def test_a_head_that_drips_is_cut_off_in_its_whole_time() -> None:
     with Served(head=0.5) as served, served.connect() as made:
         made.settimeout(0.02)
         began = time.monotonic()
-        while time.monotonic() < began + 20:
+        while time.monotonic() < began + 60:
             try:
                 made.sendall(b"A")
                 if made.recv(10) == b"":
@@ -58,7 +58,7 @@ def test_a_head_that_drips_is_cut_off_in_its_whole_time() -> None:
                 continue
             except ConnectionError:
                 break
-        assert time.monotonic() < began + 20
+        assert time.monotonic() < began + 60
 
 
 @pytest.mark.parametrize("begun", [HELD["half a body"], HELD["half a chunk"]])

@@ -11,7 +11,7 @@ from typing import Any, Self
 import pytest
 
 SHARED_DATA = Path(__file__).parents[4] / "shared" / "data"
-TIMEOUT = 30.0
+TIMEOUT = 60.0
 SILENCE = 0.3
 """A stream that says nothing for this long is called silent; a slow machine cannot make it talk."""
 

@@ -98,6 +98,7 @@ def test_stall_in_mid_stream_is_silent_after_the_records_that_pass(running: Simu
     reader = stream(running.port, PATH)
     reader.records(7)
     assert reader.is_silent()
+    fault.wait_until_fired()
     assert fault.fired == 1
 
 
@@ -262,6 +263,7 @@ def test_a_stalled_call_is_never_answered(running: SimulatorProcess) -> None:
     fault = running.faults.stall(path="/2/members")
     with pytest.raises(requests.ReadTimeout):
         requests.get(f"{running.base_url}/2/members", params={"member_id": "1", "key": running.api_key}, timeout=0.2)
+    fault.wait_until_fired()
     assert fault.fired == 1
 
 

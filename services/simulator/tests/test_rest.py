@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -161,8 +162,12 @@ def test_a_call_without_what_it_needs_is_a_400_with_the_documented_body(
 
 
 def test_calls_past_the_limit_are_429_until_the_window_ends(simulator: StartSimulator) -> None:
-    running = simulator("--count", "0", "--rate-limit", "3/1")
-    answers = [get(running, "/2/members", member_id=1) for _ in range(4)]
+    window, seconds = 1.0, float("inf")
+    while seconds >= window:  # anew, if the machine was too slow for four calls in a window
+        running = simulator("--count", "0", "--rate-limit", f"3/{window:.0f}")
+        began = time.monotonic()
+        answers = [get(running, "/2/members", member_id=1) for _ in range(4)]
+        seconds = time.monotonic() - began
     remaining = [answer.headers["X-RateLimit-Remaining"] for answer in answers]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert remaining == ["2", "1", "0", "0"]

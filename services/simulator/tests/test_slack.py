@@ -14,7 +14,7 @@ SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "*hello*"}}
 
 
 def post(url: str, body: Any, **headers: str) -> requests.Response:
-    return requests.post(url, json=body, headers=headers, timeout=10)
+    return requests.post(url, json=body, headers=headers, timeout=60)
 
 
 def call(slack: SlackStandIn, method: str, body: Any) -> dict[str, Any]:
@@ -116,13 +116,13 @@ def test_a_fault_strikes_as_often_as_asked_and_is_counted(slack: SlackStandIn) -
         (429, "7"),
         (200, None),
     ]
-    assert requests.get(f"{slack.url}/faults", timeout=10).json() == {"counts": {"ratelimited": 2, "posted": 1}}
+    assert requests.get(f"{slack.url}/faults", timeout=60).json() == {"counts": {"ratelimited": 2, "posted": 1}}
 
 
 def test_a_fault_lasts_until_it_is_taken_back(slack: SlackStandIn) -> None:
     slack.fail("server_error")
     assert {post(slack.webhook_url, {"text": "x"}).status_code for _ in range(3)} == {500}
-    requests.delete(f"{slack.url}/faults", timeout=10)
+    requests.delete(f"{slack.url}/faults", timeout=60)
     assert post(slack.webhook_url, {"text": "x"}).status_code == 200
 
 
@@ -159,7 +159,7 @@ def test_a_stopped_slack_refuses_and_comes_back_at_its_address(slack: SlackStand
 def test_the_page_shows_messages_and_runs_none_of_them(slack: SlackStandIn) -> None:
     text = "*down* &lt;script&gt; `pod` <https://a.example/?q=*&amp;r=1|Run *book*>\n<script>alert(1)</script>"
     assert post(slack.webhook_url, {"text": "x", "attachments": [{"color": "#b3001b", "blocks": [section(text)]}]}).ok
-    page = requests.get(f"{slack.url}/", timeout=10)
+    page = requests.get(f"{slack.url}/", timeout=60)
     assert page.headers["Content-Type"].startswith("text/html")
     assert "<strong>down</strong> &lt;script&gt; <code>pod</code>" in page.text
     assert '<a href="https://a.example/?q=*&amp;r=1" rel="noreferrer">Run *book*</a>' in page.text
@@ -173,7 +173,7 @@ def test_a_date_is_shown_by_its_fallback_and_a_mention_as_one() -> None:
 
 def test_the_messages_are_listed_for_programs(slack: SlackStandIn) -> None:
     post(slack.webhook_url, {"text": "down"})
-    (listed,) = requests.get(f"{slack.url}/messages", params={"channel": "#meetup-alerts"}, timeout=10).json()
+    (listed,) = requests.get(f"{slack.url}/messages", params={"channel": "#meetup-alerts"}, timeout=60).json()
     assert (listed["channel"], listed["message"]) == ("#meetup-alerts", {"text": "down"})
 
 
@@ -186,4 +186,4 @@ def test_the_command_says_where_it_listens_and_ends_when_asked() -> None:
             assert post(f"{url}/services/T0/B0/stand-in", {"text": "x"}).text == "ok"
         finally:
             process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0

@@ -224,7 +224,7 @@ def test_with_rate_0_two_readers_get_the_same_records_however_their_speeds_diffe
 def test_with_rate_0_a_reader_that_takes_nothing_is_cut_and_the_other_goes_on(
     simulator: StartSimulator, stream: OpenWire
 ) -> None:
-    running = simulator("--rate", "0", "--backlog", "10", "--count", "6000", "--patience", "0.1")
+    running = simulator("--rate", "0", "--backlog", "10", "--count", "6000", "--patience", "2")
     sleeper = stream(running.port, "/2/rsvps", receive_buffer=4096)
     stream(running.port, "/2/rsvps").records(5000)
     sleeper.rest()

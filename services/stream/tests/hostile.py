@@ -23,7 +23,7 @@ from meetupkit.feeds import FEEDS
 from meetupkit.progress import Progress
 
 ONE, TWO = b'{"rsvp_id":1,"mtime":1000}', b'{"rsvp_id":2,"mtime":2000}'
-SILENCE_SECONDS = 20.0
+SILENCE_SECONDS = 60.0
 """Longer than any case lasts that does not wait for it."""
 
 

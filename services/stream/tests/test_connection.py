@@ -102,7 +102,7 @@ def test_a_handshake_that_does_not_go_on_is_given_up_in_time() -> None:
         "unreachable",
         "not connected: ConnectionError: no TLS within 10 s",
     )
-    assert time.monotonic() - began < 25
+    assert time.monotonic() - began < 60
 
 
 def test_a_proxy_is_asked_for_the_whole_address_and_told_its_own_password_alone(

@@ -50,7 +50,7 @@ class Announcing:
         self.thread.start()
 
     def tell(self, mtime: int, member: int) -> None:
-        assert self.announcer.add(Durable(mtime, {member}), timeout=1)
+        assert self.announcer.add(Durable(mtime, {member}), timeout=60)
 
 
 @pytest.fixture

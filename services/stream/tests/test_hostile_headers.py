@@ -219,7 +219,7 @@ def test_the_body_of_a_redirect_is_not_read() -> None:
         def serve() -> None:
             nonlocal sent
             peer, _ = listener.accept()
-            peer.settimeout(20)
+            peer.settimeout(60)
             with peer:
                 peer.recv(65536)
                 peer.sendall(response_headers("Location: http://x.example/", status="HTTP/1.1 302 Found"))
@@ -268,14 +268,14 @@ def test_a_slow_sender_is_given_up_in_time() -> None:
         )
     for name, read in reads.items():
         assert SLOW_SENDERS[name][1] in read.unavailable_reason, name
-        assert HEADERS_SECONDS - 1 < read.seconds < HEADERS_SECONDS + 10, name
+        assert HEADERS_SECONDS - 1 < read.seconds < HEADERS_SECONDS + 60, name
         assert read.lines == []
 
 
 def test_slow_trailers_are_not_waited_for() -> None:
     read = read_answer([response_headers(CHUNKED), chunked(ONE, last=b"0\r\n"), *[b"X: y\r\n"] * 1000], pause=0.5)
     assert (read.lines, read.cause) == ([ONE], "ended")
-    assert read.seconds < 10
+    assert read.seconds < 60  # of 500
 
 
 def assert_shown_safely(read: Read) -> None:

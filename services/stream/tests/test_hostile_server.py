@@ -59,10 +59,10 @@ def test_bytes_that_are_no_record_move_no_figure_of_records_and_keep_the_connect
         return itertools.chain([STREAM_HEAD + chunked(ONE + b"\n", last=b"")], itertools.repeat(b"1\r\n\n\r\n", 300))
 
     with RawServer(answers, pause=0.1) as server:
-        stream = start_stream(server.url, STREAM_READ_TIMEOUT_SECONDS="1")
+        stream = start_stream(server.url, STREAM_READ_TIMEOUT_SECONDS="4")
         until(lambda: stream.metric(LAST_RECORD) > 0, "a record")
         last, read = stream.metric(LAST_RECORD), stream.metric("meetup_stream_bytes_read_total")
-        until(lambda: stream.metric("meetup_stream_bytes_read_total") > read + 20, "two seconds of line ends")
+        until(lambda: stream.metric("meetup_stream_bytes_read_total") > read + 60, "six seconds of line ends")
         assert stream.metric(LAST_RECORD) == last
         assert stream.ready()
         assert stream.metric("meetup_stream_disconnects_total") == 0
@@ -114,14 +114,16 @@ def test_connections_that_each_bring_a_record_and_end_fill_no_log(start_stream: 
     def answers(number: int) -> list[bytes]:
         return [STREAM_HEAD + chunked(b'{"rsvp_id":%d,"mtime":%d}\n' % (number, 1000 + number))]
 
+    began = time.monotonic()
     with RawServer(answers) as server:
         stream = start_stream(server.url)
         until(lambda: stream.metric("meetup_stream_connects_total") >= 8, "many connections")
         assert stream.stop() == 0
         assert len(server.requests) < 200
     warnings = [entry for entry in stream.events() if entry["severity"] == "WARNING" and entry["event"] != "gap"]
-    assert 1 <= len(warnings) <= 4
-    assert len(stream.events("connected")) == 1
+    minutes = 1 + int((time.monotonic() - began) / 60)
+    assert 1 <= len(warnings) <= 4 * minutes
+    assert 1 <= len(stream.events("connected")) <= minutes
 
 
 @pytest.mark.parametrize("status", ["403 \x1b[31mNo\x1b[0m", "503 " + "x" * 60_000, "302 \x9b31m"])

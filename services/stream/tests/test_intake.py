@@ -59,7 +59,7 @@ def test_a_waiting_reader_goes_on_as_soon_as_there_is_room() -> None:
     intake, went_on = full_with_a_reader()
     assert not went_on.is_set()
     intake.take(1, timeout=0)
-    assert went_on.wait(10)
+    assert went_on.wait(60)
 
 
 def test_a_full_intake_takes_more_when_half_of_it_is_taken() -> None:
@@ -75,7 +75,7 @@ def test_a_full_intake_takes_more_when_half_of_it_is_taken() -> None:
 def test_a_waiting_reader_goes_on_when_the_intake_is_closed() -> None:
     intake, went_on = full_with_a_reader()
     intake.close()
-    assert went_on.wait(10)
+    assert went_on.wait(60)
     assert taken(intake.take(9, timeout=0)) == [(b"one", 0)]
 
 

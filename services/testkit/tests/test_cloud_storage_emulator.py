@@ -6,7 +6,7 @@ from meetup_testkit.emulators.process import EmulatorError, EmulatorProcess, fre
 from meetup_testkit.emulators.pytest_plugin import Bucket
 
 
-def upload(bucket: Bucket, name: str, timeout: float = 10) -> None:
+def upload(bucket: Bucket, name: str, timeout: float = 60) -> None:
     address = f"{bucket.emulator.host}/upload/storage/v1/b/{bucket.name}/o?uploadType=media&name={name}"
     with urllib.request.urlopen(urllib.request.Request(address, b"body"), timeout=timeout):
         pass
@@ -14,7 +14,7 @@ def upload(bucket: Bucket, name: str, timeout: float = 10) -> None:
 
 def download(bucket: Bucket, name: str) -> bytes:
     address = f"{bucket.emulator.host}/download/storage/v1/b/{bucket.name}/o/{name}?alt=media"
-    with urllib.request.urlopen(address, timeout=10) as answer:
+    with urllib.request.urlopen(address, timeout=60) as answer:
         body: bytes = answer.read()
         return body
 

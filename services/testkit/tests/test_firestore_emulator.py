@@ -60,11 +60,11 @@ class TestProcess:
             pytest.skip(command)
         with FirestoreEmulator(command) as emulator:
             pid, port = emulator.process.pid, emulator.process.port
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            socket.create_connection(("127.0.0.1", port), timeout=60).close()
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port), timeout=5)
+            socket.create_connection(("127.0.0.1", port), timeout=60)
 
     def test_a_test_has_a_project_of_its_own_and_the_variable_that_names_the_emulator(
         self, firestore: FirestoreProject

@@ -35,7 +35,7 @@ def test_an_answer_passes_as_it_is(proxy: HttpFaultProxy) -> None:
 
 def test_a_body_passes_as_it_is(meetup: SimulatorProcess, proxy: HttpFaultProxy) -> None:
     armed = requests.post(
-        f"{proxy.url}/faults", json={"kind": "status", "status": 503, "path": "/2/members"}, timeout=9
+        f"{proxy.url}/faults", json={"kind": "status", "status": 503, "path": "/2/members"}, timeout=60
     )
     assert armed.json()["kind"] == "status"
 

@@ -10,15 +10,19 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 POLL_SECONDS: Final = 0.02
-_STOP_SECONDS: Final = 30.0
-"""A stand-in ends within a second or two; a busy machine gets more before the process is killed."""
+WAIT_SECONDS: Final = 120.0
+"""For what must come: on a machine that others use too, what takes a second has taken half a minute."""
+_STOP_SECONDS: Final = 60.0
+"""A stand-in ends within a second or two; a busy machine gets some more before the process is killed."""
 _SHOWN: Final = 3000
 """Of a log, at its end: where a program that ends says why."""
 
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T | None], what: str, seconds: float = 60.0, *, poll: float = POLL_SECONDS) -> T:
+def until(
+    condition: Callable[[], T | None], what: str, seconds: float = WAIT_SECONDS, *, poll: float = POLL_SECONDS
+) -> T:
     """The condition's value as soon as it is true; raises ``TimeoutError`` that says what was waited for."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -56,7 +60,7 @@ class ChildProcess:
         return self.log.read_text(errors="replace")
 
     def wait_for(
-        self, condition: Callable[[], T | None], what: str, seconds: float = 60.0, *, poll: float = POLL_SECONDS
+        self, condition: Callable[[], T | None], what: str, seconds: float = WAIT_SECONDS, *, poll: float = POLL_SECONDS
     ) -> T:
         """As ``until``; raises ``RuntimeError`` with the end of its log if it ends before."""
 
@@ -77,7 +81,7 @@ class ChildProcess:
 
         return self.wait_for(rest, f"line that starts with {start!r}")
 
-    def stop(self, seconds: float = 30.0, *, with_signal: int = signal.SIGTERM) -> int:
+    def stop(self, seconds: float = _STOP_SECONDS, *, with_signal: int = signal.SIGTERM) -> int:
         """The signal, then the exit code; raises ``subprocess.TimeoutExpired`` if it does not end."""
         self.process.send_signal(with_signal)
         return self.process.wait(seconds)

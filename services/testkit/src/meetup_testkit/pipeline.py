@@ -12,6 +12,7 @@ from meetupkit.archive import read_feed
 from meetupkit.feeds import FEEDS
 from meetupkit.stores import open_documents, open_objects
 
+from meetup_testkit.child_process import WAIT_SECONDS
 from meetup_testkit.service_process import ServiceProcess, until
 from meetup_testkit.simulator_process import SimulatorProcess
 
@@ -134,7 +135,7 @@ def assert_conserved(pipeline: Pipeline, meetup: SimulatorProcess, feeds: Sequen
 
 
 def wait_until_stored(
-    pipeline: Pipeline, meetup: SimulatorProcess, feed: str, records: int, seconds: float = 90
+    pipeline: Pipeline, meetup: SimulatorProcess, feed: str, records: int, seconds: float = WAIT_SECONDS
 ) -> None:
     """Return when the feed has published so many records and each is stored."""
     until(lambda: len(meetup.published(feed)) >= records, f"{records} records of {feed} published", seconds)
@@ -145,7 +146,7 @@ def wait_until_stored(
 
 
 def wait_until_enriched(
-    pipeline: Pipeline, meetup: SimulatorProcess, feeds: Sequence[str], seconds: float = 90
+    pipeline: Pipeline, meetup: SimulatorProcess, feeds: Sequence[str], seconds: float = WAIT_SECONDS
 ) -> None:
     """Return when every id that the feeds' records name has come to an end."""
 

@@ -11,11 +11,11 @@ from typing import Any, Final, Protocol, Self
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from meetup_testkit.child_process import ChildProcess, until
+from meetup_testkit.child_process import WAIT_SECONDS, ChildProcess, until
 
 __all__ = ["ServiceProcess", "StartStream", "until"]
 
-_PAGE_SECONDS: Final = 30.0
+_PAGE_SECONDS: Final = 60.0
 
 
 class ServiceProcess(ChildProcess):
@@ -67,7 +67,7 @@ class ServiceProcess(ChildProcess):
         """Whether ``/readyz`` says so now."""
         return bool(self.get("/readyz").status_code == requests.codes.ok)
 
-    def wait_ready(self, seconds: float = 60.0) -> Self:
+    def wait_ready(self, seconds: float = WAIT_SECONDS) -> Self:
         """Return when it is ready."""
         until(self.ready, f"readiness of {self.log.stem}", seconds)
         return self

@@ -6,7 +6,9 @@ from typing import Any, Final, TypedDict, Unpack
 import requests
 from meetup_simulator.faults import Ending, Kind
 
-_CALL_SECONDS: Final = 30.0
+from meetup_testkit.child_process import WAIT_SECONDS
+
+_CALL_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.02
 
 
@@ -35,7 +37,7 @@ class ArmedFault:
                 return int(fault["fired"])
         raise LookupError(f"fault {self.id} is not armed any more")
 
-    def wait_until_fired(self, times: int = 1, seconds: float = 30.0) -> None:
+    def wait_until_fired(self, times: int = 1, seconds: float = WAIT_SECONDS) -> None:
         """Return when it has fired so often; raises ``TimeoutError``."""
         deadline = time.monotonic() + seconds
         while (fired := self.fired) < times:

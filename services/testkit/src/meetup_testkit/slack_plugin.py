@@ -4,14 +4,13 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack
-from typing import Any, Final, Protocol, Self
+from typing import Any, Protocol, Self
 
 import pytest
 from meetup_simulator.slack.app import DEVELOPMENT_TOKEN, SlackApp
 from meetup_simulator.slack.workspace import DEFAULT_CHANNELS, Fault, Posted, Workspace
 
-WAIT_SECONDS: Final = 30.0
-"""For a message that must come; a busy machine is slow, a message that does not come is rare."""
+from meetup_testkit.child_process import WAIT_SECONDS
 
 
 class SlackStandIn:
