@@ -65,11 +65,13 @@ class Model:
         """Of every item, for each row; known items come out as minus infinity."""
         total: Floats = np.zeros(rows.shape)
         for weight, scorer in self.scorers.values():
-            total += weight * normalised(scorer.scores(rows), rows)
+            found = normalised(scorer.scores(rows), rows)
+            found *= weight
+            total += found
         total *= self.lift
-        total = np.asarray(np.round(total, _DECIMALS))
+        np.round(total, _DECIMALS, out=total)
         total[rows.nonzero()] = -np.inf
-        return np.asarray(total)
+        return total
 
     def because(self, row: sparse.csr_array, items: Indices, most: int = 3) -> list[list[int]]:
         """For each item, the known ones that add most to its score, the greatest first."""
@@ -97,11 +99,15 @@ def fit_scorer(interactions: Interactions, name: str, parameters: Parameters) ->
 
 
 def normalised(scores: Floats, rows: sparse.csr_array) -> Floats:
-    """Each row's best unknown item is worth 1, and nothing less than 0: models of different scales can be added."""
-    found = np.maximum(scores, 0.0)
-    found[rows.nonzero()] = 0.0
-    best = found.max(axis=1, keepdims=True, initial=0.0)
-    return np.asarray(found / np.where(best > 0, best, 1.0))
+    """Each row's best unknown item is worth 1, and nothing less than 0: models of different scales can be added.
+
+    In place: where items are many, asking for memory at each step costs as much as the step.
+    """
+    np.maximum(scores, 0.0, out=scores)
+    scores[rows.nonzero()] = 0.0
+    best = scores.max(axis=1, keepdims=True, initial=0.0)
+    scores /= np.where(best > 0, best, 1.0)
+    return scores
 
 
 def faded(interactions: Interactions, fade: float | None) -> sparse.csr_array:

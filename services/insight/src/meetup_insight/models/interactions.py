@@ -1,7 +1,7 @@
 """Who took an interest in what, as a matrix of members and items. Pure."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -38,26 +38,23 @@ class Interactions:
 
     @classmethod
     def of(cls, rows: Iterable[Interaction]) -> Self:
-        """From rows in any order; equal pairs are one pair."""
-        first, last = _pairs(rows)
-        counts = Counter(item for _, item in first)
-        items = sorted(counts, key=lambda item: (-counts[item], item))
-        members = sorted({member for member, _ in first})
-        row_of = {member: row for row, member in enumerate(members)}
-        column_of = {item: column for column, item in enumerate(items)}
-        pairs = sorted((row_of[member], column_of[item], (member, item)) for member, item in first)
-        rows_at = np.array([row for row, _, _ in pairs], dtype=np.int64)
-        columns = np.array([column for _, column, _ in pairs], dtype=np.int64)
+        """From rows in any order, each looked at once; equal pairs are one pair."""
+        seen = _Seen.of(rows)
+        pairs, place = np.unique(seen.pairs, return_inverse=True)
+        members_at, items_at = np.divmod(pairs, max(1, len(seen.items)))
+        counts = np.bincount(items_at, minlength=len(seen.items)).tolist()
+        items = sorted(seen.items, key=lambda item: (-counts[seen.items[item]], item))
+        members = sorted(seen.members)
+        at = _ranks(seen.members, members)[members_at], _ranks(seen.items, items)[items_at]
+        order = np.lexsort(at[::-1])
         shape = (len(members), len(items))
-        matrix = sparse.csr_array((np.ones(len(pairs)), (rows_at, columns)), shape=shape)
-        timed = any(np.isfinite(list(first.values()))) if first else False
-        return cls(
-            members,
-            items,
-            matrix,
-            np.array([first[pair] for _, _, pair in pairs]) if timed else None,
-            np.array([last[pair] for _, _, pair in pairs]) if timed else None,
-        )
+        matrix = sparse.csr_array((np.ones(len(order)), (at[0][order], at[1][order])), shape=shape)
+        if not np.isfinite(seen.times).any():
+            return cls(members, items, matrix, None, None)
+        first, last = np.full(len(pairs), np.inf), np.full(len(pairs), -np.inf)
+        np.minimum.at(first, place, seen.times)
+        np.maximum.at(last, place, seen.times)
+        return cls(members, items, matrix, first[order], last[order])
 
     @property
     def popularity(self) -> Floats:
@@ -79,13 +76,31 @@ class Interactions:
         )
 
 
-def _pairs(rows: Iterable[Interaction]) -> tuple[dict[tuple[str, str], float], dict[tuple[str, str], float]]:
-    """When each pair was first and last seen; a time that is not known is before all others."""
-    first: dict[tuple[str, str], float] = {}
-    last: dict[tuple[str, str], float] = {}
-    for member, item, time in rows:
-        pair = (member, item)
-        at = -np.inf if time is None else time
-        first[pair] = min(first.get(pair, at), at)
-        last[pair] = max(last.get(pair, at), at)
-    return first, last
+class _Seen(NamedTuple):
+    """Rows as numbers: texts are kept once each, with a number in the order in which they came."""
+
+    members: dict[str, int]
+    items: dict[str, int]
+    pairs: Indices
+    """Member and item of each row in one number: the member's times how many items there are, and the item's."""
+    times: Floats
+    """A time that is not known is before all others."""
+
+    @classmethod
+    def of(cls, rows: Iterable[Interaction]) -> Self:
+        members: dict[str, int] = {}
+        items: dict[str, int] = {}
+        whose, what, times = array("q"), array("q"), array("d")
+        for member, item, time in rows:
+            whose.append(members.setdefault(member, len(members)))
+            what.append(items.setdefault(item, len(items)))
+            times.append(-np.inf if time is None else time)
+        pairs = np.array(whose, np.int64) * len(items) + np.array(what, np.int64)
+        return cls(members, items, pairs, np.array(times, np.float64))
+
+
+def _ranks(numbers: Mapping[str, int], order: Sequence[str]) -> Indices:
+    """Where the text of each number stands in the order."""
+    ranks = np.empty(len(order), dtype=np.int64)
+    ranks[[numbers[text] for text in order]] = np.arange(len(order))
+    return ranks

@@ -11,8 +11,8 @@ from meetup_insight.models.newcomers import cover
 from meetup_insight.models.selection import Chosen, choose
 from meetup_insight.models.splits import split
 
-_BATCH_CELLS: Final = 4_000_000
-"""Scores held at once: 32 MB for each of the models."""
+_BATCH_CELLS: Final = 2_000_000
+"""Scores held at once: 16 MB for each of the models. From 32 MB on, glibc returns memory at once and asks anew."""
 _Ranked = tuple[int, float, tuple[str, ...]]
 """An item, its score, and the reasons. What fills a list up because no model says anything of it scores 0."""
 

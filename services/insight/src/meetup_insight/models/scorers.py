@@ -122,7 +122,8 @@ def ease(matrix: sparse.csr_array, penalty: float) -> Scorer:
 
 
 def _ease_over_items(matrix: sparse.csr_array, penalty: float) -> ItemWeights:
-    gram = np.asarray((matrix.T @ matrix).todense())
+    """Row by row ("C"), as sparse rows are multiplied by it: in the other order, each product copies it whole."""
+    gram = np.asarray((matrix.T @ matrix).todense(order="C"))
     gram[np.diag_indices_from(gram)] += penalty
     inverse = linalg.inv(gram, overwrite_a=True, check_finite=False)
     inverse /= -np.diag(inverse).copy()

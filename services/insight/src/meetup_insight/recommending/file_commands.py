@@ -1,10 +1,11 @@
 """``recommend`` and ``evaluate`` on files."""
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from meetup_insight.models.evaluation import Report, evaluate
-from meetup_insight.models.interactions import Interactions
+from meetup_insight.models.interactions import Interaction, Interactions
 from meetup_insight.models.predictor import Predictor
 from meetup_insight.recommending.csv_files import (
     Skipped,
@@ -18,16 +19,23 @@ from meetup_insight.recommending.csv_files import (
 def recommend(interactions: Path, output: Path, *, most: int, members: Path | None) -> None:
     """The best items of every member of ``members``, or of the file."""
     skipped = Skipped()
-    rows = list(read_interactions(interactions, skipped))
+    found: dict[str, None] = {}
+    data = Interactions.of(_noted(read_interactions(interactions, skipped), found))
     report(skipped)
-    wanted = read_members(members) if members else list(dict.fromkeys(row.member for row in rows))
-    data = Interactions.of(rows)
+    wanted = read_members(members) if members else list(found)
     if not len(data.items):
         sys.stderr.write(f"{interactions}: no interactions, so nothing can be recommended\n")
         write_recommendations(output, ())
         return
     written = write_recommendations(output, Predictor(data).recommend(wanted, most))
     sys.stderr.write(f"{written} rows for {len(wanted)} members, of {len(data.items)} items\n")
+
+
+def _noted(rows: Iterable[Interaction], members: dict[str, None]) -> Iterator[Interaction]:
+    """The rows as they pass, so that a file of millions is not held; their members in the order of the file."""
+    for row in rows:
+        members[row.member] = None
+        yield row
 
 
 def evaluate_file(interactions: Path) -> str:
