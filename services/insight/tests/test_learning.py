@@ -1,6 +1,10 @@
 """Models are learned anew when enough is new; all else is at each build as one from nothing makes it."""
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -150,3 +154,49 @@ def test_models_that_predict_what_has_become_sensitive_are_due(store: Store, con
     assert not due(warehouse, NOW, 0.05, Denied(frozenset({"chess"}), frozenset()))
     assert due(warehouse, NOW, 0.05, Denied(frozenset({"social"}), frozenset()))
     warehouse.close()
+
+
+KILLED = """
+import os, signal, sys
+from meetup_insight.building.build import build
+from meetup_insight.settings import InsightSettings
+from meetup_insight.warehouse.failpoints import Failpoint
+passed = []
+def seam(name):
+    passed.append(name)
+    if len(passed) == int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(lambda event, _: seam("written") if event == Failpoint.CHANGES_WRITTEN else None)
+build(InsightSettings.from_environ(dict(os.environ)), moving=lambda: seam("moving"))
+print(*passed)
+"""
+
+
+def killed_at(seam: int, settings: InsightSettings, store: Store) -> list[str]:
+    """A build of its own process that ends at the given seam, 0: at none; those it passed, if it lived to say."""
+    given = {"OBJECTS": store.url, "WAREHOUSE": f"duckdb:///{settings.warehouse_file}", "HASH_KEY": KEY}
+    environment = {**os.environ, **{f"INSIGHT_{name}": value for name, value in given.items()}}
+    command = [sys.executable, "-c", KILLED, str(seam)]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=250)
+    assert ended.returncode == (-signal.SIGKILL if seam else 0), ended.stderr
+    return ended.stdout.split()
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(3000)
+def test_a_build_that_is_killed_while_it_learns_anew_is_made_good_by_the_next(
+    store: Store, configure: Configure, tmp_path: Path
+) -> None:
+    """At each seam from the first learned model on: learned, written, published, and noted as built."""
+    settings, whole = configure(), configure("whole")
+    store.put_segment("rsvps", "2017-03-19/13/bb", newcomers(0, 25))
+    begun = settings.warehouse_file.read_bytes()
+    whole.warehouse_file.write_bytes(begun)
+    seams = killed_at(0, whole, store)
+    expected = contents(whole, (*OF_EACH_BUILD, *LEARNED))
+    marts, *_ = [at for at, name in enumerate(seams, start=1) if name == "written"][-3:]
+    for seam in range(marts, len(seams) + 1):
+        settings.warehouse_file.write_bytes(begun)
+        killed_at(seam, settings, store)
+        build(settings)
+        assert contents(settings, (*OF_EACH_BUILD, *LEARNED)) == expected, seams[:seam]
