@@ -5,7 +5,6 @@ These are the raw layer's own: they hold what Meetup sent, names and ids among i
 
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ from meetupkit.stores import open_objects
 
 from meetup_insight.errors import UnreadableFile
 from meetup_insight.loading.objects import Reader, What, what
+from meetup_insight.moments import from_iso
 from meetup_insight.settings import InsightSettings
 
 _SCHEMA: Final = pa.schema([("id", pa.string()), ("mtime", pa.timestamp("ms")), ("record", pa.string())])
@@ -95,7 +95,6 @@ def _milliseconds(text: str, default: int) -> int:
     if not text:
         return default
     try:
-        at = datetime.fromisoformat(text)
+        return int(from_iso(text))
     except ValueError:
         raise UnreadableFile(f"{text!r} is neither a day (2017-03-19) nor a time (2017-03-19T12:00:00)") from None
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)

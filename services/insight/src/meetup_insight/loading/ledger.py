@@ -3,11 +3,12 @@
 import json
 import logging
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 
 from meetup_insight.loading.objects import Reader
 from meetup_insight.loading.values import Unreadable, coerced
+from meetup_insight.moments import from_iso
 from meetup_insight.schema import FEED_TABLES, Column, Kind
 from meetup_insight.schema.tables import CONNECTIONS
 from meetup_insight.warehouse.arrow_rows import arrow
@@ -72,8 +73,7 @@ def _value(column: Column, entry: dict[str, Any]) -> Any:
         if column.kind is not Kind.TIME:
             return coerced(column.kind, value)
         if isinstance(value, str):
-            at = datetime.fromisoformat(value)
-            return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+            return int(from_iso(value))
         return coerced(Kind.TIME, value) or None
     except (Unreadable, ValueError):
         return None

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import ibis
 from ibis.expr.types import Table as Expression
 
+from meetup_insight.moments import milliseconds
 from meetup_insight.schema.feeds import GROUPS_SEEN
 from meetup_insight.schema.tables import GROUP_PROFILES, GROUP_ZONES, ZONES
 from meetup_insight.warehouse.arrow_rows import arrow
@@ -60,7 +61,9 @@ def _offsets_there(warehouse: Warehouse) -> dict[str, list[_Offset]]:
     found: dict[str, list[_Offset]] = {}
     if setting(warehouse, _SETTING, _rules()) == _rules():
         for zone, start, end, minutes in sorted(rows(warehouse, relation(ZONES))):
-            found.setdefault(str(zone), []).append((str(zone), _ms(start), _ms(end), int(minutes)))
+            found.setdefault(str(zone), []).append(
+                (str(zone), int(milliseconds(start)), int(milliseconds(end)), int(minutes))
+            )
     return found
 
 
@@ -103,10 +106,10 @@ def offsets(zone: str) -> Iterator[_Offset]:
         later = day + _STEP
         if (minutes := _minutes(info, later)) != found:
             change = _change(info, day, later)
-            yield zone, _ms(start), _ms(change), found
+            yield zone, int(milliseconds(start)), int(milliseconds(change)), found
             start, found = change, minutes
         day = later
-    yield zone, _ms(start), _ms(_UNTIL), found
+    yield zone, int(milliseconds(start)), int(milliseconds(_UNTIL)), found
 
 
 def _change(info: ZoneInfo, before: datetime, after: datetime) -> datetime:
@@ -124,11 +127,6 @@ def _change(info: ZoneInfo, before: datetime, after: datetime) -> datetime:
 def _minutes(info: ZoneInfo, at: datetime) -> int:
     offset = at.astimezone(info).utcoffset()
     return int(offset.total_seconds() // 60) if offset is not None else 0
-
-
-def _ms(at: datetime) -> int:
-    """Since the epoch; the warehouse's times are UTC and do not say so."""
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()) * 1000
 
 
 @cache

@@ -12,6 +12,7 @@ from meetup_insight.marts.catalogue import MARTS
 from meetup_insight.marts.mart import LEAST_MEMBERS
 from meetup_insight.models.fullness import LEADS, Occasion
 from meetup_insight.models.interactions import Interaction
+from meetup_insight.moments import milliseconds
 from meetup_insight.predicting.sensitive import is_sensitive, sensitive_groups
 from meetup_insight.schema import STAGING, Table
 from meetup_insight.schema.tables import GROUP_TOPICS, GROUPS, MEMBER_TOPICS, MEMBERS, TOPICS
@@ -151,11 +152,6 @@ def _latest_members() -> Expression:
 
 def _all(warehouse: Warehouse, table: Table, *columns: str) -> list[tuple[Any, ...]]:
     return rows(warehouse, relation(table).select(*columns))
-
-
-def milliseconds(at: datetime) -> float:
-    """Since the epoch; a time without a zone is UTC."""
-    return float(round(at.replace(tzinfo=UTC).timestamp() * 1000))
 
 
 def moment(at: datetime | None) -> int | None:

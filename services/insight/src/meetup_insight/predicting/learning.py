@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Final
 
+from meetup_insight.moments import milliseconds
 from meetup_insight.predicting import inputs
 from meetup_insight.predicting.inputs import Denied
 from meetup_insight.predicting.prediction_tables import PREDICTED_GROUPS, PREDICTED_TOPICS
@@ -46,7 +47,7 @@ def seen(warehouse: Warehouse) -> Seen:
     rsvps = relation(_RSVPS)
     ((oldest, newest),) = rows(warehouse, rsvps.agg(oldest=rsvps.mtime.min(), newest=rsvps.mtime.max()))
     fetched = [relation(table).agg(fetched=lambda t: t.fetched.max()) for table in _PROFILES]
-    latest = [inputs.milliseconds(at) for (at,) in rows(warehouse, fetched[0].union(fetched[1])) if at]
+    latest = [milliseconds(at) for (at,) in rows(warehouse, fetched[0].union(fetched[1])) if at]
     return Seen(
         counts(warehouse, _TABLES),
         inputs.moment(oldest) or 0,

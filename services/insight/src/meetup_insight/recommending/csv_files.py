@@ -11,13 +11,13 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
 from meetup_insight.errors import UnreadableFile
 from meetup_insight.models.interactions import Interaction
 from meetup_insight.models.predictor import Recommendation
+from meetup_insight.moments import from_iso
 
 OUTPUT_HEADER: Final = ("member", "item", "rank", "score", "because")
 REASONS_JOINED_BY: Final = "|"
@@ -86,10 +86,9 @@ def read_time(text: str) -> float | None:
         number = float(text)
     except ValueError:
         try:
-            at = datetime.fromisoformat(text)
+            return from_iso(text)
         except ValueError:
             return None
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000
     return number if math.isfinite(number) else None
 
 
