@@ -65,6 +65,7 @@ class MeetupApi:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # or each body waits 40 ms for its head to be acknowledged
 
             def do_GET(self) -> None:
                 api.answer(self)

@@ -180,7 +180,7 @@ def test_a_packed_body_is_read_as_it_was_before(coding: str, framing: str, text:
 
 @pytest.mark.parametrize("coding", ["gzip, flushed", "deflate, flushed", "raw deflate, flushed"])
 def test_a_packed_line_is_read_when_it_comes(coding: str) -> None:
-    read = read_answer([packed(coding, "Connection: close", LONG)[:-2]], Ending.HOLD, silence=0.3)
+    read = read_answer([packed(coding, "Connection: close", LONG)[:-2]], Ending.HOLD, silence=3)
     assert read.lines == lines_of(LONG)
     assert read.cause == "silent"
 
