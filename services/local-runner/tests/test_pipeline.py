@@ -1,6 +1,9 @@
 """Children that are small programs: what a pipeline does when they are late, end, refuse, or will not stop."""
 
+import contextlib
+import json
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -154,6 +157,20 @@ def test_a_process_that_will_not_stop_is_killed_in_time_and_the_others_stop_as_t
     assert not any(child.is_running() for child in psutil.Process().children() if _is_of(child, tmp_path))
 
 
+def test_a_last_look_at_the_figures_asks_nobody_more_when_its_time_is_over(start: Start) -> None:
+    """Else each feed that does not answer would hold up a Ctrl-C for a second."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        listening = json.dumps({"event": "listening", "message": "listening", "port": deaf.getsockname()[1]})
+        code = f"import time; print({listening!r}, flush=True); time.sleep(600)"
+        pipeline = start(*(Process(feed, sys.executable, ("-c", code), {}, feed=feed) for feed in ("rsvps", "photos")))
+        until(lambda: all(status.page for status in pipeline.statuses()), pipeline.start_next)
+        deaf.setblocking(False)
+        before = _accepted(deaf)
+        pipeline.ask_figures(within=0.5)
+        assert _accepted(deaf) == 1
+        assert before > 0
+
+
 def test_a_process_is_killed_with_all_it_has_started(start: Start, tmp_path: Path) -> None:
     code = (
         "import subprocess, sys, time\n"
@@ -170,6 +187,16 @@ def test_a_process_is_killed_with_all_it_has_started(start: Start, tmp_path: Pat
 
     gone, _ = psutil.wait_procs([grandchild], timeout=_WAIT_SECONDS)
     assert gone
+
+
+def _accepted(server: socket.socket) -> int:
+    """How many connections wait there; each is ended."""
+    count = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            server.accept()[0].close()
+            count += 1
+    return count
 
 
 def _is_of(process: psutil.Process, folder: Path) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 from meetupkit.feeds import FEEDS
-from runner import COMMAND, STOP_SECONDS, Runner, until
+from runner import COMMAND, Runner, until
 
 pytestmark = pytest.mark.timeout(400)  # nine processes start, and a machine may be busy
 
@@ -61,6 +61,21 @@ def test_a_pipeline_with_monitoring_stops_in_time(tmp_path: Path) -> None:
     runner = Runner(tmp_path / "data", "--monitoring", "--rate", "20")
     try:
         runner.wait_until_running()
-        assert runner.end(signal.SIGINT, within=STOP_SECONDS) == 0, runner.out
+        assert runner.end_in_time(signal.SIGINT) == 0, runner.out
+    finally:
+        runner.kill()
+
+
+@pytest.mark.faults
+def test_a_pipeline_of_which_half_hangs_stops_in_time(tmp_path: Path) -> None:
+    """Each that hangs is asked in vain for a second, and the last to be stopped has all the time there is."""
+    runner = Runner(tmp_path / "data", "--rate", "20")
+    try:
+        runner.wait_until_running()
+        children = runner.children()
+        for name in ("simulator", "slack", "enricher", "stream-rsvps"):
+            children[name].suspend()
+        assert runner.end_in_time(signal.SIGINT) == 0, runner.out
+        assert "simulator was killed before" in runner.out
     finally:
         runner.kill()

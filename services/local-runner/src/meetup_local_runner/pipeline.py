@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from meetup_local_runner.board import Board, FeedLine, Status
 from meetup_local_runner.figures import STALE_SECONDS, EnricherHistory, StreamHistory
 from meetup_local_runner.plan import ALERT_WEBHOOK, ENRICHER, GATEWAY, Process, waves_of_stop
-from meetup_local_runner.processes import Child, State
+from meetup_local_runner.processes import Child, State, how_it_ended, with_log
 from meetup_local_runner.scrape import Page, Scraper
 
 STOP_SECONDS: Final = 9.0
@@ -60,13 +60,13 @@ class Pipeline:
                 self._trouble[child.process.name] = "starting"
             self._look(child)
             if child.state is State.DOWN:
-                raise ChildFailed(_with_log(child, f"ended while it started ({_how(child.exit_code)})"))
+                raise ChildFailed(with_log(child, f"ended while it started ({how_it_ended(child.exit_code)})"))
         self._ask_readiness()
 
     def why_late(self, seconds: float) -> str:
         """Which process is not ready after so many seconds, and why, with the end of its log."""
         child = next(child for name, child in self._children.items() if self._trouble[name])
-        return _with_log(child, f"is not ready after {seconds:.0f} s: {self._trouble[child.process.name]}")
+        return with_log(child, f"is not ready after {seconds:.0f} s: {self._trouble[child.process.name]}")
 
     def tend(self) -> None:
         """Notice ends, and start again what is due. Raises ``ChildRefused``."""
@@ -78,7 +78,14 @@ class Pipeline:
     def ask(self) -> None:
         """Get every process's readiness and figures."""
         self._ask_readiness()
+        self.ask_figures()
+
+    def ask_figures(self, within: float = float("inf")) -> None:
+        """Those of the feeds and the enricher; who has not been asked after so many seconds is not asked."""
+        until = self._clock() + within
         for name, child in self._children.items():
+            if self._clock() >= until:
+                return
             if name in self._feeds and (page := self._page(child)):
                 self._feeds[name].observe(self._clock(), page)
             elif name == ENRICHER and (page := self._page(child)):
@@ -158,7 +165,7 @@ class Pipeline:
         elif name == ENRICHER:
             self._enricher.life_ended(child.log.totals)
         if child.state is State.DOWN:
-            self._trouble[name] = f"down ({_how(child.exit_code)})"
+            self._trouble[name] = f"down ({how_it_ended(child.exit_code)})"
             if child.refused:
                 raise ChildRefused(f"{name} does not start: {child.refused}")
 
@@ -203,15 +210,6 @@ class Pipeline:
 def _since(seconds: float) -> str | None:
     """The mark of figures that were read so long ago."""
     return f"no figures for {seconds:.0f} s" if STALE_SECONDS <= seconds < float("inf") else None
-
-
-def _with_log(child: Child, what: str) -> str:
-    lines = "".join(f"\n  {line}" for line in child.log.last_lines) or "\n  (empty)"
-    return f"{child.process.name} {what}; the end of {child.log.path}:{lines}"
-
-
-def _how(code: int | None) -> str:
-    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
 
 
 def _names(children: Sequence[Child]) -> str:

@@ -187,6 +187,17 @@ class Child:
         self._due = self._clock() + wait
 
 
+def with_log(child: Child, what: str) -> str:
+    """A sentence about the child, and the end of its log."""
+    lines = "".join(f"\n  {line}" for line in child.log.last_lines) or "\n  (empty)"
+    return f"{child.process.name} {what}; the end of {child.log.path}:{lines}"
+
+
+def how_it_ended(code: int | None) -> str:
+    """An exit code in words."""
+    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
+
 def _die_with(runner: int) -> Callable[[], None]:
     """What the child does between fork and exec."""
 

@@ -16,7 +16,7 @@ from meetup_local_runner.alerts import Alerts
 from meetup_local_runner.board import Board, missing
 from meetup_local_runner.data_folder import DataFolderRefused, prepared
 from meetup_local_runner.monitoring import Monitoring, MonitoringAbsent, found
-from meetup_local_runner.pipeline import ChildFailed, ChildRefused, Pipeline
+from meetup_local_runner.pipeline import STOP_SECONDS, ChildFailed, ChildRefused, Pipeline
 from meetup_local_runner.plan import Keys, plan
 from meetup_local_runner.screen import Screen
 from meetup_local_runner.settings import Options
@@ -26,6 +26,8 @@ START_SECONDS: Final = 120.0
 _STARTING_TICK_SECONDS: Final = 0.1
 _TICK_SECONDS: Final = 1.0
 """How often the processes are asked: thirteen small answers over loopback."""
+_LAST_LOOK_SECONDS: Final = 0.5
+"""For last figures, before the stop; processes that do not answer take a second each, and a person waits."""
 _FAILED: Final = 1
 
 
@@ -136,14 +138,15 @@ class Watch:
 
     def until_stopped(self) -> None:
         """Stop everything in order; another request to stop while it lasts ends it at once."""
-        self._ran_seconds = self._seconds()
-        self._pipeline.ask()
+        began, self._ran_seconds = self._clock(), self._seconds()
+        self._pipeline.ask_figures(within=_LAST_LOOK_SECONDS)
 
         def wait(seconds: float) -> None:
             if signals.stop_asked(within=seconds):
                 self._pipeline.kill()
 
-        self._pipeline.stop(lambda phase: self._screen.show(self.board(phase)), wait)
+        left = STOP_SECONDS - (self._clock() - began)
+        self._pipeline.stop(lambda phase: self._screen.show(self.board(phase)), wait, left)
 
     def _seconds(self) -> float:
         if self._ran_seconds is not None:
