@@ -87,8 +87,18 @@ def test_figures_equal_what_plain_python_makes_of_the_records(store: Store, conf
     warehouse.close()
 
 
-@pytest.mark.parametrize("feeds", [[], ["rsvps"], ["open_venues"], list(FEEDS)])
-@pytest.mark.parametrize("count", [1, 30])
+@pytest.mark.parametrize(
+    ("feeds", "count"),
+    [
+        ([], 0),
+        (["rsvps"], 1),
+        (["rsvps"], 30),
+        (["open_venues"], 1),
+        (["open_venues"], 30),
+        (list(FEEDS), 1),
+        (list(FEEDS), 30),
+    ],
+)
 def test_a_store_of_little_or_nothing_builds(feeds: list[str], count: int, store: Store, configure: Configure) -> None:
     for feed in feeds:
         store.put_records(feed, lines_of(feed, count))

@@ -122,8 +122,10 @@ def test_a_choice_in_the_address_changes_what_is_shown_and_an_unknown_one_does_n
     assert parameters("a=1&b=2") == {"a": "1", "b": "2"}
 
 
-@pytest.mark.parametrize("feeds", [[], ["rsvps"], ["photos", "open_venues"]])
-@pytest.mark.parametrize("count", [1, 12])
+@pytest.mark.parametrize(
+    ("feeds", "count"),
+    [([], 0), (["rsvps"], 1), (["rsvps"], 12), (["photos", "open_venues"], 1), (["photos", "open_venues"], 12)],
+)
 def test_next_to_nothing_is_a_page_that_says_so(
     feeds: list[str], count: int, store: Store, configure: Configure
 ) -> None:

@@ -43,8 +43,7 @@ def rsvp(number: int, member: int, group: int, *, response: str = "yes", hour: i
     return json.dumps(record).encode()
 
 
-@pytest.fixture
-def settings(store: Store, configure: Configure) -> InsightSettings:
+def fill(store: Store) -> None:
     """Ten groups of 4 to 31 members, who answer within two weeks."""
     lines = [
         rsvp(group * 1000 + at, 1 + (at * 7 + group) % 60, group, response="no" if at % 5 == 4 else "yes", hour=at * 9)
@@ -52,7 +51,16 @@ def settings(store: Store, configure: Configure) -> InsightSettings:
         for at in range(4 + group * 3)
     ]
     store.put_segment("rsvps", "2017-03-19/12/aa", lines)
-    found = configure()
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> InsightSettings:
+    """Built once for all tests that only read."""
+    folder = tmp_path_factory.mktemp("privacy")
+    store = Store(folder / "objects")
+    fill(store)
+    given = {"OBJECTS": store.url, "WAREHOUSE": f"duckdb:///{folder}/insight.duckdb", "HASH_KEY": KEY}
+    found = InsightSettings.from_environ({f"INSIGHT_{name}": value for name, value in given.items()})
     build(found)
     return found
 
@@ -127,8 +135,11 @@ def test_a_table_with_a_row_for_each_member_is_not_published_and_exported_only_w
 
 
 def test_a_member_who_is_forgotten_is_gone_and_stays_away_after_a_rebuild_from_scratch(
-    settings: InsightSettings,
+    store: Store, configure: Configure
 ) -> None:
+    fill(store)
+    settings = configure()
+    build(settings)
     hashed = MemberHash(KEY)(8)
     assert hashed
     remember(settings.forgotten_file, [hashed])
@@ -145,9 +156,16 @@ def test_a_member_who_is_forgotten_is_gone_and_stays_away_after_a_rebuild_from_s
         settings.warehouse_file.unlink()  # the next build is from scratch
 
 
-def test_another_key_is_refused_in_a_sentence(settings: InsightSettings, configure: Configure) -> None:
+def test_another_key_is_refused_in_a_sentence(settings: InsightSettings) -> None:
+    another = InsightSettings.from_environ(
+        {
+            "INSIGHT_OBJECTS": settings.objects,
+            "INSIGHT_WAREHOUSE": settings.warehouse,
+            "INSIGHT_HASH_KEY": "another key, as long as the first",
+        }
+    )
     with pytest.raises(WarehouseRefused, match="another hash key"):
-        build(configure(hash_key="another key, as long as the first"))
+        build(another)
 
 
 @pytest.mark.parametrize(
