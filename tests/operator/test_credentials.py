@@ -97,15 +97,17 @@ def test_a_signal_ends_the_operator_without_waiting_for_its_exec_plugin(
 ) -> None:
     """Names that are looked up are such a call in a thread as well, and a name server may never answer."""
     plugin, told = tmp_path / "plugin", tmp_path / "pid"
-    plugin.write_text(f"#!/bin/sh\necho $$ > {told}.new && mv {told}.new {told}\nexec sleep 25\n")
+    plugin.write_text(f"#!/bin/sh\necho $$ > {told}.new && mv {told}.new {told}\nexec sleep 600\n")
     plugin.chmod(0o755)
     command = {"apiVersion": "client.authentication.k8s.io/v1", "command": "./plugin"}
     operator = start_operator(wait="no", kubeconfig=with_user(cluster, {"exec": command}))
     eventually(told.exists, "the plug-in is asked")
     waiting = psutil.Process(int(told.read_text()))
-    assert operator.stop() == 0
-    assert waiting.is_running(), "the operator ended before its plug-in did"
-    waiting.kill()
+    try:
+        assert operator.stop() == 0
+        assert waiting.is_running(), "the operator ended before its plug-in did"
+    finally:
+        waiting.kill()
 
 
 def test_a_server_is_checked_by_tls_server_name_with_an_authority_beside_the_kubeconfig(tmp_path: Path) -> None:

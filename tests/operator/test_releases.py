@@ -1,6 +1,7 @@
 """Two operators for one namespace: of equal settings both work as one, of others one stands by."""
 
 import signal
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -97,13 +98,14 @@ def test_a_namespace_that_is_being_deleted_costs_no_warnings(
 def test_a_hundred_feeds_that_are_refused_cost_a_few_lines_and_not_a_hundred(
     faulty_cluster: Cluster, start_operator: StartOperator
 ) -> None:
-    operator = start_operator()
+    operator, began = start_operator(), time.monotonic()
     faulty_cluster.inject({"verbs": ["apply"], "plurals": ["serviceaccounts"], "status": 403, "count": 10**6})
     for n in range(40):
         faulty_cluster.create_feed(f"feed-{n}", feed="rsvps", label=f"l{n}")
     for n in range(40):
         faulty_cluster.wait_for_condition(f"feed-{n}", "Degraded", "True", "Forbidden")
-    assert len(operator.lines("WARNING")) <= 5
+    minutes = 1 + int(time.monotonic() - began) // 60  # what repeats itself is told once a minute
+    assert len(operator.lines("WARNING")) <= 5 * minutes
 
 
 def _image(cluster: Cluster) -> str:
