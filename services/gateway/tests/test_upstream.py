@@ -68,8 +68,8 @@ def looking_up(url: str, kind: Kind) -> Lookup:
         metrics=metrics,
         stopping=stopping,
     )
-    api = MeetupClient(url=url, key=SecretStr(KEY), call_seconds=10, observe=guard.observe, metrics=metrics)
-    return Lookup(kind=kind, api=api, guard=guard, metrics=metrics, call_seconds=10, waiting=lambda seconds: None)
+    api = MeetupClient(url=url, key=SecretStr(KEY), call_seconds=60, observe=guard.observe, metrics=metrics)
+    return Lookup(kind=kind, api=api, guard=guard, metrics=metrics, call_seconds=60, waiting=lambda seconds: None)
 
 
 def test_the_enrichers_look_up_finds_groups_and_learns_who_is_absent(tmp_path: Path) -> None:

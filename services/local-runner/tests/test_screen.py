@@ -113,11 +113,14 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("environ", "shell"),
     [
-        ({"PYTHONIOENCODING": "ascii"}, "{command} --data {data} --objects file:///dev/null"),
-        ({"LC_ALL": "C", "PYTHONUTF8": "0"}, "{command} --data {data} --objects file:///dev/null | head -1"),
-        ({}, "{command} --data {data} --objects file:///dev/null >&-"),
-        ({}, "{command} --data {data} --objects file:///dev/null >&- 2>&-"),
-        ({}, "{command} --data {data} --objects file:///dev/null > /dev/full"),
+        ({"PYTHONIOENCODING": "ascii"}, "{command} --data {data} --documents sqlite:////no/such/folder/file"),
+        (
+            {"LC_ALL": "C", "PYTHONUTF8": "0"},
+            "{command} --data {data} --documents sqlite:////no/such/folder/file | head -1",
+        ),
+        ({}, "{command} --data {data} --documents sqlite:////no/such/folder/file >&-"),
+        ({}, "{command} --data {data} --documents sqlite:////no/such/folder/file >&- 2>&-"),
+        ({}, "{command} --data {data} --documents sqlite:////no/such/folder/file > /dev/full"),
         ({"PYTHONIOENCODING": "latin-1"}, "{command} --data {data} 2>&1 | head -1"),
     ],
     ids=["ascii", "C and head", "no stdout", "no output", "full disk", "latin-1 and head"],
