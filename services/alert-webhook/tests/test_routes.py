@@ -137,7 +137,10 @@ def test_an_address_that_is_none_is_refused_and_not_repeated(
         ({"BASIC_USER": "x"}, "belong together"),
         ({"TOKEN": "", "ALLOW_UNAUTHENTICATED": ""}, "no sender of alerts has credentials"),
         ({"DIGEST_SECONDS": "90"}, "at least ALERT_WEBHOOK_DIGEST_SECONDS"),
-        ({"CLAIM_SECONDS": "0.1"}, "ALERT_WEBHOOK_CLAIM_SECONDS must be longer than a send may take, which is 11 s"),
+        (
+            {"CLAIM_SECONDS": "0.1", "SLACK_TIMEOUT_SECONDS": "2"},
+            "ALERT_WEBHOOK_CLAIM_SECONDS must be longer than a send may take, which is 11 s",
+        ),
         ({"SLACK_TIMEOUT_SECONDS": "30"}, "CLAIM_SECONDS must be longer than a send may take, which is 67 s"),
     ],
 )
