@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from markupsafe import escape
 from meetup_insight.building.build import PUBLISHED, build
-from meetup_insight.page import plots
+from meetup_insight.page import plots_over_time
 from meetup_insight.page.published import Library
 from meetup_insight.page.site import Answer, Site, parameters
 from meetup_insight.page.views import VIEWS
@@ -142,7 +142,7 @@ def test_next_to_nothing_is_a_page_that_says_so(
 
 def test_a_line_over_time_is_broken_where_weeks_are_missing() -> None:
     weeks = [date(2015, 3, 2), date(2015, 3, 9), date(2017, 3, 13)]
-    plot = plots.line_with_band("x", [(week, 0.5, 0.4, 0.6, 10) for week in weeks])
+    plot = plots_over_time.line_with_band("x", [(week, 0.5, 0.4, 0.6, 10) for week in weeks])
     values = plot.renderers[0].data_source.data["value"]
     assert [isnan(value) for value in values] == [False, False, True, False]
 

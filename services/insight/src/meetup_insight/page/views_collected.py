@@ -3,7 +3,7 @@
 from collections import defaultdict
 from datetime import UTC, datetime
 
-from meetup_insight.page import plots
+from meetup_insight.page import plots, plots_over_time
 from meetup_insight.page.published import Published
 from meetup_insight.page.view import NOTHING, Card, Figure, Grid, Query, View, number, percent
 
@@ -45,7 +45,7 @@ def overview(data: Published, _query: Query) -> View:
                 "collected",
                 "Records by day",
                 "Different ones, by feed and the day they were last changed (UTC): the last 90 days that have any.",
-                plots.stacked_days("Records by day and feed", days, parts) if days else None,
+                plots_over_time.stacked_days("Records by day and feed", days, parts) if days else None,
                 feeds,
                 "Nothing yet: the object store has no record that can be read.",
             ),
@@ -82,7 +82,9 @@ def _weekly(data: Published) -> Figure:
             f" by {forecast['model']}; one week ahead it was off by {percent(forecast['error'])},"
             f" the mean of four weeks by {percent(forecast['naive_error'])}."
         )
-    plot = plots.weekly("RSVPs by week", [row["week"] for row in rows], [row["rsvps"] for row in rows], expected)
+    plot = plots_over_time.weekly(
+        "RSVPs by week", [row["week"] for row in rows], [row["rsvps"] for row in rows], expected
+    )
     grid = Grid(
         ("week of", "members", "RSVPs", "yes"),
         [(str(row["week"]), number(row["members"]), number(row["rsvps"]), number(row["yes"])) for row in rows],

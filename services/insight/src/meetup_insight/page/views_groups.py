@@ -1,6 +1,6 @@
 """Groups: growth, silence, look-alikes. Pure."""
 
-from meetup_insight.page import plots
+from meetup_insight.page import plots, plots_over_time
 from meetup_insight.page.published import Published
 from meetup_insight.page.view import Card, Choice, Figure, Grid, Query, View, chosen, number
 
@@ -57,7 +57,7 @@ def groups(data: Published, query: Query) -> View:
                 "growth",
                 f"{data.group(int(group)) if group else 'A group'} by week",
                 "Distinct members who said yes.",
-                plots.line_with_band(
+                plots_over_time.line_with_band(
                     "Members by week",
                     [(row["week"], row["members"], row["members"], row["members"], row["members"]) for row in weeks],
                     "0,0",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from meetup_insight.page import plots
+from meetup_insight.page import plots, plots_over_time
 from meetup_insight.page.published import Published, Row
 from meetup_insight.page.view import Choice, Figure, Grid, Query, View, chosen, number, percent
 from meetup_insight.predicting.prediction_tables import TASKS
@@ -78,7 +78,7 @@ def topics(data: Published, query: Query) -> View:
                 "series",
                 f"{data.topic(topic) if topic else 'A topic'} over time",
                 "Share of the week's active members, with its 95 % interval.",
-                plots.line_with_band(
+                plots_over_time.line_with_band(
                     "Share by week",
                     [
                         (row["week"], row["share"], row["share_low"], row["share_high"], row["members"])
