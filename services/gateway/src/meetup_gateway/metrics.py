@@ -98,6 +98,17 @@ class Metrics:
         self.silent_zero = Gauge(
             "meetup_gateway_silent_zero", "1 while many groups show no events all at once.", registry=reg
         )
+        self.deprecated = Gauge(
+            "meetup_gateway_deprecated_fields",
+            "Fields that records are made of and that Meetup means to remove.",
+            registry=reg,
+        )
+        self.schema_changes = Counter(
+            "meetup_gateway_schema_changes_total",
+            "Differences of Meetup's schema from one daily look to the next, by what changed.",
+            ["change"],
+            registry=reg,
+        )
         self.contract = Gauge(
             "meetup_gateway_removed_fields", "Fields that Meetup's API lost; records go without.", registry=reg
         )

@@ -52,4 +52,5 @@ def options_of(settings: GatewaySettings) -> Options:
         profile_age=int(settings.profile_seconds * MS),
         floor_seconds=settings.floor_seconds,
         discovery_every=int(settings.discovery_seconds * MS),
+        schema_every=_DAY_MS,
     )

@@ -31,6 +31,8 @@ class Options:
     profile_age: int = 7 * 86_400_000
     floor_seconds: float = 60.0
     discovery_every: int = 43_200_000
+    schema_every: int = 0
+    """Between two looks at the API's schema; 0 never looks."""
 
 
 @dataclass(frozen=True, slots=True)

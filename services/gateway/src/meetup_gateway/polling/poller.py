@@ -14,6 +14,7 @@ from meetup_gateway.polling.figures import Figures
 from meetup_gateway.polling.group_profiles import FollowedProfiles
 from meetup_gateway.polling.questions import Questions
 from meetup_gateway.polling.rsvp_reads import Reader
+from meetup_gateway.polling.schema_looks import SchemaLooks
 from meetup_gateway.polling.sweeps import Sweeper
 from meetup_gateway.scheduling.plan import NetworkState, Target, plan
 from meetup_gateway.source.budget import Budget, Share
@@ -49,6 +50,7 @@ class Poller:
         self._reader = Reader(context)
         self._questions = Questions(context)
         self._profiles = FollowedProfiles(context)
+        self._schema = SchemaLooks(context)
         self._backfill = Backfill(context)
         self._targets: list[Target] = []
         self._planned = 0
@@ -132,6 +134,9 @@ class Poller:
         profiles = self._profiles.work(now)
         if profiles is not None:
             return profiles
+        look = self._schema.work(now)
+        if look is not None:
+            return look
         backfill = self._backfill.work()
         return self._rest(now) if backfill is None else backfill
 

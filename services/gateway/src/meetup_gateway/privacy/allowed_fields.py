@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 ALLOWED: Final[Mapping[str, frozenset[str]]] = {
-    "Query": frozenset({"group", "groupByUrlname", "event", "proNetwork", "groupSearch", "self"}),
+    "Query": frozenset({"group", "groupByUrlname", "event", "proNetwork", "groupSearch", "self", "__type"}),
     "Group": frozenset(
         {
             "id", "name", "urlname", "city", "country", "state", "lat", "lon", "isPrivate", "joinMode", "status",
@@ -41,6 +41,8 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = {
     "RsvpConnection": frozenset(
         {"yesCount", "noCount", "waitlistCount", "totalCount", "pageInfo", "edges"}
     ),
+    "__Type": frozenset({"name", "kind", "ofType", "fields"}),
+    "__Field": frozenset({"name", "isDeprecated", "type"}),
 }  # fmt: skip
 """By type. Connections, edges and pages of other lists hold nothing of their own: ``LISTS``."""
 LISTS: Final = frozenset({"edges", "node", "pageInfo", "totalCount", "hasNextPage", "endCursor", "__typename"})
