@@ -15,7 +15,8 @@ from meetup_simulator.graphql_api.living_world import Size
 from services.gateway.tests.gateway_world import Gateway, Meetup, follow_network
 
 HOUR = 3600
-DAY_MS = 86_400_000
+EVERY_MS = 7_200_000
+"""Two hours for a day: the same looks in a twelfth of the time."""
 STILL = Size(groups=2, members=5, events_per_group=1, changes_per_hour=0)
 Begin = Callable[[Meetup], Gateway]
 
@@ -27,7 +28,7 @@ def begin(tmp_path: Path) -> Iterator[Begin]:
     def start(meetup: Meetup) -> Gateway:
         for each in started:
             each.close()
-        options = Options(floor_seconds=3600, schema_every=DAY_MS)
+        options = Options(floor_seconds=3600, schema_every=EVERY_MS)
         started[:] = [Gateway(meetup, tmp_path / "gateway.db", follow_network(), options=options)]
         return started[0]
 
@@ -51,13 +52,13 @@ def test_a_field_that_is_removed_is_told_once_and_one_that_comes_back_too(
     caplog.set_level(logging.INFO)
     meetup = Meetup(1, STILL)
     gateway = begin(meetup)
-    gateway.wait(50 * HOUR)
+    gateway.wait(5.5 * HOUR)
     assert looks(meetup) == 3
     assert told(caplog) == []
 
     meetup.api.dials.turn({"removed": ["Member.bio", "Event.howToFindUs"]})
     gateway = begin(meetup)
-    gateway.wait(50 * HOUR)
+    gateway.wait(4 * HOUR)
     assert told(caplog) == [
         (logging.WARNING, "Meetup's schema has changed in what records are made of: Member.bio removed"),
         (logging.INFO, "Meetup's schema has changed: Event.howToFindUs removed"),
@@ -65,7 +66,7 @@ def test_a_field_that_is_removed_is_told_once_and_one_that_comes_back_too(
     assert gateway.count("schema_changes_total", change="removed") == 2
 
     meetup.api.dials.turn({"removed": []})
-    gateway.wait(25 * HOUR)
+    gateway.wait(2 * HOUR)
     assert told(caplog)[2:] == [
         (logging.INFO, "Meetup's schema has changed: Event.howToFindUs added, Member.bio added")
     ]
@@ -91,9 +92,9 @@ def test_a_look_that_fails_concludes_nothing(
     gateway = begin(meetup)
     gateway.wait(2 * HOUR)
     meetup.api.dials.turn(dials)
-    gateway.wait(25 * HOUR)
+    gateway.wait(2 * HOUR)
     meetup.api.dials.turn({"fail_share": 0.0, "http": ""})
-    gateway.wait(26 * HOUR)
+    gateway.wait(3 * HOUR)
     assert looks(meetup) >= 2
     assert told(caplog) == []
 
@@ -119,7 +120,7 @@ def test_a_schema_that_is_hidden_stops_nothing(begin: Begin, caplog: pytest.LogC
     meetup = Hidden(1, STILL)
     meetup.answer = answer
     gateway = begin(meetup)
-    gateway.wait(27 * HOUR)
+    gateway.wait(3.5 * HOUR)
     assert sum("__type" in sent["query"] for sent in meetup.sent) <= 4
     assert gateway.poller.why_not is None
     assert told(caplog) == []
