@@ -13,8 +13,8 @@ import psutil
 import requests
 
 COMMAND: Final = Path(sys.executable).with_name("meetup-local-runner")
-WAIT_SECONDS: Final = 150.0
-"""Longer than a runner waits for its processes to be ready."""
+WAIT_SECONDS: Final = 240.0
+"""Twice as long as a runner waits for its processes to be ready."""
 ARRIVED: Final = "every feed stored records, and profiles arrived"
 STOP_SECONDS: Final = 10.0
 """What a person is promised."""
@@ -60,7 +60,10 @@ class Runner:
         """Its exit code, after that signal."""
         if number is not None:
             self.process.send_signal(number)
-        return int(self.process.wait(timeout=WAIT_SECONDS))
+        try:
+            return int(self.process.wait(timeout=WAIT_SECONDS))
+        except psutil.TimeoutExpired:
+            raise AssertionError(f"it has not ended:\n{self.out}") from None
 
     def end_in_time(self, number: signal.Signals) -> int:
         """Its exit code, after that signal, within what a person is promised.
