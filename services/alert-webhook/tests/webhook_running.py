@@ -15,10 +15,10 @@ from meetup_alert_webhook.digest.outbox import DIGESTS, ITEMS
 from meetup_alert_webhook.service import Service
 from meetup_alert_webhook.settings import AlertWebhookSettings
 from meetup_simulator.slack.workspace import Posted
+from meetup_testkit.patient import open_patiently
 from meetup_testkit.service_process import ServiceProcess
 from meetup_testkit.slack_plugin import SlackStandIn
 from meetupkit.http.server import HttpServer
-from meetupkit.stores import open_documents
 from meetupkit.stores.documents import DocumentStore, Put
 
 TOKEN: Final = "a-bearer-token"
@@ -85,7 +85,7 @@ class InProcess(Webhook):
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         settings = AlertWebhookSettings.from_environ(variables)
-        self.store = FaultyStore(open_documents(settings.state))
+        self.store = FaultyStore(open_patiently(settings.state))
         self.service = Service(settings, self.store, version="test")
         self._server = HttpServer(
             self.service.app,

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from meetup_enricher.kinds import MEMBERS, Collections, MissingReason
@@ -36,8 +37,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: object) -> Iterator[SqliteDocuments]:
-    documents = SqliteDocuments.from_url(f"sqlite:///{tmp_path}/documents.db")
+def store(tmp_path: Path) -> Iterator[SqliteDocuments]:
+    documents = SqliteDocuments(tmp_path / "documents.db", busy_seconds=60)  # one of many writers may stand still
     yield documents
     documents.close()
 

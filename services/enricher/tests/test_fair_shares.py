@@ -15,7 +15,7 @@ from meetup_enricher.queueing.queue import Queue, is_former
 from meetup_enricher.queueing.wakeup import Wakeup
 from meetup_enricher.storage.profiles import profile_fields
 from meetup_testkit.emulators.pytest_plugin import FirestoreProject
-from meetupkit.stores import open_documents
+from meetup_testkit.patient import open_patiently
 from meetupkit.stores.documents import Create, DocumentStore, Put
 
 COLLECTIONS = Collections(MEMBERS, "members", "m")
@@ -28,7 +28,7 @@ def store(request: pytest.FixtureRequest, tmp_path: object) -> Iterator[Document
     if request.param == "firestore":
         project: FirestoreProject = request.getfixturevalue("firestore")
         url = project.url
-    documents = open_documents(url)
+    documents = open_patiently(url)
     yield documents
     documents.close()
 

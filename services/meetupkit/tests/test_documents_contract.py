@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from meetup_testkit.patient import open_patiently
 from meetupkit.errors import Conflict, DocumentRefused, DocumentTooLarge, StoreRefused, StoreUnavailable
 from meetupkit.stores import open_documents
 from meetupkit.stores.documents import (
@@ -36,7 +37,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(url: str) -> Iterator[DocumentStore]:
-    with closing(open_documents(url)) as store:
+    with closing(open_patiently(url)) as store:
         yield store
 
 
@@ -456,7 +457,7 @@ class TestCount:
 
 class TestTogether:
     def test_two_stores_at_one_address_see_the_same_documents(self, store: DocumentStore, url: str) -> None:
-        with closing(open_documents(url)) as other:
+        with closing(open_patiently(url)) as other:
             store.commit([Create("members", "m1", {"a": 1})])
             assert only_document(other) == only_document(store)
             other.commit([Put("members", "m1", {"a": 2})])
