@@ -23,6 +23,7 @@ from graphql import (
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    TypeMetaFieldDef,
     build_schema,
     parse,
 )
@@ -150,8 +151,9 @@ class _Answering:
                 value[name] = kind.name
                 continue
             inner = [each.selection_set for each in fields if each.selection_set]
-            found = self._value(kind.fields[field].type, field, inner, (*path, name))
-            if found is None and isinstance(kind.fields[field].type, GraphQLNonNull):
+            wanted = (TypeMetaFieldDef if field == "__type" else kind.fields[field]).type
+            found = self._value(wanted, field, inner, (*path, name))
+            if found is None and isinstance(wanted, GraphQLNonNull):
                 return None
             value[name] = found
         return value
