@@ -74,6 +74,13 @@ def test_a_field_that_is_removed_is_told_once_and_one_that_comes_back_too(
     assert looks(meetup) == 6
 
 
+def test_each_kind_of_change_has_a_series_before_the_first_look(begin: Begin) -> None:
+    """Else its first rise would be seen by no rule, and the dashboard would show nothing."""
+    counts = begin(Meetup(price="H1")).metrics.registry
+    for change in Change:
+        assert counts.get_sample_value("meetup_gateway_schema_changes_total", {"change": change.value}) == 0
+
+
 def test_a_look_for_which_points_are_short_goes_on_where_it_was(begin: Begin) -> None:
     meetup = Meetup(1, STILL, points=40, price="H1")
     gateway = begin(meetup)

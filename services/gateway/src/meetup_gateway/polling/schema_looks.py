@@ -37,6 +37,8 @@ class SchemaLooks:
         self._answers: dict[str, Result] = {}
         """Of the look that is under way: points may run out in the middle."""
         self._count_deprecated()
+        for change in Change:
+            context.metrics.schema_changes.labels(change.value)  # there from the start: else the first rise is unseen
 
     def work(self, now: int) -> float | None:
         """Look if it is time; seconds to wait if the points are out, ``None`` if there is nothing to do."""
