@@ -1,0 +1,25 @@
+"""Whether a cost grows with the size of what is worked on, or faster."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+_TIMES: Final = 5
+"""The least of them counts: what else a machine does only ever adds."""
+
+
+def growth(work: Callable[[int], object], *, small: int, large: int) -> float:
+    """How many times more than in proportion the large size costs; a quadratic cost gives ``large / small``.
+
+    In processor time of this thread, so that neither other threads nor other processes count. Nothing is measured in
+    seconds: between 1 and the ratio of the sizes lies room for a machine that is busy.
+    """
+    little = min(_seconds(work, small) for _ in range(_TIMES))
+    much = min(_seconds(work, large) for _ in range(_TIMES))
+    return much / max(little, time.get_clock_info("thread_time").resolution) * small / large
+
+
+def _seconds(work: Callable[[int], object], size: int) -> float:
+    began = time.thread_time()
+    work(size)
+    return time.thread_time() - began
