@@ -22,7 +22,7 @@ _OTHERS: Final = ("enricher", "alert-webhook", "feed-operator", "gateway", "insi
 
 def images(bench: Workbench) -> Iterable[Row]:
     """Sizes are those of the layers before compression, in 10^6 bytes."""
-    what, aim = "stream image: what it adds to its base", "under 70 MB"
+    what, aim = "stream image: what it adds to its base", "under 75 MB"
     podman = shutil.which("podman")
     if podman is None or subprocess.run([podman, "image", "exists", BASE]).returncode:
         yield Row(what, aim, "not measured", f"Needs podman and {BASE}.")
@@ -30,11 +30,11 @@ def images(bench: Workbench) -> Iterable[Row]:
     for service in ("stream", *_OTHERS):
         build(service)
     sizes = {service: megabytes_above_base(image_of(service)) for service in ("stream", *_OTHERS)}
-    yield Row(
-        what, aim, f"{sizes['stream']:.0f} MB", "Google's client and what it brings, pydantic, and their bytecode."
-    )
+    limit = "Google's clients for objects and logs and what they bring, without grpc; pydantic; their bytecode."
+    yield Row(what, aim, f"{sizes['stream']:.0f} MB", limit)
     others = ", ".join(f"{service} {sizes[service]:.0f} MB" for service in _OTHERS)
-    limit = "grpc in enricher and alert-webhook, aiohttp in feed-operator; DuckDB, Arrow, scipy and Bokeh in insight."
+    limit = "Google's client for logs in all but the simulator; grpc in enricher and alert-webhook, aiohttp in "
+    limit += "feed-operator; DuckDB, Arrow, scipy and Bokeh in insight."
     yield Row("the other images: the same", "", others, limit)
     yield _start(bench)
 
