@@ -2,14 +2,14 @@
 
 import itertools
 import random
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from measure_redaction import blanked, missed
 from meetup_alert_webhook.text.readable import shown, shown_lines
 from meetup_alert_webhook.text.redaction import redacted
-from meetup_testkit.growth import growth
+from meetup_testkit.growth import growth, seconds
 from redaction_corpus import harmless_texts, leaked, secret_texts, split
 
 SECRETS = secret_texts()
@@ -72,14 +72,9 @@ def test_text_that_was_redacted_stays_as_it_is() -> None:
     assert changed == []
 
 
-def cpu_seconds(text: str) -> float:
-    began = time.thread_time()
-    redacted(text)
-    return time.thread_time() - began
-
-
-def growth_of(unit: str) -> float:
-    return growth(lambda size: redacted((unit * LONG)[:size]), small=LONG // 16, large=LONG)
+def redaction_of(unit: str) -> Callable[[int], object]:
+    """Of the unit again and again, to a length."""
+    return lambda size: redacted((unit * size)[:size])
 
 
 def repeated() -> list[str]:
@@ -91,8 +86,8 @@ def repeated() -> list[str]:
 
 def test_sixteen_times_the_text_takes_about_sixteen_times_as_long() -> None:
     # Most take less; a quadratic one takes a second.
-    suspects = [unit for unit in repeated() if cpu_seconds((unit * LONG)[:LONG]) > 0.05]
-    by = {unit: growth_of(unit) for unit in suspects}
+    suspects = [unit for unit in repeated() if seconds(redaction_of(unit), LONG) > 0.05]
+    by = {unit: growth(redaction_of(unit), small=LONG // 16, large=LONG) for unit in suspects}
     assert not {unit: round(more, 1) for unit, more in by.items() if more > 4}
 
 

@@ -14,12 +14,13 @@ def growth(work: Callable[[int], object], *, small: int, large: int) -> float:
     In processor time of this thread, so that neither other threads nor other processes count. Nothing is measured in
     seconds: between 1 and the ratio of the sizes lies room for a machine that is busy.
     """
-    little = min(_seconds(work, small) for _ in range(_TIMES))
-    much = min(_seconds(work, large) for _ in range(_TIMES))
+    little = min(seconds(work, small) for _ in range(_TIMES))
+    much = min(seconds(work, large) for _ in range(_TIMES))
     return much / max(little, time.get_clock_info("thread_time").resolution) * small / large
 
 
-def _seconds(work: Callable[[int], object], size: int) -> float:
+def seconds(work: Callable[[int], object], size: int) -> float:
+    """Of this thread's processor time, once."""
     began = time.thread_time()
     work(size)
     return time.thread_time() - began
