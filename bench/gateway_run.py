@@ -20,12 +20,7 @@ def gateway_environ(folder: Path, meetup: GraphqlProcess) -> dict[str, str]:
         "GATEWAY_STORE": str(folder / "gateway.db"),
         "GATEWAY_KEY": "a-shared-key",
         "GATEWAY_CONTACT": "mailto:soak@example.org",
-        "GATEWAY_API_URL": meetup.api_url,
-        "GATEWAY_TOKEN_URL": meetup.token_url,
-        "GATEWAY_CLIENT_KEY": "client-key",
-        "GATEWAY_MEMBER_ID": "100000007",
-        "GATEWAY_SIGNING_KEY_ID": "signing-key",
-        "GATEWAY_SIGNING_KEY_FILE": str(meetup.key_file),
+        **meetup.client(),
         "GATEWAYFLOOR_SECONDS": FLOOR_SECONDS,
         "GATEWAY_PORT": "0",
     }

@@ -204,11 +204,7 @@ def test_a_gateway_runs_locked_down_on_its_volume_answers_its_probes_and_ends_in
         "GATEWAY_STORE": "/data/gateway.db",
         "GATEWAY_KEY": "development-key",
         "GATEWAY_CONTACT": "mailto:test@example.org",
-        "GATEWAY_API_URL": meetup.api_url,
-        "GATEWAY_TOKEN_URL": meetup.token_url,
-        "GATEWAY_CLIENT_KEY": "client-key",
-        "GATEWAY_MEMBER_ID": "100000007",
-        "GATEWAY_SIGNING_KEY_ID": "signing-key",
+        **meetup.client(),
         "GATEWAY_SIGNING_KEY_FILE": "/etc/meetup-key.pem",
         "GATEWAY_PORT": "0",
     }

@@ -142,12 +142,7 @@ def gateway(living_meetup: StartLivingMeetup) -> Service:
             "GATEWAY_STORE": f"{folder}/gateway.db",
             "GATEWAY_KEY": "a-shared-key",
             "GATEWAY_CONTACT": "mailto:test@example.org",
-            "GATEWAY_API_URL": meetup.api_url,
-            "GATEWAY_TOKEN_URL": meetup.token_url,
-            "GATEWAY_CLIENT_KEY": "client-key",
-            "GATEWAY_MEMBER_ID": "100000007",
-            "GATEWAY_SIGNING_KEY_ID": "signing-key",
-            "GATEWAY_SIGNING_KEY_FILE": str(meetup.key_file),
+            **meetup.client(),
             "GATEWAY_PORT": "0",
         }
 

@@ -37,6 +37,17 @@ class GraphqlProcess:
         """The token endpoint."""
         return f"{self.base_url}/oauth2/access"
 
+    def client(self) -> dict[str, str]:
+        """The gateway's variables for this API: its addresses, and the client that it knows."""
+        return {
+            "GATEWAY_API_URL": self.api_url,
+            "GATEWAY_TOKEN_URL": self.token_url,
+            "GATEWAY_CLIENT_KEY": "client-key",
+            "GATEWAY_MEMBER_ID": "100000007",
+            "GATEWAY_SIGNING_KEY_ID": "signing-key",
+            "GATEWAY_SIGNING_KEY_FILE": str(self.key_file),
+        }
+
     def turn(self, **dials: Any) -> None:
         """Turn dials; raises ``ValueError`` with the reason when it is refused."""
         self._post("/graphql/dials", dials)

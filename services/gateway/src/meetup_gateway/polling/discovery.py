@@ -179,12 +179,12 @@ def _state(before: GroupState, node: dict[str, Any] | None, lines: list[Line]) -
     private = before.private
     if node is not None and node.get("isPrivate") is not None:
         private = flag_if_any(node["isPrivate"]) is not False  # what is not understood is not public
-    allowed = not private or any(line.private for line in lines)
+    targets = tuple(line.name for line in lines) if not private or any(line.private for line in lines) else ()
     return msgspec.structs.replace(
         before,
-        backfilled=before.backfilled and allowed and bool(lines),
+        backfilled=before.backfilled and bool(targets),
         urlname=str((node or {}).get("urlname") or before.urlname),
         private=private,
-        targets=tuple(line.name for line in lines) if allowed else (),
-        network=next((line.network for line in lines if line.network), "") if allowed else "",
+        targets=targets,
+        network=next((line.network for line in lines if line.network), "") if targets else "",
     )
