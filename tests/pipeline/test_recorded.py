@@ -18,12 +18,8 @@ from meetupkit.feeds import FEEDS
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 FILES = sorted(DATA.glob("recorded/*.gz")) + sorted(DATA.glob("derived/*.gz"))
-RECORDED = [
-    pytest.param(feed, file, id=f"{file.parent.name}/{file.name.partition('.')[0]}")
-    for file in FILES
-    for feed in FEEDS
-    if file.name.startswith(feed)
-] or [pytest.param("", DATA, id="none", marks=pytest.mark.skip(f"no recorded traffic at {DATA}"))]
+RECORDED = {feed: files for feed in FEEDS if (files := [file for file in FILES if file.name.startswith(feed)])}
+pytestmark = pytest.mark.skipif(not RECORDED, reason=f"no recorded traffic at {DATA}")
 PROFILES = [f"--{kind}={file}" for file in FILES for kind in ("members", "groups") if file.name.startswith(kind)]
 
 
@@ -35,32 +31,34 @@ def lines_of(*files: Path) -> list[bytes]:
 RunPipeline = Callable[[Stores, SimulatorProcess], Pipeline]
 
 
+def replays(*feeds: str) -> list[str]:
+    """The simulator's arguments: all recordings of each feed after each other."""
+    return ["--only-replay", *(f"--replay={feed}={file}" for feed in feeds for file in RECORDED[feed]), *PROFILES]
+
+
 @pytest.mark.parametrize("layout", ["records", "batch"])
-@pytest.mark.parametrize(("feed", "file"), RECORDED)
-def test_a_recording_is_stored_once_byte_for_byte_and_its_profiles_follow(
-    feed: str, file: Path, layout: str, simulator: StartSimulator, run_pipeline: RunPipeline, local: Stores
+def test_recordings_of_every_feed_are_stored_once_byte_for_byte_and_their_profiles_follow(
+    layout: str, simulator: StartSimulator, run_pipeline: RunPipeline, local: Stores
 ) -> None:
-    meetup = simulator("--rate=0", "--rate-limit=0/1", f"--replay={feed}={file}", "--only-replay", *PROFILES)
+    meetup = simulator("--rate=0", "--rate-limit=0/1", *replays(*RECORDED))
     pipeline = run_pipeline(local, meetup)
     enricher = pipeline.enricher().wait_ready()
-    stream = pipeline.stream(feed, enricher=enricher.url, STREAM_LAYOUT=layout, STREAM_SEGMENT_SECONDS="1")
-    recorded = lines_of(file)
-    wait_until_stored(pipeline, meetup, feed, len(recorded))
-    wait_until_enriched(pipeline, meetup, [feed])
-    assert meetup.published(feed) == recorded
-    assert stream.stop() == 0
-    assert enricher.stop() == 0
-    assert_conserved(pipeline, meetup, [feed], profiles=True)
+    settings = {"STREAM_LAYOUT": layout, "STREAM_SEGMENT_SECONDS": "1"}
+    streams = [pipeline.stream(feed, enricher=enricher.url, **settings) for feed in RECORDED]
+    for feed, files in RECORDED.items():
+        recorded = lines_of(*files)
+        wait_until_stored(pipeline, meetup, feed, len(recorded))
+        assert meetup.published(feed) == recorded
+    wait_until_enriched(pipeline, meetup, list(RECORDED))
+    assert [process.stop() for process in (*streams, enricher)] == [0] * (len(streams) + 1)
+    assert_conserved(pipeline, meetup, list(RECORDED), profiles=True)
 
 
-def test_all_recordings_of_a_feed_after_each_other_are_stored_once_in_google_s_stores(
+def test_recordings_of_a_feed_are_stored_once_in_google_s_stores(
     simulator: StartSimulator, run_pipeline: RunPipeline, google: Stores
 ) -> None:
-    files = [file for file in FILES if file.name.startswith("photos")]
-    if not files:
-        pytest.skip(f"no recorded traffic at {DATA}")
-    recorded, replays = lines_of(*files), [f"--replay=photos={file}" for file in files]
-    meetup = simulator("--rate=0", "--rate-limit=0/1", "--only-replay", *replays, *PROFILES)
+    recorded = lines_of(*RECORDED["photos"])
+    meetup = simulator("--rate=0", "--rate-limit=0/1", *replays("photos"))
     pipeline = run_pipeline(google, meetup)
     enricher = pipeline.enricher().wait_ready()
     stream = pipeline.stream("photos", enricher=enricher.url)
