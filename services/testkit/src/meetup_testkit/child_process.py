@@ -23,12 +23,16 @@ T = TypeVar("T")
 def until(
     condition: Callable[[], T | None], what: str, seconds: float = WAIT_SECONDS, *, poll: float = POLL_SECONDS
 ) -> T:
-    """The condition's value as soon as it is true; raises ``TimeoutError`` that says what was waited for."""
-    deadline = time.monotonic() + seconds
+    """The condition's value as soon as it is true; raises ``TimeoutError`` that says what was waited for.
+
+    Between two looks is as much time as the last one took, so that looking leaves the machine to what is looked at.
+    """
+    deadline = (began := time.monotonic()) + seconds
     while not (value := condition()):
-        if time.monotonic() > deadline:
+        if (ended := time.monotonic()) > deadline:
             raise TimeoutError(f"waited {seconds:g} s in vain for {what}")
-        time.sleep(poll)
+        time.sleep(max(poll, ended - began))
+        began = time.monotonic()
     return value
 
 

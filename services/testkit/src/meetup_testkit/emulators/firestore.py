@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import Final, Self
 
+from meetup_testkit.emulators.java import SHORT_LIFE
 from meetup_testkit.emulators.process import EmulatorProcess, free_port
 
 NO_CLI: Final = (
@@ -44,7 +45,7 @@ def find_command() -> list[str] | str:
     java = shutil.which("java")
     if java is None:
         return NO_JAVA
-    return [java, _HEAP, "-cp", str(jar), _MAIN_CLASS, "start"]
+    return [java, _HEAP, *SHORT_LIFE, "-cp", str(jar), _MAIN_CLASS, "start"]
 
 
 class FirestoreEmulator:

@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 
 import requests
 
+from meetup_testkit.emulators.java import SHORT_LIFE
 from meetup_testkit.emulators.process import EmulatorProcess, free_port
 
 ABSENT: Final = (
@@ -30,7 +31,7 @@ def find_command() -> list[str] | None:
     if gcloud is None or java is None:
         return None
     jars = sorted((Path(gcloud).resolve().parent.parent / _JARS).glob("cloud-pubsub-emulator-*-all.jar"))
-    return [java, _HEAP, "-jar", str(jars[-1])] if jars else None
+    return [java, _HEAP, *SHORT_LIFE, "-jar", str(jars[-1])] if jars else None
 
 
 class PubsubEmulator:
