@@ -31,7 +31,6 @@ _SETTINGS: Final[dict[str, type[Settings]]] = {
 }
 _OFF: Final = {"gateway", "insight"}
 """Services that a release has only when asked."""
-_SIGNING_KEY: Final = new_private_key()
 
 
 def with_secrets(environ: Mapping[str, str], container: Mapping[str, Any], folder: Path) -> dict[str, str]:
@@ -43,7 +42,7 @@ def with_secrets(environ: Mapping[str, str], container: Mapping[str, Any], folde
             assert any(value.startswith(f"{mount}/") for mount in mounts), f"{variable}={value} is not mounted"
             stand_in = folder / Path(value).name
             is_key = variable == "GATEWAY_SIGNING_KEY_FILE"
-            stand_in.write_text(_SIGNING_KEY if is_key else "https://hooks.example/a-secret")
+            stand_in.write_text(new_private_key() if is_key else "https://hooks.example/a-secret")
             led[variable] = str(stand_in)
     return led
 

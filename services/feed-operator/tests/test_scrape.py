@@ -101,14 +101,18 @@ def silent(client: socket.socket, request: bytes) -> None:
     client.recv(1)
 
 
-BOMB = gzip.compress(b"meetup_stream_connected 1\n" * 4_000_000)
+def bomb(client: socket.socket, request: bytes) -> None:
+    packed = gzip.compress(b"meetup_stream_connected 1\n" * 4_000_000, compresslevel=1)
+    sent(http(packed, headers="Content-Encoding: gzip\r\n"))(client, request)
+
+
 HOSTILE: dict[str, Answer] = {
     "a page longer than its bound": flood,
     "slow headers": slow_headers,
     "a dripped body": drip_body,
     "silence": silent,
     "a closed connection": lambda client, request: None,
-    "a compressed page": sent(http(BOMB, headers="Content-Encoding: gzip\r\n")),
+    "a compressed page": bomb,
     "a page cut within a number": sent(http(b"meetup_stream_connected 1", length=1000)),
     "HTML": sent(http(b"<html>hello</html>")),
     "an empty page": sent(http(b"")),

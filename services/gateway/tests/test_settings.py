@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from meetup_gateway.settings import GatewaySettings
-from meetup_simulator.graphql_api.keys import new_private_key
 from meetupkit.settings import SettingsError
 
-KEY = new_private_key()
+from services.gateway.tests.gateway_world import PRIVATE_KEY
+
 ENVIRON = {
     "GATEWAY_FOLLOW": "/follow.yaml",
     "GATEWAY_STORE": "/data/gateway.db",
@@ -19,7 +19,7 @@ ENVIRON = {
     "GATEWAY_CLIENT_KEY": "client",
     "GATEWAY_MEMBER_ID": "1",
     "GATEWAY_SIGNING_KEY_ID": "kid",
-    "GATEWAY_SIGNING_KEY": KEY,
+    "GATEWAY_SIGNING_KEY": PRIVATE_KEY,
 }
 
 
@@ -27,7 +27,7 @@ def test_no_secret_is_in_a_representation_of_the_settings() -> None:
     settings = GatewaySettings.from_environ(ENVIRON)
     shown = repr(settings) + str(settings) + settings.model_dump_json()
     assert "a-shared-key" not in shown
-    assert KEY.splitlines()[1] not in shown
+    assert PRIVATE_KEY.splitlines()[1] not in shown
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_no_secret_is_in_a_representation_of_the_settings() -> None:
 def test_a_setting_that_is_wrong_is_named(changed: dict[str, str], mistake: str) -> None:
     with pytest.raises(SettingsError, match=mistake) as raised:
         GatewaySettings.from_environ(ENVIRON | changed)
-    assert KEY.splitlines()[1] not in str(raised.value)
+    assert PRIVATE_KEY.splitlines()[1] not in str(raised.value)
 
 
 def run(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
