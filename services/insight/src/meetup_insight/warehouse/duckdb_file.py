@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import duckdb
-import ibis
 import pyarrow as pa
 from ibis.expr.types import Table as Expression
 
@@ -16,6 +15,7 @@ from meetup_insight.schema import BOOKS, STAGING, Table
 from meetup_insight.warehouse.changes import Change, Merge, Newest, Replace, is_empty, statements
 from meetup_insight.warehouse.duckdb_rows import insert_some
 from meetup_insight.warehouse.failpoints import Failpoint, hit
+from meetup_insight.warehouse.translation import translated
 
 _DIALECT: Final = "duckdb"
 _INCOMING: Final = "incoming"
@@ -64,7 +64,7 @@ class DuckDbWarehouse:
 
     def read(self, query: Expression) -> pa.Table:
         """What a query of Ibis gives."""
-        found = self.connection.sql(ibis.to_sql(query, dialect=_DIALECT)).to_arrow_table()
+        found = self.connection.sql(translated(query, _DIALECT)).to_arrow_table()
         return found.cast(query.schema().to_pyarrow())
 
     def write(self, changes: Sequence[Change]) -> None:
@@ -99,7 +99,7 @@ class DuckDbWarehouse:
         if is_empty(change):
             return
         if isinstance(change, Replace) and change.rows is None:
-            self.connection.execute(_replaced(change, ibis.to_sql(change.content, dialect=_DIALECT)))
+            self.connection.execute(_replaced(change, translated(change.content, _DIALECT)))
             return
         if isinstance(change, Newest) or (isinstance(change, Merge) and not change.update):
             insert_some(self, change)

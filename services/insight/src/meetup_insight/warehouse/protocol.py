@@ -1,6 +1,7 @@
 """What a warehouse can do, whichever engine it is."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Protocol
 
 import ibis
@@ -40,6 +41,7 @@ class Warehouse(Protocol):
         """Let go of it."""
 
 
+@cache
 def relation(table: Table) -> Expression:
     """A table, to make queries of."""
     return ibis.table(table.ibis, name=table.name)
@@ -53,8 +55,13 @@ def rows(warehouse: Warehouse, query: Expression) -> list[tuple[Any, ...]]:
 
 def counts(warehouse: Warehouse, tables: Sequence[Table]) -> dict[str, int]:
     """The number of rows of each table."""
+    return {str(name): int(count) for count, name in rows(warehouse, _counted(tuple(tables)))}
+
+
+@cache
+def _counted(tables: tuple[Table, ...]) -> Expression:
     each = [relation(table).agg(rows=lambda t: t.count()).mutate(name=ibis.literal(table.name)) for table in tables]
-    return {str(name): int(count) for count, name in rows(warehouse, ibis.union(*each) if len(each) > 1 else each[0])}
+    return ibis.union(*each) if len(each) > 1 else each[0]
 
 
 def setting(warehouse: Warehouse, name: str, value: str) -> str:

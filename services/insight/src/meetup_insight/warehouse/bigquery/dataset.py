@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 from google.cloud.bigquery import (
@@ -28,11 +27,11 @@ from ibis.expr.types import Table as Expression
 from meetup_insight.errors import WarehouseRefused
 from meetup_insight.schema import BOOKS, STAGING, Table
 from meetup_insight.warehouse.bigquery.jobs import CALL_SECONDS, ONCE, Job, Jobs
-from meetup_insight.warehouse.bigquery.scripts import fence, made_by, take_over, transaction
+from meetup_insight.warehouse.bigquery.scripts import DIALECT, fence, made_by, take_over, transaction
 from meetup_insight.warehouse.changes import Change, Replace, is_empty
 from meetup_insight.warehouse.failpoints import Failpoint, hit
+from meetup_insight.warehouse.translation import translated
 
-_DIALECT: Final = "bigquery"
 _INCOMING: Final = "incoming_"
 """What tables of rows that are not in place yet begin with."""
 
@@ -76,7 +75,7 @@ class BigQueryWarehouse:
 
     def read(self, query: Expression) -> pa.Table:
         """What a query of Ibis gives."""
-        job = self._jobs.run(ibis.to_sql(query, dialect=_DIALECT))
+        job = self._jobs.run(translated(query, DIALECT))
         found = self._jobs.call(lambda _: _arrow(job))
         return found.cast(query.schema().to_pyarrow())
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-import ibis
-
 from meetup_insight.schema import Table
 from meetup_insight.warehouse.bigquery.failures import ANOTHER
 from meetup_insight.warehouse.changes import Change, Replace, append, statements
+from meetup_insight.warehouse.translation import translated
 
+DIALECT: Final = "bigquery"
 _WRITER: Final = "writer"
 """The setting that names the build which writes."""
 
@@ -46,7 +46,7 @@ def made_by(change: Change, incoming: Mapping[int, str]) -> list[str]:
         return statements(change, incoming[id(change.rows)], quoted)
     cleared = f"DELETE FROM {quoted(change.table.name)} WHERE TRUE"
     if change.rows is None:
-        return [cleared, _filled(change.table, ibis.to_sql(change.content, dialect="bigquery"))]
+        return [cleared, _filled(change.table, translated(change.content, DIALECT))]
     if not change.rows.num_rows:
         return [cleared]
     return [cleared, append(change.table, quoted(incoming[id(change.rows)]), quoted)]
