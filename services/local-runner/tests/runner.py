@@ -11,10 +11,13 @@ from typing import Final
 
 import psutil
 import requests
+from meetup_testkit import child_process
 
 COMMAND: Final = Path(sys.executable).with_name("meetup-local-runner")
 WAIT_SECONDS: Final = 240.0
 """Twice as long as a runner waits for its processes to be ready."""
+_POLL_SECONDS: Final = 0.05
+"""Some looks read all that is stored."""
 ARRIVED: Final = "every feed stored records, and profiles arrived"
 STOP_SECONDS: Final = 10.0
 """What a person is promised."""
@@ -47,7 +50,7 @@ class Runner:
 
     def wait_for(self, pattern: str) -> re.Match[str]:
         """Wait until it has printed something like that."""
-        until(lambda: re.search(pattern, self.out) is not None or self.process.poll() is not None)
+        until(lambda: re.search(pattern, self.out) is not None or self.process.poll() is not None, pattern)
         found = re.search(pattern, self.out)
         assert found, self.out
         return found
@@ -110,9 +113,6 @@ class Runner:
         return {feed: [int(cell.replace(",", "")) for cell in cells.split()] for feed, cells in rows}
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for the condition."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come about"
-        time.sleep(0.05)
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for what a pipeline of eight processes does."""
+    child_process.until(condition, what, WAIT_SECONDS, poll=_POLL_SECONDS)

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from meetup_local_runner.pipeline import ChildFailed, ChildRefused, Pipeline
 from meetup_local_runner.plan import Address, OwnPort, Process, Value
+from meetup_testkit.child_process import WAIT_SECONDS, until
 
 _SERVER = """
 import json, os, signal, sys, threading
@@ -33,7 +34,6 @@ print(json.dumps({"event": "listening", "message": "listening", "port": server.s
 signal.signal(signal.SIGTERM, signal.SIG_IGN if "STUBBORN" in os.environ else lambda *_: sys.exit(0))
 server.serve_forever()
 """
-_WAIT_SECONDS = 60.0
 
 
 def server(name: str, **environ: Value) -> Process:
@@ -62,13 +62,14 @@ def start(tmp_path: Path) -> Iterator[Start]:
         yield make
 
 
-def until(condition: Callable[[], bool], step: Callable[[], None]) -> None:
-    """Step until the condition holds."""
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come about"
+def step_until(condition: Callable[[], bool], step: Callable[[], None]) -> None:
+    """Step at least once, until the condition holds."""
+
+    def holds() -> bool:
         step()
-        time.sleep(0.02)
+        return condition()
+
+    until(holds, "what the steps lead to")
 
 
 def pid_of(tmp_path: Path, name: str) -> psutil.Process:
@@ -89,7 +90,7 @@ def test_a_process_starts_when_what_it_needs_is_ready(start: Start, tmp_path: Pa
 
     pipeline.start_next()
     assert not (tmp_path / "second.log").exists()
-    until(lambda: pipeline.all_ready, pipeline.start_next)
+    step_until(lambda: pipeline.all_ready, pipeline.start_next)
 
     needed = pid_of(tmp_path, "second").environ()["NEEDED"]
     first = next(status for status in pipeline.statuses() if status.name == "first")
@@ -100,37 +101,37 @@ def test_a_process_that_ends_while_it_starts_is_named_with_the_end_of_its_log(st
     pipeline = start(program("frail", "raise SystemExit('there is no room')"))
 
     with pytest.raises(ChildFailed, match=r"frail ended while it started \(exit code 1\)(.|\n)*there is no room"):
-        until(lambda: False, pipeline.start_next)
+        step_until(lambda: False, pipeline.start_next)
 
 
 def test_a_refusal_is_told_in_the_process_s_own_words(start: Start) -> None:
     pipeline = start(program("picky", "import sys; print('PICKY_URL: not an address'); sys.exit(2)"))
 
     with pytest.raises(ChildRefused, match=r"picky does not start: PICKY_URL: not an address$"):
-        until(lambda: False, pipeline.start_next)
+        step_until(lambda: False, pipeline.start_next)
 
 
 def test_who_is_late_is_named_with_its_own_reason(start: Start) -> None:
     pipeline = start(server("prompt"), server("slow", WHY_NOT="the store does not answer"))
 
-    until(lambda: "the store does not answer" in pipeline.why_late(60), pipeline.start_next)
+    step_until(lambda: "the store does not answer" in pipeline.why_late(60), pipeline.start_next)
 
     assert pipeline.why_late(60).startswith("slow is not ready after 60 s: the store does not answer; the end of ")
 
 
 def test_a_process_that_ended_comes_back_at_its_address_and_is_counted(start: Start, tmp_path: Path) -> None:
     pipeline = start(server("tough"))
-    until(lambda: pipeline.all_ready, pipeline.start_next)
+    step_until(lambda: pipeline.all_ready, pipeline.start_next)
     (before,) = pipeline.statuses()
 
     pid_of(tmp_path, "tough").kill()
-    until(lambda: not pipeline.all_ready, pipeline.tend)
+    step_until(lambda: not pipeline.all_ready, pipeline.tend)
 
     def step() -> None:
         pipeline.tend()
         pipeline.ask()
 
-    until(lambda: pipeline.all_ready, step)
+    step_until(lambda: pipeline.all_ready, step)
     (after,) = pipeline.statuses()
     assert (after.page, after.restarts) == (before.page, 1)
 
@@ -141,7 +142,7 @@ def test_a_process_that_will_not_stop_is_killed_in_time_and_the_others_stop_as_t
     """Time passes here while one is waited for that will not stop; an orderly end may take as long as it does."""
     now = [0.0]
     pipeline = start(server("needed"), server("stubborn", STUBBORN="1", NEEDED=Address("needed")), clock=lambda: now[0])
-    until(lambda: pipeline.all_ready, pipeline.start_next)
+    step_until(lambda: pipeline.all_ready, pipeline.start_next)
     stubborn = pid_of(tmp_path, "stubborn")
     phases: list[str] = []
 
@@ -163,7 +164,7 @@ def test_a_last_look_at_the_figures_asks_nobody_more_when_its_time_is_over(start
         listening = json.dumps({"event": "listening", "message": "listening", "port": deaf.getsockname()[1]})
         code = f"import time; print({listening!r}, flush=True); time.sleep(600)"
         pipeline = start(*(Process(feed, sys.executable, ("-c", code), {}, feed=feed) for feed in ("rsvps", "photos")))
-        until(lambda: all(status.page for status in pipeline.statuses()), pipeline.start_next)
+        step_until(lambda: all(status.page for status in pipeline.statuses()), pipeline.start_next)
         deaf.setblocking(False)
         before = _accepted(deaf)
         pipeline.ask_figures(within=0.5)
@@ -180,12 +181,12 @@ def test_a_process_is_killed_with_all_it_has_started(start: Start, tmp_path: Pat
     )
     pipeline = start(program("parent", code))
     log = tmp_path / "parent.log"
-    until(lambda: log.exists() and log.read_text().endswith("\n"), pipeline.start_next)
+    step_until(lambda: log.exists() and log.read_text().endswith("\n"), pipeline.start_next)
     grandchild = psutil.Process(int(log.read_text().split()[1]))
 
     pipeline.kill()
 
-    gone, _ = psutil.wait_procs([grandchild], timeout=_WAIT_SECONDS)
+    gone, _ = psutil.wait_procs([grandchild], timeout=WAIT_SECONDS)
     assert gone
 
 

@@ -1,12 +1,12 @@
 """One child: how long it waits for its next life."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
 from meetup_local_runner.plan import Process
 from meetup_local_runner.processes import LONGEST_WAIT_SECONDS, STABLE_SECONDS, Child, State
+from meetup_testkit.child_process import until
 
 
 class Clock:
@@ -34,10 +34,7 @@ def live(child: Child, clock: Clock, seconds: float = 0.0) -> float:
     """A life of so many seconds; the wait after it."""
     child.start({})
     clock.now += seconds
-    deadline = time.monotonic() + 30
-    while not child.look():
-        assert time.monotonic() < deadline, "it did not end"
-        time.sleep(0.002)
+    until(child.look, "the end of its program", poll=0.002)
     return child.restart_in
 
 

@@ -31,7 +31,7 @@ def test_a_stream_that_stands_still_shows_no_rate_until_it_goes_on(running: Runn
     stream.suspend()
     running.wait_for(r"rsvps \d+ \(no rate,[^)]* it does not answer\)")
     stream.resume()
-    until(lambda: re.search(r"rsvps \d+ \([\d.]+/s[^)]*\)", running.out.splitlines()[-1]) is not None)
+    until(lambda: re.search(r"rsvps \d+ \([\d.]+/s[^)]*\)", running.out.splitlines()[-1]) is not None, "a rate")
 
 
 def test_monitoring_runs_beside_the_pipeline_and_its_heartbeat_reaches_slack(running: Runner) -> None:
@@ -45,8 +45,8 @@ def test_monitoring_runs_beside_the_pipeline_and_its_heartbeat_reaches_slack(run
         found = requests.get(f"{prometheus}/api/v1/query", params=query, timeout=30).json()["data"]["result"]
         return {series["metric"]["job"] for series in found}
 
-    until(lambda: scraped() == {"enricher", "alert-webhook", *(f"stream-{feed}" for feed in FEEDS)})
-    until(lambda: "Still watching" in running.messages())
+    until(lambda: scraped() == {"enricher", "alert-webhook", *(f"stream-{feed}" for feed in FEEDS)}, "each scraped")
+    until(lambda: "Still watching" in running.messages(), "a heartbeat in Slack")
 
 
 def test_a_second_runner_in_the_same_folder_is_refused_and_the_first_one_goes_on(running: Runner) -> None:

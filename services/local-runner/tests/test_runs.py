@@ -83,7 +83,7 @@ def test_the_next_run_goes_on_where_the_last_one_ended_and_nothing_outlives_it_w
     second = Runner(ended.data, "--rate", "20")
     try:
         second.wait_until_running()
-        until(lambda: all(second.stored(feed).keys() > kept[feed].keys() for feed in FEEDS))
+        until(lambda: all(second.stored(feed).keys() > kept[feed].keys() for feed in FEEDS), "new records of each feed")
         family = list(second.children().values())
         assert len(family) >= 7
     finally:
@@ -107,9 +107,10 @@ def test_a_killed_stream_is_a_message_and_comes_back_and_loses_nothing_and_ctrl_
 
     before["stream-rsvps"].kill()
     runner.wait_for(r"rsvps \d+ \([^)]*restarted once\)")
-    until(lambda: "RESOLVED: " in runner.messages() and "stream-rsvps: down (signal 9)" in runner.messages())
+    told = ("RESOLVED: ", "stream-rsvps: down (signal 9)")
+    until(lambda: all(text in runner.messages() for text in told), "the message that it was down and its end")
     published = runner.published("rsvps")
-    until(lambda: published <= set(runner.stored("rsvps").values()))
+    until(lambda: published <= set(runner.stored("rsvps").values()), "every rsvp that was published")
 
     family = list({**before, **runner.children()}.values())
     assert runner.end_in_time(signal.SIGINT) == 0
@@ -165,9 +166,9 @@ def test_on_a_terminal_there_is_one_table_that_stays_in_its_place(tmp_path: Path
                 return True
         return False
 
-    until(lambda: is_over() or shows_all(plain_text(shown)))
+    until(lambda: is_over() or shows_all(plain_text(shown)), "a table with figures of every feed")
     os.write(terminal, b"\x03")
-    until(is_over)
+    until(is_over, "the end of the terminal")
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     os.close(terminal)
 
@@ -188,9 +189,9 @@ def test_the_same_processes_run_on_google_s_back_ends(
     objects = open_objects(cloud_storage.url)
     try:
         for feed in FEEDS:
-            until(partial(holds_records, objects, feed))
+            until(partial(holds_records, objects, feed), f"records of {feed}")
     finally:
         objects.close()
-    until(lambda: count(firestore.url, "members") > 0 and count(firestore.url, "groups") > 0)
+    until(lambda: count(firestore.url, "members") > 0 and count(firestore.url, "groups") > 0, "profiles")
 
     assert runner.end(signal.SIGTERM) == 0

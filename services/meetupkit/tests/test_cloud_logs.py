@@ -9,12 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
+from meetup_testkit.child_process import until
 from meetupkit.cloud_logs import MOST_WAITING, Client, PodHandler, Resource, Transport, cloud_handler, open_client
 from meetupkit.log_entries import JsonFormatter, Origin
 
@@ -82,13 +83,6 @@ def transport(service: CloudLogging) -> Iterator[Transport]:
     sender.close()
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
-
-
 def send(transport: Transport, message: str) -> None:
     transport.send(logging.makeLogRecord({"levelname": "WARNING", "msg": message}), {"message": message})
 
@@ -118,7 +112,7 @@ def test_lines_reach_cloud_logging_with_their_fields(service: CloudLogging, tran
     handler = cloud_handler(ORIGIN, client_of(service))
     for record in records():
         handler.handle(record)
-    until(lambda: len(service.entries) == 4)
+    until(lambda: len(service.entries) == 4, "four entries")
     handler.close()
     first, last = service.entries[0], service.entries[3]
     assert first["logName"] == "projects/p/logs/meetup-example"
@@ -133,7 +127,7 @@ def test_lines_reach_cloud_logging_with_their_fields(service: CloudLogging, tran
 def test_a_batch_that_failed_is_sent_again_under_the_same_id(service: CloudLogging, transport: Transport) -> None:
     service.answers = [503, 500, 429]
     send(transport, "line")
-    until(lambda: service.messages == ["line"])
+    until(lambda: service.messages == ["line"], "the line")
     assert service.entries[0]["insertId"]
 
 
@@ -142,9 +136,9 @@ def test_a_refusal_is_one_warning_here_and_the_next_line_is_sent(
 ) -> None:
     service.answers = [403]
     send(transport, "refused")
-    until(lambda: any("did not reach Cloud Logging" in record.getMessage() for record in caplog.records))
+    until(lambda: any("did not reach Cloud Logging" in record.getMessage() for record in caplog.records), "a warning")
     send(transport, "taken")
-    until(lambda: service.messages == ["taken"])
+    until(lambda: service.messages == ["taken"], "what was taken")
 
 
 def test_a_line_never_waits_and_too_many_are_counted(
@@ -157,8 +151,8 @@ def test_a_line_never_waits_and_too_many_are_counted(
         send(transport, str(number))
     assert time.process_time() - began < 30
     service.held.set()
-    until(lambda: any("are here alone" in record.getMessage() for record in caplog.records))
-    until(lambda: len(service.entries) > MOST_WAITING - 500)
+    until(lambda: any("are here alone" in record.getMessage() for record in caplog.records), "a warning")
+    until(lambda: len(service.entries) > MOST_WAITING - 500, "what had waited")
 
 
 ENDING = """
