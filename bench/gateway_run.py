@@ -21,7 +21,7 @@ def gateway_environ(folder: Path, meetup: GraphqlProcess) -> dict[str, str]:
         "GATEWAY_KEY": "a-shared-key",
         "GATEWAY_CONTACT": "mailto:soak@example.org",
         **meetup.client(),
-        "GATEWAYFLOOR_SECONDS": FLOOR_SECONDS,
+        "GATEWAY_FLOOR_SECONDS": FLOOR_SECONDS,
         "GATEWAY_PORT": "0",
     }
 
