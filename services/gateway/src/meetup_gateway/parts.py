@@ -1,20 +1,18 @@
 """What the settings make of single parts, for the service and for the commands beside it."""
 
 import time
-from typing import Final
 
 from meetupkit.http.client import HttpClient
 
 from meetup_gateway import __version__
-from meetup_gateway.polling.context import MS, Options
+from meetup_gateway.durations import DAY_MS, SECOND_MS
+from meetup_gateway.polling.context import Options
 from meetup_gateway.privacy.people import People
 from meetup_gateway.settings import GatewaySettings, Vanished
 from meetup_gateway.source.credentials import Credentials, RefreshSession, SigningKey
 from meetup_gateway.storage.erasure import is_suppressed
 from meetup_gateway.storage.meta import Meta
 from meetup_gateway.storage.session import RefreshTokens
-
-_DAY_MS: Final = 86_400_000
 
 
 def client_of(settings: GatewaySettings) -> HttpClient:
@@ -44,13 +42,13 @@ def people_of(settings: GatewaySettings, meta: Meta) -> People:
 def options_of(settings: GatewaySettings) -> Options:
     """The settings of polling."""
     return Options(
-        count_every=int(settings.count_seconds * MS),
+        count_every=int(settings.count_seconds * SECOND_MS),
         photos=settings.photos,
         waitlist=settings.waitlist,
         vanished_as_no=settings.vanished_rsvps is Vanished.NO,
-        backfill=settings.backfill_days * _DAY_MS,
-        profile_age=int(settings.profile_seconds * MS),
+        backfill=settings.backfill_days * DAY_MS,
+        profile_age=int(settings.profile_seconds * SECOND_MS),
         floor_seconds=settings.floor_seconds,
-        discovery_every=int(settings.discovery_seconds * MS),
-        schema_every=_DAY_MS,
+        discovery_every=int(settings.discovery_seconds * SECOND_MS),
+        schema_every=DAY_MS,
     )

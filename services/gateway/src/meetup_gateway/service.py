@@ -13,11 +13,12 @@ from meetupkit.errors import StoreRefused, StoreUnavailable
 from meetupkit.http.client import HttpClient
 from meetupkit.progress import Progress
 
+from meetup_gateway.durations import SECOND_MS
 from meetup_gateway.follow import Follow
 from meetup_gateway.ical.calendar_poller import CalendarPoller
 from meetup_gateway.metrics import Metrics
 from meetup_gateway.parts import client_of, credentials_of, options_of, people_of
-from meetup_gateway.polling.context import MS, Context
+from meetup_gateway.polling.context import Context
 from meetup_gateway.polling.poller import Poller
 from meetup_gateway.serving.app import App
 from meetup_gateway.serving.lookups import Lookups
@@ -102,8 +103,8 @@ class Service:
             Lookups(self._context()) if self._asks else None,
             self.metrics,
             key=self._settings.key.get_secret_value(),
-            profile_age=int(self._settings.profile_seconds * MS),
-            now=lambda: int(time.time() * MS),
+            profile_age=int(self._settings.profile_seconds * SECOND_MS),
+            now=lambda: int(time.time() * SECOND_MS),
         )
         return App(streams, rest)
 

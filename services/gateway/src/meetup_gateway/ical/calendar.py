@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from meetup_gateway.durations import SECOND_MS
 from meetup_gateway.observing.events import Observed
 from meetup_gateway.observing.fingerprints import fingerprint
 from meetup_gateway.translating.values import Untranslatable, number_id
@@ -19,7 +20,6 @@ _LINE: Final = re.compile(
 )
 _ESCAPED: Final = re.compile(r"\\([nN,;\\])")
 _STATUSES: Final = {"CONFIRMED": "upcoming", "TENTATIVE": "proposed", "CANCELLED": "canceled"}
-_MS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,10 @@ def _times(starts: datetime | None, ends: datetime | None) -> dict[str, Any]:
     if starts is None:
         return {}
     offset = starts.utcoffset()
-    times: dict[str, Any] = {"time": _ms(starts), "utc_offset": int(offset.total_seconds()) * _MS if offset else 0}
+    times: dict[str, Any] = {
+        "time": _ms(starts),
+        "utc_offset": int(offset.total_seconds()) * SECOND_MS if offset else 0,
+    }
     if ends is not None and ends > starts:
         times["duration"] = _ms(ends) - _ms(starts)
     return times
@@ -119,7 +122,7 @@ def _moment(given: Property | None) -> datetime | None:
 
 
 def _ms(moment: datetime) -> int:
-    return int(moment.timestamp()) * _MS
+    return int(moment.timestamp()) * SECOND_MS
 
 
 def _text(event: dict[str, Property], name: str) -> str:

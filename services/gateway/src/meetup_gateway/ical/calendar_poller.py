@@ -8,6 +8,7 @@ from typing import Final
 from meetupkit.errors import StoreRefused, StoreUnavailable
 from meetupkit.http.client import Answer, ExchangeFailed, HttpClient
 
+from meetup_gateway.durations import DAY_MS, HOUR_MS
 from meetup_gateway.follow import Calendar
 from meetup_gateway.ical.calendar import MAX_BYTES, NoCalendar, events_in, observe
 from meetup_gateway.observing.changes import changes_of_events
@@ -18,10 +19,10 @@ from meetup_gateway.translating.values import Untranslatable
 
 log = logging.getLogger(__name__)
 
-EVERY_MS: Final = 3_600_000
+EVERY_MS: Final = HOUR_MS
 _JITTER: Final = 0.2
 """So that groups do not all come at once, at the full hour."""
-STOPPED_MS: Final = 86_400_000
+STOPPED_MS: Final = DAY_MS
 _STOPS: Final = frozenset({401, 403, 429, 451})
 """We are not wanted."""
 _SECONDS: Final = 30.0

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from meetup_gateway.durations import HOUR_MS
 from meetup_gateway.observing.fingerprints import fingerprint
 from meetup_gateway.translating.records import event_record
 from meetup_gateway.translating.rows import Lost, at
@@ -98,7 +99,7 @@ def _ends(node: Node, starts: int | None) -> int | None:
     ends = _optional(ms, node.get("endTime"))
     if ends is not None and ends >= starts:
         return ends
-    return starts + (_optional(duration_ms, node.get("duration")) or 2 * 3_600_000)  # Meetup's own default is two hours
+    return starts + (_optional(duration_ms, node.get("duration")) or 2 * HOUR_MS)  # Meetup's own default is two hours
 
 
 def _optional(convert: Any, value: Any) -> int | None:

@@ -10,15 +10,16 @@ from typing import Final
 
 import msgspec
 
+from meetup_gateway.durations import DAY_MS, HOUR_MS
 from meetup_gateway.observing.states import EventState, GroupState
 
 SWEEPS: Final = 2
 APART_MS: Final = 10 * 60_000
 _MOST: Final = 5
 _MOST_SHARE: Final = 0.3
-FREEZE_MS: Final = 6 * 3_600_000
+FREEZE_MS: Final = 6 * HOUR_MS
 """As long as an outage of Meetup may last; after it they are asked for, one by one."""
-_USUAL_MS: Final = 7 * 86_400_000
+_USUAL_MS: Final = 7 * DAY_MS
 _SILENT_SHARE: Final = 0.2
 _SHOWN: Final = frozenset({"upcoming", "proposed"})
 """A network's list leaves out what was called off."""

@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final
 
 from meetupkit.limited_log import LimitedLog
 
+from meetup_gateway.durations import DAY_MS, HOUR_MS, SECOND_MS
 from meetup_gateway.metrics import Metrics
 from meetup_gateway.source.api import Api
 from meetup_gateway.source.watch import ApiWatch
@@ -16,21 +16,20 @@ from meetup_gateway.translating.rows import Lost
 from meetup_gateway.translating.tables import FIELDS_OF
 
 log = logging.getLogger(__name__)
-MS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the settings say about polling; times in milliseconds."""
 
-    count_every: int = 600_000
+    count_every: int = 600 * SECOND_MS
     photos: bool = False
     waitlist: bool = False
     vanished_as_no: bool = False
     backfill: int = 0
-    profile_age: int = 7 * 86_400_000
+    profile_age: int = 7 * DAY_MS
     floor_seconds: float = 60.0
-    discovery_every: int = 43_200_000
+    discovery_every: int = 12 * HOUR_MS
     schema_every: int = 0
     """Between two looks at the API's schema; 0 never looks."""
 
@@ -51,7 +50,7 @@ class Context:
 
     def now(self) -> int:
         """Milliseconds since the epoch."""
-        return int(self.clock() * MS)
+        return int(self.clock() * SECOND_MS)
 
     def unread(self) -> tuple[str, ...]:
         """Keys of event records that the API cannot fill any more."""
@@ -79,7 +78,7 @@ class Context:
         for version in commit.appended:
             self.metrics.records.labels(version.feed).inc()
             if fresh and version.updated is not None:
-                self.metrics.lag.observe(max(0, commit.appended_ms - version.updated) / MS)
+                self.metrics.lag.observe(max(0, commit.appended_ms - version.updated) / SECOND_MS)
         if commit.appended:
             self.metrics.last_record.set(self.clock())
             self.announce()

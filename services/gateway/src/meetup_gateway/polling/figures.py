@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from meetup_gateway.durations import SECOND_MS
 from meetup_gateway.observing.states import GroupState
-from meetup_gateway.polling.context import MS, Context
+from meetup_gateway.polling.context import Context
 from meetup_gateway.scheduling.intervals import Urgency
 from meetup_gateway.scheduling.plan import Target
 from meetup_gateway.source.budget import Budget
@@ -41,7 +42,7 @@ class Figures:
         for urgency in Urgency:
             some = [target for target in targets if target.urgency is urgency]
             oldest = min((target.swept or self._started(target.name, now) for target in some), default=now)
-            metrics.staleness.labels(urgency.value).set((now - oldest) / MS)
+            metrics.staleness.labels(urgency.value).set((now - oldest) / SECOND_MS)
             metrics.interval.labels(urgency.value).set(max((target.seconds for target in some), default=0.0))
 
     def _started(self, name: str, now: int) -> int:

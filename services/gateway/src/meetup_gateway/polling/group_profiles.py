@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from meetup_gateway.durations import HOUR_MS
 from meetup_gateway.observing.pages import read_page
-from meetup_gateway.polling.context import MS, Context
+from meetup_gateway.polling.context import Context
 from meetup_gateway.polling.places import commit_venues
 from meetup_gateway.source.api import Found, Waiting
 from meetup_gateway.source.budget import Share
@@ -13,7 +14,7 @@ from meetup_gateway.translating.records import group_profile
 from meetup_gateway.translating.values import Untranslatable
 
 AT_ONCE: Final = 20
-_AGAIN_MS: Final = 3600 * MS
+_AGAIN_MS: Final = HOUR_MS
 """A profile that could not be read, or is not there: nobody waits for it, and others are to be read."""
 
 

@@ -6,9 +6,10 @@ from typing import Final
 
 from meetupkit.errors import StoreRefused, StoreUnavailable, UpstreamRefused, UpstreamUnavailable
 
+from meetup_gateway.durations import HOUR_MS, SECOND_MS
 from meetup_gateway.follow import Follow
 from meetup_gateway.polling.backfill import Backfill
-from meetup_gateway.polling.context import MS, Context
+from meetup_gateway.polling.context import Context
 from meetup_gateway.polling.discovery import Discovery
 from meetup_gateway.polling.figures import Figures
 from meetup_gateway.polling.group_profiles import FollowedProfiles
@@ -30,7 +31,7 @@ _REFUSED_SECONDS: Final = 60.0
 """How often a key or an endpoint that is refused is tried: an operator who mends it need not restart anything."""
 _STORE_SECONDS: Final = 5.0
 _READS: Final = 40
-_ASK_ALL_MS: Final = 3_600_000
+_ASK_ALL_MS: Final = HOUR_MS
 """How often fields that the API lost are asked for again; it costs one refused query."""
 _PLAN_EVERY_MS: Final = 10_000
 """The plan is made anew so often: with thousands of groups it takes some milliseconds."""
@@ -177,7 +178,7 @@ class Poller:
         nearest = min((target.due for target in self._targets), default=1 << 62)
         reads = self._context.state.next_due()
         nearest = min(nearest, self._discovery.next_due(), reads if reads is not None else nearest)
-        return max(0.05, (nearest - now) / MS)
+        return max(0.05, (nearest - now) / SECOND_MS)
 
     @property
     def missing(self) -> Mapping[str, str]:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from meetup_gateway.durations import DAY_MS
 from meetup_gateway.observing.changes import Version, called_off
 from meetup_gateway.observing.rsvps import Answer, AnswerChanges, changes_of_answers, vanished
 from meetup_gateway.observing.states import EventState
@@ -19,7 +20,7 @@ from meetup_gateway.translating.values import Untranslatable, ms, number_id
 
 Node = dict[str, Any]
 _SHOWN: Final = frozenset({"upcoming", "proposed"})
-_GIVEN_UP_MS: Final = 7 * 86_400_000
+_GIVEN_UP_MS: Final = 7 * DAY_MS
 """After its end: an event that is null or broken for so long is not asked for every hour for ever."""
 
 

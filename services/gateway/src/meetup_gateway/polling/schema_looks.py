@@ -6,6 +6,7 @@ from typing import Final
 
 from meetupkit.errors import UpstreamRefused
 
+from meetup_gateway.durations import HOUR_MS
 from meetup_gateway.observing.schema import Change, Difference, Fields, differences, read_fields
 from meetup_gateway.polling.context import Context
 from meetup_gateway.privacy.allowed_fields import ALLOWED
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 
 _KEPT: Final = "schema"
 _TYPES: Final = sorted(kind for kind in ALLOWED if not kind.startswith("__"))
-_FIRST_MS: Final = 3_600_000
+_FIRST_MS: Final = HOUR_MS
 """After the first start: then points are short, and the fields that are missing are learnt from the queries."""
 _MOST_NAMED: Final = 20
 """Differences in one log line; a new release of the schema may have hundreds."""

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from meetup_gateway.durations import SECOND_MS
 from meetup_gateway.observing.pages import Page, key_of
-from meetup_gateway.polling.context import MS
 from meetup_gateway.polling.jobs import Job, Node
 from meetup_gateway.scheduling.plan import Target
 
@@ -46,4 +46,4 @@ class SweepJob(Job):
 
 def iso(ms: int) -> str:
     """A DateTime of the API: it wants a zone."""
-    return datetime.fromtimestamp(ms / MS, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return datetime.fromtimestamp(ms / SECOND_MS, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

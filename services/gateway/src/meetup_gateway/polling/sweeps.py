@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from meetup_gateway.durations import HOUR_MS
 from meetup_gateway.observing.changes import changes_of_events
 from meetup_gateway.observing.events import Observed, identity_of, observe_event
 from meetup_gateway.observing.states import EventState, GroupState
@@ -22,7 +23,7 @@ from meetup_gateway.storage.state import Commit
 from meetup_gateway.translating.values import Untranslatable, flag_if_any
 
 Node = dict[str, Any]
-BACK_MS: Final = 6 * 3_600_000
+BACK_MS: Final = 6 * HOUR_MS
 """Sweeps begin a little before now, so that an event which is under way is still seen."""
 _SLEEPING: Final = frozenset({"FROZEN", "DEAD", "ORG_CLOSED", "ABANDONED", "BLOCKED", "FAILED"})
 

@@ -8,11 +8,11 @@ from typing import Final
 
 from meetupkit.retry import doubled
 
+from meetup_gateway.durations import DAY_MS, HOUR_MS
 from meetup_gateway.observing.states import EventState
 
-_DAY_MS: Final = 86_400_000
-_SOON_MS: Final = 7 * _DAY_MS
-_FINAL_MS: Final = 3_600_000
+_SOON_MS: Final = 7 * DAY_MS
+_FINAL_MS: Final = HOUR_MS
 """After its end: organisers mark attendance on the spot, and late answers come in."""
 _FIRST_RETRY_SECONDS: Final = 120.0
 _LONGEST_RETRY_SECONDS: Final = 3840.0
@@ -43,7 +43,7 @@ def whole_due(event: EventState) -> int | None:
     """When the list is to be read whole: daily in the last week before the event, and once after its end."""
     if event.final or event.ends is None or event.starts is None:
         return None
-    daily = max(event.read_whole + _DAY_MS, event.starts - _SOON_MS)
+    daily = max(event.read_whole + DAY_MS, event.starts - _SOON_MS)
     return daily if daily < event.starts else event.ends + _FINAL_MS
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from meetupkit.integers import INT64
 from meetupkit.java_json import encode, java_order
 
+from meetup_gateway.durations import DAY_MS
 from meetup_gateway.metrics import Metrics
 from meetup_gateway.serving.lookups import Lookups
 from meetup_gateway.serving.responses import Headers, Response, problem
@@ -27,7 +28,6 @@ _MOST_IDS: Final = 200
 _LIMIT: Final = 30
 _WINDOW_SECONDS: Final = 10
 """As one answer of the real API was pasted: 30 calls in 10 seconds. Members cost nothing, so it is never used up."""
-_DAY_MS: Final = 86_400_000
 _ORDERS: Final = {"members": ("name", "visited", "joined"), "groups": ("id", "location", "name", "members")}
 
 
@@ -112,7 +112,7 @@ class Rest:
 
     def _read(self, ids: Sequence[int]) -> Any:
         now = self._now()
-        return self._profiles.groups(ids, now - 2 * self._profile_age, now - _DAY_MS)
+        return self._profiles.groups(ids, now - 2 * self._profile_age, now - DAY_MS)
 
 
 def kind_at(path: str) -> str | None:

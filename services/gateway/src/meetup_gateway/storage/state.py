@@ -10,6 +10,7 @@ import msgspec
 from meetupkit.java_json import encode
 from meetupkit.stores.sqlite_file import SqliteFile
 
+from meetup_gateway.durations import HOUR_MS
 from meetup_gateway.failpoints import Failpoint, hit
 from meetup_gateway.observing.changes import Version
 from meetup_gateway.observing.states import EventState, GroupState, RsvpState
@@ -22,7 +23,7 @@ _ENCODE: Final = msgspec.json.encode
 _GROUP: Final = msgspec.json.Decoder(GroupState)
 _EVENT: Final = msgspec.json.Decoder(EventState)
 _RSVP: Final = msgspec.json.Decoder(RsvpState)
-_SEEN_EVERY_MS: Final = 3_600_000
+_SEEN_EVERY_MS: Final = HOUR_MS
 """When a member was seen last is told to the hour: it only decides about forgetting after weeks."""
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from meetupkit.errors import StoreRefused, StoreUnavailable
 
+from meetup_gateway.durations import DAY_MS, SECOND_MS
 from meetup_gateway.metrics import Metrics
 from meetup_gateway.source.budget import Budget
 from meetup_gateway.storage.erasure import purge_members
@@ -16,8 +17,6 @@ from meetup_gateway.storage.meta import Meta
 log = logging.getLogger(__name__)
 
 _EVERY_SECONDS: Final = 600.0
-_MS: Final = 1000
-_DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +33,13 @@ class Tidying:
 
     def step(self) -> float:
         """Do it; seconds until it is due again."""
-        now = int(self.now() * _MS)
+        now = int(self.now() * SECOND_MS)
         try:
             self.meta.keep_budget(self.budget.state)
-            self.log.trim(now - int(self.log_days * _DAY_MS))
-            purge_members(self.meta.file, now - int(self.member_days * _DAY_MS))
+            self.log.trim(now - int(self.log_days * DAY_MS))
+            purge_members(self.meta.file, now - int(self.member_days * DAY_MS))
             oldest = self.log.oldest()
-            self.metrics.log_age.set((now - oldest) / _MS if oldest else 0)
+            self.metrics.log_age.set((now - oldest) / SECOND_MS if oldest else 0)
             self.metrics.store_up.set(1)
         except (StoreUnavailable, StoreRefused) as error:
             self.metrics.store_up.set(0)
