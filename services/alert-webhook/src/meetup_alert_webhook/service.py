@@ -27,7 +27,6 @@ from meetup_alert_webhook.digest.worker import Digester
 from meetup_alert_webhook.http import app, credentials
 from meetup_alert_webhook.http.certificates import Certificates
 from meetup_alert_webhook.http.credentials import Check
-from meetup_alert_webhook.http.oidc import PushTokens
 from meetup_alert_webhook.metrics import Metrics
 from meetup_alert_webhook.model import Source
 from meetup_alert_webhook.settings import AlertWebhookSettings
@@ -178,6 +177,9 @@ def alertmanager_check(settings: AlertWebhookSettings) -> Check:
 def log_export_check(settings: AlertWebhookSettings) -> Check:
     """Pub/Sub's OIDC token; nobody without it, unless that is allowed."""
     if settings.oidc_audience:
+        # Here, because google-auth and its cryptography are 50 ms of a start, and who has no log export needs neither.
+        from meetup_alert_webhook.http.oidc import PushTokens
+
         certificates = Certificates(settings.oidc_certificates_url)
         tokens = PushTokens(certificates, audience=settings.oidc_audience, email=settings.oidc_email)
         return credentials.signed_by(tokens)

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-import yaml
 from meetupkit.urls import checked_http_url
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
@@ -106,6 +105,8 @@ def read_routes(path: Path, *, incoming_webhook: bool) -> Routes:
 
 
 def _parse(path: Path) -> RouteFile:
+    import yaml  # here, because a start without a route file needs none: 15 ms of it
+
     try:
         with path.open("rb") as file:
             octets = file.read(_FILE_BYTES + 1)
