@@ -24,7 +24,7 @@ insight: .venv/insight  ## Build and serve the page of a store; OBJECTS=..., DOC
 # Without bytecode each of the workers, and each process that they start, compiles what it imports anew. In the order of
 # pyproject.toml the long files, those of tests/, come first: by number of tests they would come last, one worker's work.
 test: .venv/dev  ## What a person runs; ALL=1: faults, kills, images and others' linters too; ARGS="-k words services/stream"
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(if $(ALL),3,4) --dist loadfile --no-loadscope-reorder $(if $(ALL),--max-suite-reruns 3 --rerun-show-tracebacks,-m "not faults and not images and not linters") $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= COLD_STARTS=$(ALL) $(BIN)/pytest -n $(if $(ALL),3,4) --dist loadfile --no-loadscope-reorder $(if $(ALL),--max-suite-reruns 3 --rerun-show-tracebacks,-m "not faults and not images and not linters") $(ARGS)
 
 lint: .venv/dev  ## Style, types and import contracts
 	@$(BIN)/ruff check $(CODE)

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from meetup_testkit.warm_start import warm
 
 ABSENT = ("emulator absent:", "part absent:")
 """What the reason of a skip begins with when the machine lacks a program that the test needs."""
 MEMORY = Path("/dev/shm")  # noqa: S108  (pytest makes a folder there that is the user's alone)
 TEMPORARY = "PYTEST_DEBUG_TEMPROOT"
+COLD = "COLD_STARTS"
+"""Set where every start is to import what it needs, as in a pod. ``make test ALL=1`` sets it."""
 ENOUGH_BYTES = 2 << 30
 """Many times what the suite keeps at a time; a container has 64 MiB there unless it asks for more."""
 
@@ -25,7 +28,11 @@ def pytest_configure() -> None:
 
     What is shown stays the same, for a process that is killed loses nothing that the kernel has. Who names a place,
     by ``--basetemp`` or pytest's variable, has it there.
+
+    Our commands are started without their imports, which hundreds of starts would do again, unless that is not wanted.
     """
+    if not os.environ.get(COLD):
+        warm()
     if TEMPORARY not in os.environ and has_room(MEMORY):
         os.environ[TEMPORARY] = str(MEMORY)
 

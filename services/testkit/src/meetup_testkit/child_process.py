@@ -1,6 +1,7 @@
 """The one way in which tests and measurements start a program, wait for it and end it."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import time
@@ -8,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
+
+from meetup_testkit.warm_start import started
 
 POLL_SECONDS: Final = 0.02
 WAIT_SECONDS: Final = 120.0
@@ -45,9 +48,7 @@ class ChildProcess:
     def __init__(self, command: Sequence[str], log: Path, environ: Mapping[str, str] | None = None) -> None:
         self.log = log
         with log.open("ab") as sink:
-            self.process = subprocess.Popen(  # noqa: S603  (what a test starts, it has chosen)
-                command, env=environ, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink
-            )
+            self.process = started(command, os.environ if environ is None else environ, sink)
 
     @property
     def pid(self) -> int:
