@@ -18,6 +18,10 @@ COLD = "COLD_STARTS"
 ENOUGH_BYTES = 2 << 30
 """Many times what the suite keeps at a time; a container has 64 MiB there unless it asks for more."""
 
+# Each worker has a processor or less to itself. Two threads of one product that wait for each other there take three
+# times the processor time of one. Numpy reads it when it is imported, and the processes that tests start have it too.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # Generated cases say nothing about time: a busy machine is no mistake, neither in a case nor in drawing it.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")

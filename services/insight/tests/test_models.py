@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from meetup_insight.models.accuracy import ndcg
+from meetup_insight.models.blend import UNTIMED
 from meetup_insight.models.evaluation import evaluate
 from meetup_insight.models.forecast import NAIVE, forecast
 from meetup_insight.models.interactions import Interaction, Interactions
 from meetup_insight.models.newcomers import cover
 from meetup_insight.models.predictor import Predictor
 from meetup_insight.models.scorers import ItemWeights, MemberEase, MemberWalk, ease, walk
+from meetup_insight.models.selection import Chosen
 from meetup_insight.models.splits import split
 from meetup_insight.predicting.forecasts import in_a_row
 
@@ -48,7 +50,9 @@ def test_ease_over_members_gives_the_scores_of_ease_over_items() -> None:
     np.testing.assert_allclose(over_members.scores(data.matrix)[unknown], expected[unknown], atol=1e-9)
     known = np.asarray(data.matrix[[0]].indices, dtype=np.int64)
     others = np.flatnonzero(unknown[0])[:5]
-    np.testing.assert_allclose(over_members.parts(known, others), weights[np.ix_(known, others)], atol=1e-9)
+    np.testing.assert_allclose(
+        over_members.parts(others)(known, np.arange(5)), weights[np.ix_(known, others)], atol=1e-9
+    )
 
 
 def test_a_walk_over_members_gives_the_scores_of_the_walk_over_items() -> None:
@@ -80,6 +84,14 @@ def test_nobody_is_told_what_they_have_and_reasons_are_what_they_have() -> None:
         assert each.item not in has[each.member]
         assert set(each.because) <= has[each.member]
     assert [each.rank for each in found if each.member == "m1"] == list(range(1, 11))
+
+
+@pytest.mark.parametrize(("members", "items"), [(120, 40), (60, 140)])
+def test_whoever_else_is_served_a_member_s_list_and_its_reasons_stay(members: int, items: int) -> None:
+    predictor = Predictor(Interactions.of(made_up(members, items)), Chosen(UNTIMED, UNTIMED, 0))
+    together = list(predictor.recommend(predictor.interactions.members, 10))
+    for member in ("m1", "m57", predictor.interactions.members[-1]):
+        assert list(predictor.recommend([member], 10)) == [each for each in together if each.member == member]
 
 
 def test_a_newcomer_s_list_covers_members_and_is_not_twice_the_same() -> None:

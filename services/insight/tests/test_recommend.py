@@ -150,7 +150,7 @@ def test_what_one_member_is_shown_copies_no_model(items: int) -> None:
     matrix = Interactions.of(made_up(1_000, 1_200)).matrix[:, :items]
     model = ease(matrix, 50.0)
     tracemalloc.start()
-    model.parts(np.arange(5), np.arange(10))
+    model.parts(np.arange(10))(np.arange(5), np.arange(10))
     model.scores(matrix[[0]])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

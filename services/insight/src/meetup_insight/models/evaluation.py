@@ -52,10 +52,12 @@ def evaluate(interactions: Interactions) -> Report:
     rows = rows[:: max(1, -(-len(rows) // _MOST_JUDGES))]
     held = {row: outer.held[row] for row in rows}
     chosen = choose(split(outer.train))
+    model = Model.fit(outer.train, chosen.parameters)
+    fitted = {name: scorer for name, (_, scorer) in model.scorers.items()}
     models = {
-        "model": Model.fit(outer.train, chosen.parameters),
-        "EASE": Model.fit(outer.train, Parameters({EASE: 1.0}, penalty=chosen.parameters.penalty)),
-        "item-kNN cosine": Model.fit(outer.train, Parameters({COSINE: 1.0})),
+        "model": model,
+        "EASE": Model.fit(outer.train, Parameters({EASE: 1.0}, penalty=chosen.parameters.penalty), fitted),
+        "item-kNN cosine": Model.fit(outer.train, Parameters({COSINE: 1.0}), fitted),
     }
     ranked = {name: rankings(model, rows, DEPTH) for name, model in models.items()}
     ranked[POPULARITY] = _popular(outer.train, rows)

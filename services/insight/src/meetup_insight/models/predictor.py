@@ -68,9 +68,9 @@ class Predictor:
     def _ranked(self, rows: sparse.csr_array, most: int) -> Iterator[list[_Ranked]]:
         """The best items of each row."""
         names = self.interactions.items
-        for at, scores in enumerate(self.model.scores(rows)):
-            items = top(scores, most)
-            reasons = self.model.because(rows[[at]], items)
+        found = self.model.scores(rows)
+        lists = [top(scores, most) for scores in found]
+        for scores, items, reasons in zip(found, lists, self.model.because(rows, lists), strict=True):
             yield [
                 (int(item), float(scores[item]), tuple(names[each] for each in because) if scores[item] > 0 else ())
                 for item, because in zip(items.tolist(), reasons, strict=True)

@@ -10,6 +10,7 @@ A score is a sum over the items that a member has, so it explains itself (``part
 that the member has already is meaningless: whoever ranks leaves those out.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -26,14 +27,19 @@ _DENSE_CELLS: Final = 10_000_000
 """Held at once beside it: 80 MB, and three times that while they are multiplied."""
 
 
+Parts = Callable[[Indices, Indices], Floats]
+"""How much each of the known items (rows) adds to the score of some others (columns), for a row of ones. Known ones are
+named by their numbers, the others by their places among those that were asked for."""
+
+
 class Scorer(Protocol):
     """A fitted model."""
 
     def scores(self, rows: sparse.csr_array) -> Floats:
         """The worth of every item (columns) to each row of known items."""
 
-    def parts(self, known: Indices, items: Indices) -> Floats:
-        """How much each of the known items (rows) adds to the score of each item (columns), for a row of ones."""
+    def parts(self, items: Indices) -> Parts:
+        """What adds to the scores of these items. What is the same whoever asks is worked out here, once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +52,9 @@ class ItemWeights:
         """See ``Scorer``."""
         return np.asarray(rows @ self.weights)
 
-    def parts(self, known: Indices, items: Indices) -> Floats:
+    def parts(self, items: Indices) -> Parts:
         """See ``Scorer``."""
-        return np.asarray(self.weights[np.ix_(known, items)])
+        return lambda known, at: np.asarray(self.weights[np.ix_(known, items[at])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +73,10 @@ class MemberEase:
         common = np.asarray((rows @ self.owners).todense())
         return np.asarray((common @ self.inverse) @ self.items) / self.diagonal
 
-    def parts(self, known: Indices, items: Indices) -> Floats:
-        """See ``Scorer``."""
-        solved = np.asarray(self.items[:, items].T @ self.inverse)
-        return np.asarray(self.owners[known] @ solved.T) / self.diagonal[items]
+    def parts(self, items: Indices) -> Parts:
+        """See ``Scorer``. A dense row of members for each of the items."""
+        solved, diagonal = np.asarray(self.items[:, items].T @ self.inverse), self.diagonal[items]
+        return lambda known, at: np.asarray(self.owners[known] @ solved[at].T) / diagonal[at]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +93,10 @@ class MemberWalk:
         common = np.asarray((rows @ self.back).todense())
         return np.asarray(common @ self.forth)
 
-    def parts(self, known: Indices, items: Indices) -> Floats:
+    def parts(self, items: Indices) -> Parts:
         """See ``Scorer``."""
-        return np.asarray((self.back[known] @ self.forth[:, items]).todense())
+        forth = self.forth[:, items]
+        return lambda known, at: np.asarray((self.back[known] @ forth[:, at]).todense())
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +112,18 @@ class Head:
         found[:, : self.width] = self.inner.scores(rows[:, : self.width])
         return found
 
-    def parts(self, known: Indices, items: Indices) -> Floats:
+    def parts(self, items: Indices) -> Parts:
         """See ``Scorer``."""
-        parts = np.zeros((len(known), len(items)))
-        rows, columns = np.flatnonzero(known < self.width), np.flatnonzero(items < self.width)
-        parts[np.ix_(rows, columns)] = self.inner.parts(known[rows], items[columns])
-        return parts
+        inside = items < self.width
+        inner, places = self.inner.parts(items[inside]), np.cumsum(inside) - 1
+
+        def of(known: Indices, at: Indices) -> Floats:
+            parts = np.zeros((len(known), len(at)))
+            rows, columns = np.flatnonzero(known < self.width), np.flatnonzero(inside[at])
+            parts[np.ix_(rows, columns)] = inner(known[rows], places[at[columns]])
+            return parts
+
+        return of
 
 
 def ease(matrix: sparse.csr_array, penalty: float) -> Scorer:

@@ -137,22 +137,32 @@ def _by_time(trial: _Trial, default: Parameters) -> Parameters:
     """How fast what members did fades, and how much what items have won lately counts."""
     if not trial.by_time:
         return default
-    chosen = best(default, _each(trial, default, (replace(default, fade=each) for each in _FADES)))
+    timed = _Faded(trial, default)
+    chosen = best(default, timed.each(default, (replace(default, fade=each) for each in _FADES)))
     options = [replace(chosen, surge=surge, lift=lift) for surge in _SURGES for lift in _LIFTS]
-    return best(chosen, _each(trial, chosen, iter(options)))
+    return best(chosen, timed.each(chosen, iter(options)))
 
 
-def _each(trial: _Trial, default: Parameters, options: Iterator[Parameters]) -> Iterator[tuple[Parameters, Floats]]:
-    """The quality of each option; the blended scores of one way to fade are made once."""
-    made: dict[float | None, Floats] = {}
-    scorers = {name: fit_scorer(trial.train, name, default) for name in default.weights}
-    for option in _distinct((default, *options)):
-        if option.fade not in made:
-            known = trial.known(option.fade)
-            made[option.fade] = _blended(
-                {name: normalised(scorer.scores(known), known) for name, scorer in scorers.items()}, option.weights
-            )
-        yield option, trial.quality(made[option.fade] * lifted(trial.train, option))
+class _Faded:
+    """The models fitted once, and the blended scores of each way to fade made once."""
+
+    def __init__(self, trial: _Trial, parameters: Parameters) -> None:
+        self._trial = trial
+        self._weights = parameters.weights
+        self._scorers = {name: fit_scorer(trial.train, name, parameters) for name in parameters.weights}
+        self._made: dict[float | None, Floats] = {}
+
+    def each(self, default: Parameters, options: Iterator[Parameters]) -> Iterator[tuple[Parameters, Floats]]:
+        """The quality of each option."""
+        for option in _distinct((default, *options)):
+            yield option, self._trial.quality(self._scores(option.fade) * lifted(self._trial.train, option))
+
+    def _scores(self, fade: float | None) -> Floats:
+        if fade not in self._made:
+            known = self._trial.known(fade)
+            scores = {name: normalised(scorer.scores(known), known) for name, scorer in self._scorers.items()}
+            self._made[fade] = _blended(scores, self._weights)
+        return self._made[fade]
 
 
 def _distinct(options: Sequence[Parameters]) -> list[Parameters]:
