@@ -24,10 +24,11 @@ _EPOCH: Final = date(1970, 1, 1)
 
 def load_ledgers(warehouse: Warehouse, reader: Reader, labels: dict[str, str]) -> None:
     """The days that are new or may have changed."""
+    latest_of = _latest(warehouse)
     for feed_table in FEED_TABLES:
         feed = feed_table.feed.name
         label = labels.get(feed, feed)
-        latest = _latest(warehouse, feed)
+        latest = latest_of.get(feed)
         days: dict[date, bytes | None] = {}
         for name in reader.names(f"{label}/_ledger/"):
             day = _day(name.rpartition("/")[2])
@@ -36,10 +37,10 @@ def load_ledgers(warehouse: Warehouse, reader: Reader, labels: dict[str, str]) -
         warehouse.write(_changes(feed, days))
 
 
-def _latest(warehouse: Warehouse, feed: str) -> date | None:
+def _latest(warehouse: Warehouse) -> dict[str, date]:
+    """Of each feed that has one, the last day that is loaded."""
     connections = relation(CONNECTIONS)
-    ((latest,),) = rows(warehouse, connections.filter(connections.feed == feed).agg(day=connections.day.max()))
-    return latest if isinstance(latest, date) else None
+    return dict(rows(warehouse, connections.group_by("feed").agg(day=connections.day.max())))
 
 
 def _changes(feed: str, days: dict[date, bytes | None]) -> list[Change]:

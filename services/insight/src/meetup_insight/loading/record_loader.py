@@ -38,11 +38,6 @@ class Loaded:
     objects: int = 0
     versions: int = 0
 
-    def add(self, other: "Loaded") -> None:
-        """Of another feed too."""
-        self.objects += other.objects
-        self.versions += other.versions
-
 
 def load_records(
     warehouse: Warehouse,
@@ -53,17 +48,38 @@ def load_records(
     moving: Callable[[], None],
 ) -> Loaded:
     """All feeds; ``labels`` says where a feed's objects lie if not below its own name."""
-    loaded = Loaded()
+    before, broken, objects = _versions(warehouse), _broken_before(warehouse), 0
     for feed_table in FEED_TABLES:
-        label = labels.get(feed_table.feed.name, feed_table.feed.name)
-        loader = _FeedLoader(warehouse, feed_table, Extractor(feed_table, member_hash, forgotten), moving)
-        loaded.add(loader.load(reader, label))
-    return loaded
+        feed = feed_table.feed.name
+        extractor = Extractor(feed_table, member_hash, forgotten)
+        loader = _FeedLoader(warehouse, feed_table, extractor, broken.get(feed, frozenset()), moving)
+        objects += loader.load(reader, labels.get(feed, feed))
+    return Loaded(objects, _versions(warehouse) - before)
+
+
+def _versions(warehouse: Warehouse) -> int:
+    """How many there are, of all feeds."""
+    return sum(counts(warehouse, [feed_table.versions for feed_table in FEED_TABLES]).values())
+
+
+def _broken_before(warehouse: Warehouse) -> dict[str, frozenset[str]]:
+    """By feed, segments that were broken at an earlier build: they may still have been being written."""
+    rejects = relation(REJECTS)
+    broken = rejects.filter(rejects.reason == _BROKEN).select("feed", "object").distinct()
+    found: dict[str, set[str]] = {}
+    for feed, name in rows(warehouse, broken):
+        found.setdefault(feed, set()).add(name)
+    return {feed: frozenset(names) for feed, names in found.items()}
 
 
 class _FeedLoader:
     def __init__(
-        self, warehouse: Warehouse, feed_table: FeedTable, extractor: Extractor, moving: Callable[[], None]
+        self,
+        warehouse: Warehouse,
+        feed_table: FeedTable,
+        extractor: Extractor,
+        broken: frozenset[str],
+        moving: Callable[[], None],
     ) -> None:
         self._warehouse = warehouse
         self._table = feed_table
@@ -79,27 +95,16 @@ class _FeedLoader:
         """Of objects of one record, in this batch."""
         self._of_segment: tuple[Counter[int], Counter[tuple[str, str]]] = Counter(), Counter()
         """What was counted of the segment that is being read: days, and rejects by reason and digest."""
-        self._broken: frozenset[str] = frozenset()
-        """Segments that were broken at an earlier build: they may still have been being written."""
-        self._loaded = Loaded()
+        self._broken = broken
+        self._loaded = 0
+        """Objects."""
 
-    def load(self, reader: Reader, label: str) -> Loaded:
-        before = self._count()
-        self._broken = self._broken_before()
+    def load(self, reader: Reader, label: str) -> int:
         names = reader.names(f"{label}/")
         while part := list(islice(names, _NAMES_AT_ONCE)):
             self._load_part(reader, label, self._new(part))
         self._flush()
-        self._loaded.versions = self._count() - before
         return self._loaded
-
-    def _count(self) -> int:
-        return counts(self._warehouse, [self._table.versions])[self._table.versions.name]
-
-    def _broken_before(self) -> frozenset[str]:
-        rejects = relation(REJECTS)
-        broken = rejects.filter((rejects.feed == self._feed) & (rejects.reason == _BROKEN))
-        return frozenset(str(name) for (name,) in rows(self._warehouse, broken.select("object").distinct()))
 
     def _new(self, names: list[str]) -> list[str]:
         """Those that are not loaded. Listings are in order, so that the names between the ends are as many."""
@@ -187,7 +192,7 @@ class _FeedLoader:
         self._take_records()
         self._finished.read += [(self._feed, _AGGREGATED, day, count) for day, count in self._days.items()]
         self._warehouse.write(list(changes(self._table, self._extractor.ready(self._batch), self._finished)))
-        self._loaded.objects += len(self._finished.objects)
-        log.debug("%s: %d objects", self._feed, self._loaded.objects)
+        self._loaded += len(self._finished.objects)
+        log.debug("%s: %d objects", self._feed, self._loaded)
         self._batch, self._finished, self._days = Batch(), Finished(), Counter()
         self._moving()

@@ -73,6 +73,7 @@ def _rules() -> str:
     return version("tzdata")
 
 
+@cache
 def places() -> Expression:
     """Each group with the zone, country and place of its profile, else of its newest description."""
     profiles, seen = relation(GROUP_PROFILES), relation(GROUPS_SEEN)
@@ -97,8 +98,13 @@ def zone_of(named: Any, country: Any, latitude: Any, longitude: Any) -> str | No
     return min((-(x * a + y * b + z * c), zone) for zone, (a, b, c) in cities)[1]
 
 
-def offsets(zone: str) -> Iterator[_Offset]:
+@cache
+def offsets(zone: str) -> tuple[_Offset, ...]:
     """From when to when (milliseconds) the zone is how many minutes from UTC."""
+    return tuple(_offsets(zone))
+
+
+def _offsets(zone: str) -> Iterator[_Offset]:
     info = ZoneInfo(zone)
     start, found = _FROM, _minutes(info, _FROM)
     day = _FROM

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ibis.expr.types import Table as Expression
 
 from meetup_insight.errors import WarehouseRefused, WarehouseUnavailable
-from meetup_insight.schema import BOOKS, STAGING, Table
+from meetup_insight.schema import BOOKS, STAGING
 from meetup_insight.warehouse.changes import Change, Merge, Newest, Replace, is_empty, statements
 from meetup_insight.warehouse.duckdb_rows import insert_some
 from meetup_insight.warehouse.failpoints import Failpoint, hit
@@ -58,9 +58,14 @@ class DuckDbWarehouse:
 
     def prepare(self) -> None:
         """Make the tables that are missing."""
+        there = self._columns()
         for table in (*STAGING, *BOOKS):
-            self.connection.execute(table.duckdb())
-            self._check_columns(table)
+            if there.get(table.name, table.names) != table.names:
+                raise WarehouseRefused(
+                    f"{self.place} was made by another version ({table.name} has other columns): {self.anew}"
+                )
+        missing = [table.duckdb() for table in (*STAGING, *BOOKS) if table.name not in there]
+        self.connection.execute(";".join(["BEGIN", *missing, "COMMIT"]))
 
     def read(self, query: Expression) -> pa.Table:
         """What a query of Ibis gives."""
@@ -117,12 +122,10 @@ class DuckDbWarehouse:
         finally:
             self.connection.unregister(name)
 
-    def _check_columns(self, table: Table) -> None:
-        found = [str(name) for name, *_ in self.rows(f"DESCRIBE {quoted(table.name)}")]
-        if found != list(table.names):
-            raise WarehouseRefused(
-                f"{self.place} was made by another version ({table.name} has other columns): {self.anew}"
-            )
+    def _columns(self) -> dict[str, tuple[str, ...]]:
+        """Of each table that is there."""
+        listed = "SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns() GROUP BY table_name"
+        return {str(table): tuple(names) for table, names in self.rows(listed)}
 
 
 def _statements(change: Change) -> list[str]:
