@@ -181,6 +181,7 @@ def served(settings: InsightSettings, **more: str) -> Iterator[str]:
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=environ, text=True) as process:
         assert process.stderr
         line = next(line for line in process.stderr if '"listening"' in line)
+        assert "duckdb" not in Path(f"/proc/{process.pid}/maps").read_text(), "a page needs no engine: builds do"
         drain = subprocess.Popen(["cat"], stdin=process.stderr, stdout=subprocess.DEVNULL)
         try:
             yield f"http://127.0.0.1:{json.loads(line)['port']}"

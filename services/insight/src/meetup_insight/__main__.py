@@ -7,11 +7,15 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from meetupkit import logs
 from meetupkit.errors import MeetupError, PermanentError
 from meetupkit.integers import INT64
 from meetupkit.settings import EXIT_CODE
+
+if TYPE_CHECKING:
+    from meetup_insight.settings import InsightSettings
 
 log = logging.getLogger("meetup_insight")
 
@@ -75,18 +79,24 @@ def run(given: argparse.Namespace) -> None:
 
 
 def _run_with_settings(given: argparse.Namespace) -> None:
-    from meetup_insight import commands
     from meetup_insight.settings import InsightSettings
 
     settings = InsightSettings.or_exit(os.environ)
     logs.configure("meetup-insight", version=version("meetup-insight"), level=settings.log_level)
+    if given.command == "serve":
+        from meetup_insight.serving.serve import serve
+
+        serve(settings)
+    else:
+        _run_over_tables(given, settings)
+
+
+def _run_over_tables(given: argparse.Namespace, settings: "InsightSettings") -> None:
+    from meetup_insight import commands
+
     match given.command:
         case "build":
             commands.build_once(settings)
-        case "serve":
-            from meetup_insight.serving.serve import serve
-
-            serve(settings)
         case "evaluate":
             sys.stdout.write(commands.model_card(settings))
         case "export":

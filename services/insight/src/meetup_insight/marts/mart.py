@@ -9,6 +9,7 @@ from ibis.expr.types import IntegerValue, NumericValue, StringValue
 from ibis.expr.types import Table as Expression
 
 from meetup_insight.schema import Table
+from meetup_insight.warehouse.protocol import relation
 
 LEAST_MEMBERS: Final = 10
 """A published figure stands on at least so many members: nobody can be told from it."""
@@ -44,7 +45,7 @@ class Mart:
 
 def unbound(tables: list[Table]) -> dict[str, Expression]:
     """Tables that exist nowhere, to compile queries over."""
-    return {table.name: ibis.table(table.ibis, name=table.name) for table in tables}
+    return {table.name: relation(table) for table in tables}
 
 
 def wilson(hits: NumericValue, of: NumericValue) -> tuple[Any, Any, Any]:
