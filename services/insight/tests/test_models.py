@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -129,17 +130,19 @@ def test_a_forecast_that_does_not_beat_the_naive_one_gives_way_to_it() -> None:
     assert flat.value == 100.0
 
 
-def nashville() -> list[Interaction]:
+@cache
+def nashville() -> tuple[Interaction, ...]:
     folder = SHARED / "evaluation" / "nashville"
     with gzip.open(folder / "events.csv.gz", "rt") as lines:
-        events = {row["event_id"]: row for row in csv.DictReader(lines)}
-    rows = []
+        events = {
+            row["event_id"]: (
+                row["group_urlname"],
+                datetime.fromisoformat(row["time"]).replace(tzinfo=UTC).timestamp() * 1000,
+            )
+            for row in csv.DictReader(lines)
+        }
     with gzip.open(folder / "rsvps.csv.gz", "rt") as lines:
-        for row in csv.DictReader(lines):
-            event = events[row["event_id"]]
-            at = datetime.fromisoformat(event["time"]).replace(tzinfo=UTC).timestamp() * 1000
-            rows.append(Interaction(row["member_id"], event["group_urlname"], at))
-    return rows
+        return tuple(Interaction(row["member_id"], *events[row["event_id"]]) for row in csv.DictReader(lines))
 
 
 def accuracy(train: list[Interaction], test: list[Interaction]) -> float:

@@ -6,6 +6,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,12 @@ def paths_of(feed_table: FeedTable) -> list[tuple[str, ...]]:
 
 def with_token(line: bytes, path: Sequence[str], token: bytes) -> bytes:
     """The record with these bytes as the value at the path."""
+    return _without_value(line, tuple(path)).replace(b'"@here@"', token, 1)
+
+
+@cache
+def _without_value(line: bytes, path: tuple[str, ...]) -> bytes:
+    """What stands around the value, for all the tokens that are put there."""
     record = json.loads(line)
     place = record
     for key in path[:-1]:
@@ -70,7 +77,7 @@ def with_token(line: bytes, path: Sequence[str], token: bytes) -> bytes:
             place[key] = {}
         place = place[key]
     place[path[-1]] = "@here@"
-    return json.dumps(record, ensure_ascii=False).encode().replace(b'"@here@"', token, 1)
+    return json.dumps(record, ensure_ascii=False).encode()
 
 
 def with_twin(line: bytes, path: Sequence[str], token: bytes, *, first: bool) -> bytes:
