@@ -3,7 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Final
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from meetup_insight.loading.zones import load_zones
 from meetup_insight.marts.catalogue import MARTS
 from meetup_insight.marts.materialization import make_marts
 from meetup_insight.predicting import inputs
+from meetup_insight.predicting.inputs import Denied
 from meetup_insight.predicting.prediction_tables import PREDICTED
 from meetup_insight.predicting.predictions import make_predictions
 from meetup_insight.publishing.bundle import Manifest, publish
@@ -56,8 +58,13 @@ def build(
         loaded = _load(settings, warehouse, member_hash, gone, stopping, moving)
         make_marts(warehouse)
         moving()
-        make_predictions(warehouse, settings.learn_share, moving)
-        return _publish(settings, warehouse, started, loaded)
+        without, newest = inputs.denied(warehouse), inputs.newest(warehouse)
+        make_predictions(warehouse, without, newest, settings.learn_share, moving)
+        tables = dict(_publishable(warehouse, without))
+        manifest = _manifest(warehouse, started, loaded, newest)
+        publish(settings.published_folder, tables, manifest)
+        _note(warehouse, manifest)
+        return manifest
     finally:
         warehouse.close()
 
@@ -97,18 +104,19 @@ def _load(
     return loaded
 
 
-def _publish(settings: InsightSettings, warehouse: Warehouse, started: float, loaded: Loaded) -> Manifest:
-    without = inputs.denied(warehouse)
-    tables: dict[str, pa.Table] = {}
+def _publishable(warehouse: Warehouse, without: Denied) -> Iterator[tuple[str, pa.Table]]:
+    """By name."""
     for table in PUBLISHED:
         rows = warehouse.read(relation(table).order_by(list(table.key)))
-        tables[table.name] = publishable(table, rows.cast(table.arrow), without)
-    newest = inputs.newest(warehouse)
+        yield table.name, publishable(table, rows.cast(table.arrow), without)
+
+
+def _manifest(warehouse: Warehouse, started: float, loaded: Loaded, newest: datetime | None) -> Manifest:
     of = counts(warehouse, ALL_TABLES)
-    manifest = Manifest(
-        started, time.time(), loaded.objects, loaded.versions, of, newest.timestamp() if newest else None
-    )
-    publish(settings.published_folder, tables, manifest)
-    times = (int(manifest.started_at * 1e3), int(manifest.finished_at * 1e3))
-    warehouse.write([Append(BUILDS, arrow(BUILDS, [(*times, loaded.objects, loaded.versions)]))])
-    return manifest
+    until = newest.timestamp() if newest else None
+    return Manifest(started, time.time(), loaded.objects, loaded.versions, of, until)
+
+
+def _note(warehouse: Warehouse, done: Manifest) -> None:
+    times = (int(done.started_at * 1e3), int(done.finished_at * 1e3))
+    warehouse.write([Append(BUILDS, arrow(BUILDS, [(*times, done.objects, done.versions)]))])

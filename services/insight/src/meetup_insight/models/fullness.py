@@ -204,11 +204,9 @@ class _History:
         before = bisect_right(self._hours, moment)
         hours, finals = self._groups.get(event.group, ([], []))
         until = bisect_right(hours, moment)
-        start = max(0, until - _SERIES)
-        own = finals[start:until]
-        recent = _mean(own[-_RECENT:]) if own else math.expm1(self._sums[before] / before if before else 0.0)
-        series = [final for hour, final in zip(hours[start:until], own, strict=True) if _same(hour, event.hour)]
-        last = series[-_RECENT:]
+        own = finals[max(0, until - _RECENT) : until]
+        recent = _mean(own) if own else math.expm1(self._sums[before] / before if before else 0.0)
+        last = [finals[at] for at in _of_series(hours, until, event.hour)]
         logs = sum(map(math.log1p, last)) + _PRIOR * math.log1p(recent)
         usual = math.expm1(logs / (len(last) + _PRIOR))
         return float(lead), event.known[lead], recent, usual, event.limit or math.inf, event.final
@@ -218,10 +216,16 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def _same(hour: float, other: float) -> bool:
-    """Whether both are at the same hour of the week."""
-    apart = (hour - other) % _WEEK
-    return min(apart, _WEEK - apart) <= _SAME
+def _of_series(hours: Sequence[float], until: int, hour: float) -> list[int]:
+    """Of the events before ``until``, the last at the same hour of the week, in order."""
+    found: list[int] = []
+    for at in range(until - 1, max(0, until - _SERIES) - 1, -1):
+        apart = (hours[at] - hour) % _WEEK
+        if apart <= _SAME or _WEEK - apart <= _SAME:
+            found.append(at)
+            if len(found) == _RECENT:
+                break
+    return found[::-1]
 
 
 def _seen(rows: Sequence[tuple[float, ...]]) -> _Seen:

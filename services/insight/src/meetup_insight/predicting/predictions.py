@@ -6,7 +6,6 @@ from datetime import datetime
 import ibis
 import pyarrow as pa
 
-from meetup_insight.predicting import inputs
 from meetup_insight.predicting.forecasts import forecasts
 from meetup_insight.predicting.inputs import Denied
 from meetup_insight.predicting.interests import learned
@@ -17,9 +16,12 @@ from meetup_insight.warehouse.changes import Change, Replace
 from meetup_insight.warehouse.protocol import Warehouse, relation
 
 
-def make_predictions(warehouse: Warehouse, share: float, moving: Callable[[], None]) -> None:
-    """In one transaction; ``share`` of new records is what is learned from anew (``predicting.learning``)."""
-    without, until, now = inputs.denied(warehouse), inputs.newest(warehouse), seen(warehouse)
+def make_predictions(
+    warehouse: Warehouse, without: Denied, until: datetime | None, share: float, moving: Callable[[], None]
+) -> None:
+    """In one transaction. ``share`` of new records is what is learned from anew (``predicting.learning``); ``until`` is
+    the newest RSVP's mtime."""
+    now = seen(warehouse)
     there = {table.name for table in PREDICTED} <= warehouse.tables()
     if not there or due(warehouse, now, share, without):
         changes, card = _learned(warehouse, now, without, until, moving)
