@@ -15,6 +15,8 @@ from meetup_testkit.warm_start import started
 POLL_SECONDS: Final = 0.02
 WAIT_SECONDS: Final = 120.0
 """For what must come: on a machine that others use too, what takes a second has taken half a minute."""
+_LAZY_SECONDS: Final = 0.1
+"""Between two looks at what takes seconds: a look is often a request and its answer, which cost both sides a few ms."""
 _STOP_SECONDS: Final = 60.0
 """A stand-in ends within a second or two; a busy machine gets some more before the process is killed."""
 _SHOWN: Final = 3000
@@ -28,13 +30,14 @@ def until(
 ) -> T:
     """The condition's value as soon as it is true; raises ``TimeoutError`` that says what was waited for.
 
-    Between two looks is as much time as the last one took, so that looking leaves the machine to what is looked at.
+    Between two looks is as much time as the last one took, and a tenth of the time waited so far up to
+    ``_LAZY_SECONDS``, so that looking leaves the machine to what is looked at.
     """
-    deadline = (began := time.monotonic()) + seconds
+    first = began = time.monotonic()
     while not (value := condition()):
-        if (ended := time.monotonic()) > deadline:
+        if (ended := time.monotonic()) > first + seconds:
             raise TimeoutError(f"waited {seconds:g} s in vain for {what}")
-        time.sleep(max(poll, ended - began))
+        time.sleep(max(poll, ended - began, min((ended - first) / 10, _LAZY_SECONDS)))
         began = time.monotonic()
     return value
 

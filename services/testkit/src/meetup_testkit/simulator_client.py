@@ -1,15 +1,13 @@
 """The simulator's admin pages in the verbs of a test."""
 
-import time
 from typing import Any, Final, TypedDict, Unpack
 
 import requests
 from meetup_simulator.faults import Ending, Kind
 
-from meetup_testkit.child_process import WAIT_SECONDS
+from meetup_testkit.child_process import WAIT_SECONDS, until
 
 _CALL_SECONDS: Final = 60.0
-_POLL_SECONDS: Final = 0.02
 
 
 class Where(TypedDict, total=False):
@@ -39,11 +37,7 @@ class ArmedFault:
 
     def wait_until_fired(self, times: int = 1, seconds: float = WAIT_SECONDS) -> None:
         """Return when it has fired so often; raises ``TimeoutError``."""
-        deadline = time.monotonic() + seconds
-        while (fired := self.fired) < times:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"fault {self.id} fired {fired} times in {seconds:.0f} s, not {times}")
-            time.sleep(_POLL_SECONDS)
+        until(lambda: self.fired >= times, f"fault {self.id} to fire {times} times", seconds)
 
     def disarm(self) -> None:
         """It does not fire any more."""
