@@ -10,6 +10,8 @@ from meetup_gateway.source.budget import Budget, BudgetState, Price, Share
 from meetup_simulator.graphql_api.dials import PRICES, Dials
 from meetup_simulator.graphql_api.points import Bucket
 
+MINUTES = 20
+"""As many windows of the bucket; a client finds its way within the first two."""
 SHARES = {
     Urgency.TWO_DAYS: 0.03,
     Urgency.WEEK: 0.12,
@@ -26,12 +28,12 @@ def loads(groups: int, cost: float) -> list[Load]:
     ]
 
 
-def spend(price: str, first: Price, *, rolling: bool, minutes: int, floor: Price | None = None) -> Bucket:
+def spend(price: str, first: Price, *, rolling: bool, floor: Price | None = None) -> Bucket:
     """A client that wants more than there is, against the simulated bucket."""
     dials = Dials(price=price, rolling=rolling)
     bucket, budget, dice = Bucket(dials), Budget(BudgetState(first, floor)), random.Random(1)
     now = 1_000_000.0
-    until = now + minutes * 60
+    until = now + MINUTES * 60
     while now < until:
         roots = dice.randrange(1, 6)
         if wait := budget.reserve(roots, Share.LIVE, now):
@@ -47,7 +49,7 @@ def spend(price: str, first: Price, *, rolling: bool, minutes: int, floor: Price
 @pytest.mark.parametrize("price", PRICES)
 @pytest.mark.parametrize("rolling", [True, False], ids=["rolling", "fixed"])
 def test_points_are_refused_at_most_once_before_the_price_is_known(price: str, *, rolling: bool) -> None:
-    bucket = spend(price, Price(0, 5), rolling=rolling, minutes=60)
+    bucket = spend(price, Price(0, 5), rolling=rolling)
     assert bucket.refusals <= 1
     assert bucket.greatest <= 500
 
@@ -56,9 +58,9 @@ def test_points_are_refused_at_most_once_before_the_price_is_known(price: str, *
 @pytest.mark.parametrize("rolling", [True, False], ids=["rolling", "fixed"])
 def test_points_are_never_refused_once_the_price_was_measured(price: str, *, rolling: bool) -> None:
     measured = Price(*PRICES[price])
-    bucket = spend(price, measured, rolling=rolling, minutes=60, floor=measured)
+    bucket = spend(price, measured, rolling=rolling, floor=measured)
     assert bucket.refusals == 0
-    assert bucket.spent > 0.5 * 340 * 60 * (1 if price != "H1" else 0.5)  # and they are used
+    assert bucket.spent > 0.5 * 340 * MINUTES * (1 if price != "H1" else 0.5)  # and they are used
 
 
 @pytest.mark.parametrize(("price", "expected"), PRICES.items())

@@ -32,6 +32,8 @@ class Options:
     discovery_every: int = 12 * HOUR_MS
     schema_every: int = 0
     """Between two looks at the API's schema; 0 never looks."""
+    idle_seconds: float = 5.0
+    """The longest rest: the lease is renewed in between, so it is less than the lease's time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,7 @@ from meetup_gateway.storage.lease import Lease, Superseded
 log = logging.getLogger(__name__)
 
 LEASE_EVERY_MS: Final = 10_000
-IDLE_SECONDS: Final = 5.0
-"""The longest rest: the lease is renewed in between."""
+_UNAVAILABLE_SECONDS: Final = 5.0
 _STANDBY_SECONDS: Final = 5.0
 _REFUSED_SECONDS: Final = 60.0
 """How often a key or an endpoint that is refused is tried: an operator who mends it need not restart anything."""
@@ -77,14 +76,14 @@ class Poller:
         except UpstreamUnavailable as error:
             self._context.watch.unavailable(str(error))
             self._context.metrics.api_up.set(0)
-            return max(IDLE_SECONDS, error.retry_after or 0.0)
+            return max(_UNAVAILABLE_SECONDS, error.retry_after or 0.0)
         except (StoreUnavailable, StoreRefused) as error:
             self.why_not = f"the database does not take records: {error}"
             self._context.metrics.store_up.set(0)
             return _STORE_SECONDS
         self.why_not = self._context.watch.refusal
         self._figures.tell()
-        return min(max(wait, 0.0), IDLE_SECONDS)
+        return min(max(wait, 0.0), self._context.options.idle_seconds)
 
     def _holds_lease(self) -> bool:
         now = self._context.now()
