@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from meetup_insight.models.accuracy import ndcg
-from meetup_insight.models.blend import UNTIMED
+from meetup_insight.models.blend import UNTIMED, top, tops
 from meetup_insight.models.evaluation import evaluate
 from meetup_insight.models.forecast import NAIVE, forecast
 from meetup_insight.models.interactions import Interaction, Interactions
@@ -85,6 +85,19 @@ def test_nobody_is_told_what_they_have_and_reasons_are_what_they_have() -> None:
         assert each.item not in has[each.member]
         assert set(each.because) <= has[each.member]
     assert [each.rank for each in found if each.member == "m1"] == list(range(1, 11))
+
+
+@pytest.mark.parametrize(("rows", "items", "depth"), [(1, 1, 3), (7, 4, 4), (5_000, 30, 10), (2, 60_000, 10)])
+def test_the_best_of_each_row_are_in_order_with_ties_by_item_and_without_those_never_shown(
+    rows: int, items: int, depth: int
+) -> None:
+    dice = np.random.default_rng(3)
+    scores = np.round(dice.random((rows, items)) * 6)
+    scores[dice.random((rows, items)) < 0.4] = -np.inf
+    scores[0] = -np.inf
+    for row, found in zip(scores, tops(scores, depth), strict=True):
+        expected = sorted(np.flatnonzero(np.isfinite(row)).tolist(), key=lambda item: -row[item])[:depth]
+        assert found.tolist() == top(row, depth).tolist() == expected
 
 
 @pytest.mark.parametrize(("members", "items"), [(120, 40), (60, 140)])

@@ -23,6 +23,8 @@ _REASONS: Final = 3
 _TOGETHER: Final = 500
 """Items of some lists whose reasons are found together: one in six is another one, for members of like tastes are shown
 the same. EASE over 5,000 members holds 20 MB for 500 of them."""
+_SORTED_CELLS: Final = 100_000
+"""Scores among which the best are looked for at once: 1 MB, which stays near the processor."""
 _SMOOTH: Final = 0.5
 """Members that every item is taken to have won, so that a new one is not out of the question."""
 
@@ -170,3 +172,23 @@ def top(scores: Floats, depth: int) -> Indices:
         best = scores[items]
     order = (-best).argsort(kind="stable")[:depth]
     return np.asarray(items[order[np.isfinite(best[order])]])
+
+
+def tops(scores: Floats, depth: int) -> list[Indices]:
+    """``top`` of each row, some rows at a time."""
+    count = scores.shape[1]
+    if depth >= count:
+        return [top(row, depth) for row in scores]
+    size = max(1, _SORTED_CELLS // count)
+    return [found for start in range(0, len(scores), size) for found in _tops(scores[start : start + size], depth)]
+
+
+def _tops(scores: Floats, depth: int) -> list[Indices]:
+    least = np.partition(scores, -depth, axis=1)[:, [-depth]]
+    rows, items = (scores >= least).nonzero()
+    best = scores[rows, items]
+    order = np.lexsort((-best, rows))  # stable, and the items of a row are in order: ties stay so
+    first = np.searchsorted(rows, np.arange(len(scores)))
+    kept = order[(np.arange(len(rows)) - first[rows] < depth) & np.isfinite(best[order])]
+    ends = np.cumsum(np.bincount(rows[kept], minlength=len(scores)))
+    return np.split(items[kept], ends[:-1])

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from scipy import sparse
 
-from meetup_insight.models.blend import Model, lifted, top
+from meetup_insight.models.blend import Model, lifted, tops
 from meetup_insight.models.interactions import Floats, Indices, Interactions
 from meetup_insight.models.newcomers import cover
 from meetup_insight.models.selection import Chosen, choose
@@ -69,7 +69,7 @@ class Predictor:
         """The best items of each row."""
         names = self.interactions.items
         found = self.model.scores(rows)
-        lists = [top(scores, most) for scores in found]
+        lists = tops(found, most)
         for scores, items, reasons in zip(found, lists, self.model.because(rows, lists), strict=True):
             yield [
                 (int(item), float(scores[item]), tuple(names[each] for each in because) if scores[item] > 0 else ())
@@ -83,6 +83,5 @@ def rankings(model: Model, rows: Sequence[int], depth: int) -> dict[int, Indices
     size = max(1, _BATCH_CELLS // max(1, model.profiles.shape[1]))
     for start in range(0, len(rows), size):
         part = list(rows[start : start + size])
-        for row, scores in zip(part, model.scores(model.profiles[part]), strict=True):
-            found[row] = top(scores, depth)
+        found |= zip(part, tops(model.scores(model.profiles[part]), depth), strict=True)
     return found

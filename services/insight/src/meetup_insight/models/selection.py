@@ -23,7 +23,7 @@ from meetup_insight.models.blend import (
     fit_scorer,
     lifted,
     normalised,
-    top,
+    tops,
 )
 from meetup_insight.models.interactions import Floats
 from meetup_insight.models.splits import Split
@@ -94,7 +94,7 @@ class _Trial:
         known = self.known(None)
         scores = np.round(scores, 9)
         scores[known.nonzero()] = -np.inf
-        return np.array([ndcg(top(row, 10), held) for row, held in zip(scores, self._held, strict=True)])
+        return np.array([ndcg(found, held) for found, held in zip(tops(scores, 10), self._held, strict=True)])
 
 
 def _members(split: Split) -> list[int]:
