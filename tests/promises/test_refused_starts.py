@@ -6,13 +6,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from meetup_testkit.child_process import Ended, run_to_end
 from meetup_testkit.emulators.pytest_plugin import Bucket
 from meetup_testkit.simulator_plugin import StartHttpFaultProxy
 
@@ -25,24 +25,10 @@ NOWHERE = 9
 """A port of which nothing is asked, because a proxy before it answers all."""
 
 
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    said: str
-
-
 def run(service: tuple[str, Mapping[str, str]], **environ: str) -> Ended:
     """Start the service with nothing of this process's environment but the path."""
     module, settings = service
-    ended = subprocess.run(
-        [sys.executable, "-m", module],
-        env={"PATH": os.environ["PATH"], **settings, **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    return Ended(ended.returncode, ended.stderr + ended.stdout)
+    return run_to_end([sys.executable, "-m", module], {"PATH": os.environ["PATH"], **settings, **environ})
 
 
 def assert_one_line(ended: Ended, *words: str) -> None:

@@ -1,6 +1,5 @@
 """The route file decides the channel, and is refused at the start with every mistake in it."""
 
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from meetup_alert_webhook.delivery.channels import RoutesError, read_routes
 from meetup_alert_webhook.settings import AlertWebhookSettings
 from meetup_alert_webhook.sources import alertmanager, log_export
+from meetup_testkit.child_process import Ended, run_to_end
 from meetup_testkit.slack_plugin import SlackStandIn
 from meetupkit.settings import SettingsError
 from webhook_running import InProcess, environ, firing, group, log_entry
@@ -79,25 +79,24 @@ def test_each_channel_is_reached_by_its_own_incoming_webhook(
     assert [len(slack.messages(channel)) for channel in ("#meetup-oncall", "#meetup-alerts")] == [1, 1]
 
 
-def run(variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "meetup_alert_webhook"]
-    return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60, check=False)
+def run(variables: dict[str, str]) -> Ended:
+    return run_to_end([sys.executable, "-m", "meetup_alert_webhook"], variables)
 
 
 def test_a_wrong_route_file_ends_the_start_with_one_message(tmp_path: Path, slack: SlackStandIn) -> None:
     path = written(tmp_path, "routes: []")
     ended = run(environ(slack, tmp_path / "state.sqlite", ROUTES=str(path)))
-    assert ended.returncode == 2
-    assert f"ALERT_WEBHOOK_ROUTES: {path}:\n  default: Field required" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert ended.code == 2
+    assert f"ALERT_WEBHOOK_ROUTES: {path}:\n  default: Field required" in ended.said
+    assert "Traceback" not in ended.said
 
 
 def test_wrong_settings_are_all_said_at_once(tmp_path: Path, slack: SlackStandIn) -> None:
     wrong = environ(slack, tmp_path / "x", PORT="many", SLACK_API_URL="ftp://x", STATE="", COLOUR="red")
     ended = run(wrong)
-    assert ended.returncode == 2
+    assert ended.code == 2
     for mistake in ("ALERT_WEBHOOK_PORT", "ALERT_WEBHOOK_SLACK_API_URL", "ALERT_WEBHOOK_STATE: required", "_COLOUR"):
-        assert mistake in ended.stderr
+        assert mistake in ended.said
 
 
 NO_ADDRESSES: Final = {
@@ -148,8 +147,8 @@ def test_settings_that_contradict_each_other_are_refused(
     tmp_path: Path, slack: SlackStandIn, changes: dict[str, str], message: str
 ) -> None:
     ended = run(environ(slack, tmp_path / "x", **changes))
-    assert ended.returncode == 2
-    assert message in ended.stderr
+    assert ended.code == 2
+    assert message in ended.said
 
 
 def test_the_shorter_a_send_may_take_the_shorter_a_claim_may_be(slack: SlackStandIn, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from meetup_testkit.child_process import Ended, run_to_end
 from meetup_testkit.service_process import ServiceProcess, until
 from meetupkit.stores.documents.sqlite.documents import SqliteDocuments
 
@@ -151,10 +151,9 @@ def test_the_start_says_where_it_listens_and_the_stop_that_it_stopped(enricher: 
     assert [event for event in events if event != "store_available"] == ["listening", "stopping", "stopped"]
 
 
-def run(environ: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+def run(environ: Mapping[str, str]) -> Ended:
     inherited: dict[str, str] = {name: value for name, value in os.environ.items() if not name.startswith("ENRICHER_")}
-    command = [sys.executable, "-m", "meetup_enricher"]
-    return subprocess.run(command, env={**inherited, **environ}, capture_output=True, text=True, timeout=60)
+    return run_to_end([sys.executable, "-m", "meetup_enricher"], {**inherited, **environ})
 
 
 def test_wrong_settings_are_said_all_at_once_and_exit_with_2() -> None:
@@ -166,19 +165,19 @@ def test_wrong_settings_are_said_all_at_once_and_exit_with_2() -> None:
             "ENRICHER_FRESH": "1",
         }
     )
-    assert ended.returncode == 2
+    assert ended.code == 2
     for variable in ("ENRICHER_API_URL", "ENRICHER_DOCUMENTS", "ENRICHER_PORT", "ENRICHER_FRESH: no such setting"):
-        assert variable in ended.stderr
-    assert KEY not in ended.stderr
-    assert "Traceback" not in ended.stderr
+        assert variable in ended.said
+    assert KEY not in ended.said
+    assert "Traceback" not in ended.said
 
 
 @pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all/documents.db", "mysql://host/base", "documents"])
 def test_a_store_that_cannot_be_used_is_one_line_and_exit_code_2(url: str) -> None:
     ended = run({"ENRICHER_API_KEY": KEY, "ENRICHER_DOCUMENTS": url, "ENRICHER_PORT": "0"})
-    assert ended.returncode == 2
-    assert "ENRICHER_DOCUMENTS" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert ended.code == 2
+    assert "ENRICHER_DOCUMENTS" in ended.said
+    assert "Traceback" not in ended.said
 
 
 def test_a_taken_port_is_one_line_and_exit_code_2(enricher: Start, meetup: MeetupApi, tmp_path: Path) -> None:
@@ -187,5 +186,5 @@ def test_a_taken_port_is_one_line_and_exit_code_2(enricher: Start, meetup: Meetu
     ended = run(
         {"ENRICHER_API_KEY": KEY, "ENRICHER_DOCUMENTS": f"sqlite:///{tmp_path}/other.db", "ENRICHER_PORT": port}
     )
-    assert ended.returncode == 2
-    assert f"port {port}" in ended.stderr
+    assert ended.code == 2
+    assert f"port {port}" in ended.said

@@ -35,7 +35,7 @@ from requests.structures import CaseInsensitiveDict
 
 EPOCH = 1_790_000_000_000
 IDLE_SECONDS = 25.0
-"""Within the lease, which is renewed in between. Nearly all steps of a simulated week find nothing to do: fewer of them."""
+"""Within the lease, which is renewed in between. In a simulated week nearly every step finds nothing to do."""
 PRIVATE_KEY = new_private_key()
 PUBLIC_KEY = public_key_of(PRIVATE_KEY)
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from meetup_testkit.child_process import run_to_end
 from meetup_testkit.emulators.process import free_port
 from meetup_testkit.service_process import StartStream, until
 from meetup_testkit.simulator_plugin import StartSimulator
@@ -14,11 +15,9 @@ from meetup_testkit.stored import Stored
 
 def test_all_wrong_settings_are_said_at_once_with_exit_code_2() -> None:
     environ = {"PATH": os.environ["PATH"], "STREAM_PORT": "x", "STREAM_OBJECTS": "file:///tmp/x", "STREAM_URL": "h"}
-    ended = subprocess.run(
-        [sys.executable, "-m", "meetup_stream"], env=environ, capture_output=True, text=True, check=False, timeout=120
-    )
-    assert ended.returncode == 2
-    assert [line.split(":")[0].strip() for line in ended.stderr.splitlines()] == [
+    ended = run_to_end([sys.executable, "-m", "meetup_stream"], environ)
+    assert ended.code == 2
+    assert [line.split(":")[0].strip() for line in ended.said.splitlines()] == [
         "wrong settings",
         "STREAM_FEED",
         "STREAM_URL",
@@ -29,12 +28,10 @@ def test_all_wrong_settings_are_said_at_once_with_exit_code_2() -> None:
 @pytest.mark.parametrize("objects", ["s3://bucket", "file:///dev/null/x", "nonsense"])
 def test_a_store_that_cannot_be_is_one_sentence_and_exit_code_2(objects: str) -> None:
     environ = {"PATH": os.environ["PATH"], "STREAM_FEED": "rsvps", "STREAM_OBJECTS": objects, "STREAM_PORT": "0"}
-    ended = subprocess.run(
-        [sys.executable, "-m", "meetup_stream"], env=environ, capture_output=True, text=True, check=False, timeout=120
-    )
-    assert ended.returncode == 2
-    assert ended.stderr.count("\n") == 1
-    assert ended.stderr.startswith(f"STREAM_OBJECTS={objects}: ")
+    ended = run_to_end([sys.executable, "-m", "meetup_stream"], environ)
+    assert ended.code == 2
+    assert ended.said.count("\n") == 1
+    assert ended.said.startswith(f"STREAM_OBJECTS={objects}: ")
 
 
 def test_a_stop_while_it_connects_is_a_clean_stop(start_stream: StartStream) -> None:

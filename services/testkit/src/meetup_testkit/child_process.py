@@ -4,8 +4,10 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -116,3 +118,17 @@ class ChildProcess:
     ) -> None:
         if self.runs:
             self.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a program ended, and what it wrote."""
+
+    code: int
+    said: str
+
+
+def run_to_end(command: Sequence[str], environ: Mapping[str, str]) -> Ended:
+    """A program that ends by itself; raises ``subprocess.TimeoutExpired`` if it does not."""
+    with tempfile.TemporaryDirectory() as folder, ChildProcess(command, Path(folder) / "log", environ) as child:
+        return Ended(child.process.wait(WAIT_SECONDS), child.written())
