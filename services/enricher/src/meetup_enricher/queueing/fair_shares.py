@@ -53,7 +53,7 @@ class FairShares:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._heads: dict[int, int] = {}
-        self._shares: dict[tuple[int, str], _Share] = {}
+        self._shares: dict[int, dict[str, _Share]] = {NEW: {}, REFRESH: {}}
 
     @property
     def knows_head(self) -> bool:
@@ -67,7 +67,7 @@ class FairShares:
         with self._lock:
             for each in (NEW, REFRESH):
                 if each < priority:
-                    self._forget(each)  # nothing of that class waits
+                    self._shares[each].clear()  # nothing of that class waits
                     self._heads[each] = 0
                 elif each == priority:  # never back: an entry that was put off and is due again is an old one
                     self._heads[each] = max(round_number, self._heads.get(each, 0))
@@ -89,26 +89,23 @@ class FairShares:
         with self._lock:
             name, share = self._name(priority, client), self._share(priority, client)
             rounds, used = divmod(share.used + count, ROUND_IDS)
-            self._shares[priority, name] = _Share(share.round_number + rounds, used)
+            self._shares[priority][name] = _Share(share.round_number + rounds, used)
 
     def _share(self, priority: int, client: str) -> _Share:
         head = self._heads.get(priority, 0)
-        share = self._shares.get((priority, self._name(priority, client)))
+        share = self._shares[priority].get(self._name(priority, client))
         return share if share and share.round_number >= head else _Share(head)
 
     def _name(self, priority: int, client: str) -> str:
-        if (priority, client) in self._shares:
+        shares = self._shares[priority]
+        if client in shares:
             return client
-        if sum(of == priority for of, _ in self._shares) >= MAX_CLIENTS:
+        if len(shares) >= MAX_CLIENTS:
             self._forget_served(priority)
-        return client if sum(of == priority for of, _ in self._shares) < MAX_CLIENTS else SHARED
+        return client if len(shares) < MAX_CLIENTS else SHARED
 
     def _forget_served(self, priority: int) -> None:
         """A client whose ids have all been served is as one that was never here."""
-        head = self._heads.get(priority, 0)
-        for key in [key for key, share in self._shares.items() if key[0] == priority and share.round_number < head]:
-            del self._shares[key]
-
-    def _forget(self, priority: int) -> None:
-        for key in [key for key in self._shares if key[0] == priority]:
-            del self._shares[key]
+        head, shares = self._heads.get(priority, 0), self._shares[priority]
+        for client in [client for client, share in shares.items() if share.round_number < head]:
+            del shares[client]
