@@ -9,6 +9,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from io import BytesIO
 from typing import Final
 
@@ -106,6 +107,7 @@ def bombs(body: bytes) -> Iterator[tuple[str, bytes]]:
     yield "bomb", gzip.compress(b"") * 20_000
 
 
+@cache  # each takes longer to make than to refuse, and all seeds have the same
 def _bomb(filling: bytes, mebibytes: int) -> bytes:
     packer = zlib.compressobj(1, wbits=31)
     block = filling * (_MEBI // len(filling))
