@@ -147,6 +147,19 @@ def test_every_hostile_value_at_every_place_gives_the_same_both_ways(feed_table:
 
 
 @pytest.mark.parametrize("feed_table", FEED_TABLES, ids=lambda each: each.feed.name)
+@pytest.mark.parametrize("digits", [4_299, 4_300, 4_301, 5_000, 9_000])
+def test_a_number_of_thousands_of_digits_beside_a_value_of_its_name_gives_the_same_both_ways(
+    digits: int, feed_table: FeedTable
+) -> None:
+    """The quick way took a record whose group came after such a number; a stream refuses it."""
+    (good,) = lines_of(feed_table.feed.name, 1)
+    keys = {path[0]: path for path in paths_of(feed_table)}.values()
+    assert_same(
+        feed_table, [with_twin(good, path, b"9" * digits, first=first) for path in keys for first in (True, False)]
+    )
+
+
+@pytest.mark.parametrize("feed_table", FEED_TABLES, ids=lambda each: each.feed.name)
 def test_hostile_values_end_in_the_warehouse_as_the_careful_way_reads_them(
     feed_table: FeedTable, store: Store, tmp_path: Path
 ) -> None:

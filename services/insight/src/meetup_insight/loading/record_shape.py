@@ -19,6 +19,10 @@ from meetup_insight.schema import Column, FeedTable, Kind, Part
 
 _MAX_BRACKETS: Final = 200
 """As in ``meetupkit.row_fields``: more than that is read by the reader that says what is wrong."""
+_MOST_DIGITS: Final = 4_300
+"""Of a whole number that Python reads. What a longer one is, the careful reader says: where another value of the same
+name follows it, this way would not see it."""
+_DIGITS: Final = b"0123456789"
 _CASE: Final = np.uint8(0x20)
 _BRACE: Final = np.uint8(ord("{"))
 """``{`` and ``[`` are told apart by one bit, that of the case, and no other letter is like them without it."""
@@ -96,7 +100,7 @@ class RecordShape:
                 found += self._shape.read_all(some)
             except _NOT_THIS_WAY:
                 found += map(self._read, some)
-        for where in _nested(lines):
+        for where in (*_nested(lines), *_long_numbers(lines)):
             found[where] = None
         return found
 
@@ -105,6 +109,21 @@ class RecordShape:
             return self._shape.read_all([line])[0]
         except _NOT_THIS_WAY:
             return None
+
+
+def _long_numbers(lines: Sequence[bytes]) -> list[int]:
+    """Lines that hold one: it lies across a place that is a multiple of its least length, and few others do."""
+    return [
+        number
+        for number, line in enumerate(lines)
+        if len(line) > _MOST_DIGITS
+        and any(_digits_around(line, at) > _MOST_DIGITS for at in range(0, len(line), _MOST_DIGITS))
+    ]
+
+
+def _digits_around(line: bytes, at: int) -> int:
+    before, after = line[max(0, at - _MOST_DIGITS) : at], line[at : at + _MOST_DIGITS + 1]
+    return len(before) - len(before.rstrip(_DIGITS)) + len(after) - len(after.lstrip(_DIGITS))
 
 
 def _nested(lines: Sequence[bytes]) -> list[int]:
