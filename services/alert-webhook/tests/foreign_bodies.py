@@ -1,6 +1,7 @@
-"""Bodies as other programs send them, by kind: read, or malformed."""
+"""Bodies as other programs send them, by kind: read, or malformed. Each kind is made once and only read."""
 
 import json
+from functools import cache
 from typing import Any
 
 from webhook_running import firing, group, log_entry, resolved
@@ -76,6 +77,7 @@ def _in_alert(**changes: Any) -> dict[str, Any]:
     return {**BODY, "alerts": [{**BODY["alerts"][0], **changes}]}
 
 
+@cache
 def alertmanager_bodies() -> dict[str, bytes]:
     """Each carries an alert ``FeedSilent`` of ``rsvps`` that fires."""
     bodies: dict[str, Any] = {"plain": BODY, "Grafana": GRAFANA, "former Grafana": FORMER_GRAFANA}
@@ -110,6 +112,7 @@ def alertmanager_bodies() -> dict[str, bytes]:
     return found
 
 
+@cache
 def resolved_bodies() -> dict[str, bytes]:
     """Each says that the alert is over."""
     alert = resolved(firing("FeedSilent", feed="rsvps"))
@@ -123,6 +126,7 @@ def resolved_bodies() -> dict[str, bytes]:
     return {kind: json.dumps(body).encode() for kind, body in bodies.items()}
 
 
+@cache
 def malformed_bodies() -> dict[str, bytes]:
     """None carries what a message needs."""
     bodies: dict[str, Any] = {
@@ -153,6 +157,7 @@ _WHERE_TEXT_STANDS: dict[str, Any] = {
 }
 
 
+@cache
 def log_entries() -> dict[str, Any]:
     """Each says ``TEXT``."""
     entries: dict[str, Any] = {"textPayload": _entry(textPayload=TEXT)}
