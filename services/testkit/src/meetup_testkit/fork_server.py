@@ -1,8 +1,9 @@
 """Imports a service's command once and runs it in forked children: ``fork_server DESCRIPTOR MODULE``.
 
-The descriptor is one end of a pair of sockets. An order on it is what a child differs in, as JSON, with two
-descriptors: of the file that gets what the child writes, and of a socket that gets its ``pid`` and, when it has ended,
-its ``code``. When the other side has hung up, the server ends; its children go on, as a program's do.
+The descriptor is one end of a pair of sockets. An order on it is what a child differs in and what else it ``imports``,
+as JSON, with two descriptors: of the file that gets what the child writes, and of a socket that gets its ``pid`` and,
+when it has ended, its ``code``. When the other side has hung up, the server ends; its children go on, as a program's
+do.
 """
 
 import importlib
@@ -37,7 +38,12 @@ def serve(orders: socket.socket, module: str) -> dict[str, Any] | None:
 
 def _received(orders: socket.socket) -> dict[str, Any]:
     text, descriptors, *_ = socket.recv_fds(orders, ORDER_BYTES, 2)
-    return {**json.loads(text), "descriptors": descriptors} if text else {}
+    if not text:
+        return {}
+    order: dict[str, Any] = json.loads(text)
+    for module in order["imports"]:
+        importlib.import_module(module)
+    return order | {"descriptors": descriptors}
 
 
 def _is_child(waiting: selectors.BaseSelector, order: dict[str, Any]) -> bool:

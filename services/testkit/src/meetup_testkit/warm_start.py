@@ -21,6 +21,13 @@ from typing import IO, Final
 _OURS: Final = "meetup_"
 _INTERPRETER: Final = ("PYTHON", "LC_", "LANG", "LD_", "TZ")
 """What the variables begin with that an interpreter, or the loader, reads before it imports anything."""
+_BACK_ENDS: Final = {
+    "file:": "meetupkit.stores.objects.directory",
+    "gs:": "meetupkit.stores.objects.cloud_storage",
+    "sqlite:": "meetupkit.stores.documents.sqlite.documents",
+    "firestore:": "meetupkit.stores.documents.firestore.documents",
+}
+"""What a service imports when a setting names such a store. gRPC may be imported before a fork, and used after it."""
 _servers: Final[dict[str, "ForkServer"]] = {}
 _warm: Final = threading.Event()
 
@@ -68,7 +75,12 @@ class ForkServer:
 
     def started(self, command: Sequence[str], environ: Mapping[str, str], log: IO[bytes]) -> "ForkedProcess":
         """A child that is what the command, ``python -m`` and this module, would be."""
-        order = {"environ": dict(environ), "arguments": command[3:], "folder": str(Path.cwd())}
+        stores = [
+            module
+            for scheme, module in _BACK_ENDS.items()
+            if any(value.startswith(scheme) for value in environ.values())
+        ]
+        order = {"environ": dict(environ), "arguments": command[3:], "folder": str(Path.cwd()), "imports": stores}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             socket.send_fds(self._orders, [json.dumps(order).encode()], [log.fileno(), theirs.fileno()])
