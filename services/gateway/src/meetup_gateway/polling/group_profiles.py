@@ -32,10 +32,9 @@ class FollowedProfiles:
         some = [each for each in stale if now - self._tried.get(each, now - _AGAIN_MS) >= _AGAIN_MS][:AT_ONCE]
         if not some:
             return None
-        wait = read_profiles(self._context, some, Share.LIVE)
-        if not wait:
-            self._tried.update(dict.fromkeys(some, now))
-        return wait
+        waiting = read_profiles(self._context, some, Share.LIVE)
+        self._tried.update((each, now) for each in some if each not in waiting)
+        return max(waiting.values(), default=0.0)
 
 
 def commit_profile(context: Context, commit: Commit, node: dict[str, Any], now: int) -> dict[str, Any] | None:
@@ -50,13 +49,13 @@ def commit_profile(context: Context, commit: Commit, node: dict[str, Any], now: 
     return profile
 
 
-def read_profiles(context: Context, ids: Sequence[str], share: Share) -> float:
-    """Ask for these groups and keep what comes; seconds to wait if the points are out."""
+def read_profiles(context: Context, ids: Sequence[str], share: Share) -> dict[str, float]:
+    """Ask for these groups and keep what comes; those that the points do not suffice for, and the seconds to wait."""
     answers = context.api.ask("group", [{"id": group_id} for group_id in ids], share)
-    now, wait = context.now(), 0.0
+    now, waiting = context.now(), dict[str, float]()
     for group_id, answer in zip(ids, answers, strict=True):
         if isinstance(answer, Waiting):
-            wait = max(wait, answer.seconds)
+            waiting[group_id] = answer.seconds
         elif isinstance(answer, Found):
             with context.state.commit(now) as commit:
                 if isinstance(answer.value, dict):
@@ -64,4 +63,4 @@ def read_profiles(context: Context, ids: Sequence[str], share: Share) -> float:
                 else:
                     commit.absent_group(int(group_id))
             context.committed(commit, fresh=False)
-    return wait
+    return waiting

@@ -1,7 +1,7 @@
 """What is done next: one step at a time, the most urgent first. Returns how long there is nothing to do."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from meetupkit.errors import StoreRefused, StoreUnavailable, UpstreamRefused, UpstreamUnavailable
@@ -119,16 +119,24 @@ class Poller:
 
     def _look(self, now: int) -> float:
         """Reads and sweeps in turn, then what can wait."""
-        due = self._reader.busy or bool(events := self._context.state.events_due(now, _READS))
+        events = [] if self._reader.busy else self._context.state.events_due(now, _READS)
+        reads = self._reader.busy or bool(events)
         targets = self._due_targets(now)
-        if due and not (targets and self._reads_last):
-            self._reads_last = True
-            return self._reader.read([] if self._reader.busy else events)
-        self._reads_last = False
-        if targets or self._sweeper.busy:
+        sweeps = self._sweeper.busy or bool(targets)
+        if reads and not (sweeps and self._reads_last):
+            return self._turn(lambda: self._reader.read(events), reads=True)
+        if sweeps:
             self._planned = 0
-            return self._sweeper.sweep(targets)
+            return self._turn(lambda: self._sweeper.sweep(targets), reads=False)
         return self._leisure(now)
+
+    def _turn(self, work: Callable[[], float], *, reads: bool) -> float:
+        """Who waits for points, and got none, keeps the turn: the other one would take them as they come."""
+        self._reads_last, spent = reads, self._budget.estimated
+        wait = work()
+        if wait and self._budget.estimated == spent:
+            self._reads_last = not reads
+        return wait
 
     def _leisure(self, now: int) -> float:
         profiles = self._profiles.work(now)

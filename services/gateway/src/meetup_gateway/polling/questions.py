@@ -1,6 +1,7 @@
 """Asks by id for what was not shown: events that may be deleted, groups that were null."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +18,7 @@ from meetup_gateway.source.budget import Share
 from meetup_gateway.translating.values import Untranslatable
 
 _AT_ONCE: Final = 8
-"""Few: the control that is asked beside them must be in the same moment's answer."""
+"""Few: the control that is asked beside them must be in the same moment's answer, so they are one request."""
 
 
 class Questions:
@@ -28,10 +29,10 @@ class Questions:
 
     def ask_events(self, suspects: dict[str, EventState]) -> float:
         """Ask for some of these; those that are answered leave ``suspects``. Seconds to wait if the points are out."""
-        some = list(suspects.values())[:_AT_ONCE]
         control = self._control(suspects)
+        some = _that_fit(suspects.values(), self._context.api.batch_size(Share.LIVE) - (control is not None))
         ids = [name for state in some for name in _names(state)] + ([control.event_id] if control else [])
-        answers = self._context.api.ask("event", [{"id": name} for name in ids], Share.LIVE)
+        answers = self._context.api.ask_together("event", [{"id": name} for name in ids], Share.LIVE)
         if wait := max((each.seconds for each in answers if isinstance(each, Waiting)), default=0.0):
             return wait
         by_id: dict[str, Result] = dict(zip(ids, answers, strict=True))
@@ -130,6 +131,14 @@ class Questions:
 def _names(state: EventState) -> list[str]:
     """The id of its page, and the lasting one, if that is another."""
     return [state.event_id] if state.event_id == state.token else [state.event_id, state.token]
+
+
+def _that_fit(suspects: Iterable[EventState], roots: int) -> list[EventState]:
+    """As many as have no more names than ``roots`` together, and one at least."""
+    some = list(islice(suspects, _AT_ONCE))
+    while len(some) > 1 and sum(len(_names(state)) for state in some) > roots:
+        some.pop()
+    return some
 
 
 def _value(answer: Result) -> dict[str, Any] | None:

@@ -32,8 +32,8 @@ class Lookups:
         try:
             for start in range(0, len(ids), AT_ONCE):
                 some = [str(number) for number in ids[start : start + AT_ONCE]]
-                if wait := read_profiles(self._context, some, Share.LOOKUPS):
-                    return wait, False
+                if waiting := read_profiles(self._context, some, Share.LOOKUPS):
+                    return max(waiting.values()), False
                 if time.monotonic() > until:
                     return 1.0, True
         except (MeetupError, Superseded):

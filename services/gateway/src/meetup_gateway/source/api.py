@@ -108,6 +108,10 @@ class Api:
                 break
         return results
 
+    def ask_together(self, shape: str, asked: Sequence[Mapping[str, Any]], share: Share) -> list[Result]:
+        """As ``ask``, by one request when there are points for all: the results are of the same moment."""
+        return self._some(shape, asked, share)
+
     def _some(self, shape: str, asked: Sequence[Mapping[str, Any]], share: Share) -> list[Result]:
         wait = self._budget.reserve(len(asked), share, self._now())
         if wait > 0:
