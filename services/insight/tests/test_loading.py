@@ -221,7 +221,7 @@ def test_what_is_no_record_is_counted_by_reason_and_ends_nothing(store: Store, t
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.97])
-def test_a_half_written_segment_gives_its_whole_lines_and_is_read_again_when_it_is_whole(
+def test_a_half_written_segment_gives_nothing_and_is_read_again_when_it_is_whole(
     share: float, store: Store, tmp_path: Path
 ) -> None:
     lines = lines_of("rsvps", 200)
@@ -231,6 +231,7 @@ def test_a_half_written_segment_gives_its_whole_lines_and_is_read_again_when_it_
     file.write_bytes(whole[: int(len(whole) * share)])
     warehouse, _ = load(store, tmp_path / "w.duckdb")
     assert warehouse.rows("SELECT reason FROM rejects") == [("broken_segment",)]
+    assert_holds(warehouse, "rsvps", [])
     warehouse.close()
     file.write_bytes(whole)
     warehouse, _ = load(store, tmp_path / "w.duckdb")

@@ -92,8 +92,13 @@ def read_feed(store: ObjectStore, label: str, *, report: Report = reported) -> I
 def unpacked_segment(name: str, found: Found) -> Unpacked:
     """The records of a segment, as it was found; none of one that is gone."""
     if isinstance(found, StoredObject):
-        return unpack(found.body, digest=name.rpartition("/")[2].partition(".")[0])
+        return unpack(found.body, digest=digest_in(name))
     return Unpacked([], printable(str(found)) if found else None)
+
+
+def digest_in(name: str) -> str:
+    """What a stream names a segment after: the digest of its lines. Of other names it is any text."""
+    return name.rpartition("/")[2].partition(".")[0]
 
 
 def _record(found: Found) -> Unpacked:

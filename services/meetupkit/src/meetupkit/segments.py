@@ -1,12 +1,12 @@
 """What is sound in a segment: gzip NDJSON that a disk, a copy or a stranger may have damaged. No I/O.
 
-A member of gzip whose checksum holds is sound, and so is the beginning of one that was cut off. In one whose checksum
-does not hold any byte may be another than was written, in lines that still read as JSON, so none of it is taken for a
-record; unless the segment's name, a digest of its records, says that they are right.
+Sound is what a checksum confirms: a whole member of gzip by the one at its end, or all lines by the digest in the
+segment's name. Of a member without its end nothing is taken for a record: one changed bit can hide the end of a sound
+one, and then it looks as if it was cut off, with changed bytes in lines that still read as JSON.
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import msgspec
@@ -27,9 +27,15 @@ _HEADER_BYTES: Final = 10
 """Of gzip as the streams write it: without a name, a comment or more fields."""
 _UNSOUND: Final = cast(type[Exception], isal_zlib.error)
 """Whose type isal's stubs call a value."""
-_ZEROS: Final = bytes(9)
-"""More than a trailer of gzip ends with: its checksum and its length, which is not 0."""
 _is_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class SoundText:
+    """What a checksum confirms of a segment's text, in pieces; ``damage`` says what else there is."""
+
+    pieces: list[bytes]
+    damage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +48,22 @@ class Unpacked:
 
 def unpack(body: bytes, *, digest: str = "") -> Unpacked:
     """The records of a segment's body; ``digest`` is the one in its name. Never raises."""
-    texts = _Texts()
-    texts.read(body)
-    if texts.damage and body.endswith(_ZEROS):  # what a file has that grew and was not written before the power failed
-        texts.sound.clear()
-        texts.read(body.rstrip(b"\0"))
-    text = b"".join(texts.sound)
-    if not texts.damage and is_digest_of(digest, text):
+    sound = sound_text(body, digest=digest)
+    text = b"".join(sound.pieces)
+    if not sound.damage and is_digest_of(digest, text):
         return Unpacked(text[:-1].split(b"\n"))  # as it was written, so every line is a record
-    if texts.failed and not text and is_digest_of(digest, whole := _without_trailer(body)):
-        return Unpacked(whole[:-1].split(b"\n"), texts.damage)
-    return _checked(text, texts)
+    return _checked(text, sound.damage)
+
+
+def sound_text(body: bytes, *, digest: str = "", piece_bytes: int = MAX_TEXT_BYTES) -> SoundText:
+    """The text of a segment's body, whatever its lines are, in pieces of this size at most; never raises.
+
+    ``digest`` is the one in the segment's name. Nothing is given before the checksum behind it is read.
+    """
+    members, damage = _members(body, piece_bytes)
+    if damage and not members and is_digest_of(digest, whole := _without_trailer(body)):
+        return SoundText([whole], damage)
+    return SoundText(members, damage)
 
 
 def is_record(line: bytes) -> bool:
@@ -68,43 +79,45 @@ def is_record(line: bytes) -> bool:
     return True
 
 
-@dataclass(slots=True)
-class _Texts:
-    """The texts of the members of gzip, one after the other, up to the first that is not sound."""
-
-    sound: list[bytes] = field(default_factory=list)
-    beginning: bytes = b""
-    """Of a member that was cut off, or goes on for too long."""
-    damage: str | None = None
-    failed: bool = False
-    """The last member's checksum does not hold, or it is no gzip."""
-
-    def read(self, body: bytes) -> None:
-        rest, room, number = body, MAX_TEXT_BYTES, 0
-        while rest or not number:
-            number += 1
-            gzip: Any = isal_zlib.decompressobj(_GZIP)
-            try:
-                text = gzip.decompress(rest, room + 1)
-            except _UNSOUND as error:
-                self.failed = True
-                self.damage = f"its part {number} is no gzip, or not as it was written ({error})"
-                return
-            if not gzip.eof or len(text) > room:
-                self.beginning, self.damage = text[:room], _unended(rest, len(text) > room, number)
-                return
-            self.sound.append(text)
-            rest, room = gzip.unused_data, room - len(text)
+class _Unended(Exception):
+    """A member that goes on for too long, or ends before its end."""
 
 
-def _unended(rest: bytes, too_long: bool, number: int) -> str:
-    if too_long:
-        return f"unpacked it has more than {MAX_TEXT_BYTES:,} bytes"
-    return f"its part {number} ends before its end" if rest else "it is empty"
+def _members(body: bytes, piece_bytes: int) -> tuple[list[bytes], str | None]:
+    """The text of the members of gzip, one after the other, up to the first that is not sound; why it is not."""
+    sound: list[bytes] = []
+    rest, room, number = body, MAX_TEXT_BYTES, 0
+    while rest or not number:
+        number += 1
+        try:
+            pieces, rest = _member(rest, room, piece_bytes)
+        except _UNSOUND as error:
+            return sound, f"its part {number} is no gzip, or not as it was written ({error})"
+        except _Unended as error:
+            return sound, str(error) or (f"its part {number} ends before its end" if rest else "it is empty")
+        sound += pieces
+        room -= sum(map(len, pieces))
+    return sound, None
+
+
+def _member(body: bytes, room: int, piece_bytes: int) -> tuple[list[bytes], bytes]:
+    """The text of the first member, with its checksum compared, and what is behind it."""
+    gzip: Any = isal_zlib.decompressobj(_GZIP)
+    pieces: list[bytes] = []
+    while not gzip.eof:
+        piece = gzip.decompress(body, min(piece_bytes, room + 1))
+        body = gzip.unconsumed_tail
+        room -= len(piece)
+        if room < 0:
+            raise _Unended(f"unpacked it has more than {MAX_TEXT_BYTES:,} bytes")
+        if not piece and not body and not gzip.eof:
+            raise _Unended
+        pieces.append(piece)
+    return pieces, gzip.unused_data
 
 
 def _without_trailer(body: bytes) -> bytes:
-    """The text of one member without regard to its header and trailer."""
+    """The text of one member without regard to its header and trailer, as far as there is one: not confirmed."""
     try:
         text: bytes = isal_zlib.decompressobj(_RAW).decompress(body[_HEADER_BYTES:], MAX_TEXT_BYTES)
     except _UNSOUND:
@@ -118,19 +131,16 @@ def is_digest_of(digest: str, text: bytes) -> bool:
     return len(digest) >= DIGEST_CHARACTERS and found == digest[:DIGEST_CHARACTERS]
 
 
-def _checked(text: bytes, texts: _Texts) -> Unpacked:
+def _checked(text: bytes, damage: str | None) -> Unpacked:
     """Line by line, because somebody else wrote it or it is damaged."""
-    lines, tail, damage = _split(text)
+    lines, tail, other = _split(text)
     records = [line for line in lines if is_record(line)]
     if len(records) != len(lines):
-        damage = damage or f"{len(lines) - len(records)} of its lines are no records"
+        other = other or f"{len(lines) - len(records)} of its lines are no records"
     if tail:
-        damage = damage or "its last line has no end"
+        other = other or "its last line has no end"
         records += [tail] if is_record(tail) else []
-    begun, _, _ = _split(texts.beginning)
-    if all(map(is_record, begun)):  # else something in it was changed, and nobody knows what
-        records += begun
-    damage = texts.damage or damage or (None if records else "it holds no record")
+    damage = damage or other or (None if records else "it holds no record")
     return Unpacked(list(dict.fromkeys(records)) if damage else records, damage)
 
 

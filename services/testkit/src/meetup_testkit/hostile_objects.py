@@ -50,6 +50,14 @@ def damaged_segments(body: bytes, *, seed: int = 9, each: int = 20) -> Iterator[
     yield from other_formats(text)
 
 
+def every_change(body: bytes) -> Iterator[tuple[str, bytes]]:
+    """What changed and the changed body: each bit alone, and cut at each byte."""
+    for at, bit in itertools.product(range(len(body)), range(8)):
+        yield f"bit-{at}-{bit}", flipped(body, at, bit)
+    for at in range(len(body)):
+        yield f"cut-{at}", body[:at]
+
+
 def damaged_json(body: bytes, *, seed: int = 9) -> Iterator[tuple[str, bytes]]:
     """The kind of damage and the damaged body, of a JSON object of ours."""
     chance = random.Random(seed)

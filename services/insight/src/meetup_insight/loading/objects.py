@@ -7,23 +7,19 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
-from isal import isal_zlib
-from meetupkit.archive import SEGMENT_ENDING
+from meetupkit.archive import SEGMENT_ENDING, digest_in
+from meetupkit.foreign_text import printable
 from meetupkit.retry import call_policy
+from meetupkit.segments import sound_text
 from meetupkit.stores.objects.protocol import ObjectStore
 
 log = logging.getLogger(__name__)
 
 _RECORD_ENDING: Final = ".json"
 _PIECE_BYTES: Final = 1 << 20
-"""Unpacked at once: 800 rsvps."""
-_MOST_LINE_BYTES: Final = 64 << 20
-"""A line that goes on beyond this is none: sixty times what a stream would store."""
-_GZIP: Final = 31
-"""zlib's word for "with a gzip header"."""
-_Error: Any = isal_zlib.error
+"""Unpacked and made into lines at once: 800 rsvps."""
 _AHEAD: Final = 4
 """Reads under way per thread, so that a slow answer does not stop the others."""
 
@@ -114,38 +110,12 @@ def _ahead(
 
 
 def unpacked(name: str, body: bytes) -> Iterator[Piece]:
-    """A segment's lines. Where it breaks (half written, cut, no gzip), its whole lines before that are given."""
+    """A segment's lines. Of a broken one (half written, cut, changed, no gzip) those that a checksum confirms."""
+    sound = sound_text(body, digest=digest_in(name), piece_bytes=_PIECE_BYTES)
     rest = b""
-    try:
-        for data in _inflated(body):
-            rest, lines = _split(rest + data)
-            yield Piece(name, lines)
-    except (_Error, EOFError, ValueError) as error:
-        log.warning("%s is broken: %s", name, error, extra={"event": "broken_segment", "object": name})
-        yield Piece(name, [], last=True, broken=True)
-        return
-    yield Piece(name, [], last=True, broken=bool(rest))
-
-
-def _split(data: bytes) -> tuple[bytes, list[bytes]]:
-    lines = data.split(b"\n")
-    rest = lines.pop()
-    if len(rest) > _MOST_LINE_BYTES:
-        raise ValueError(f"a line of more than {_MOST_LINE_BYTES} bytes")
-    return rest, lines
-
-
-def _inflated(body: bytes) -> Iterator[bytes]:
-    """All members of a gzip file, in pieces of bounded size."""
-    while True:
-        unpacker = isal_zlib.decompressobj(_GZIP)
-        data = body
-        while not unpacker.eof:
-            piece = unpacker.decompress(data, _PIECE_BYTES)
-            data = unpacker.unconsumed_tail
-            if not piece and not data and not unpacker.eof:
-                raise EOFError("it ends in the middle")
-            yield piece
-        body = unpacker.unused_data
-        if not body:
-            return
+    for data in sound.pieces:
+        *lines, rest = (rest + data).split(b"\n")
+        yield Piece(name, lines)
+    if damage := sound.damage or ("its last line has no end" if rest else None):
+        log.warning("%s is broken: %s", printable(name), damage, extra={"event": "broken_segment", "object": name})
+    yield Piece(name, [], last=True, broken=bool(damage))
