@@ -20,11 +20,13 @@ with Shutdown() as shutdown:
     assert {wait}
     assert shutdown.requested.is_set()
 print("ended", flush=True)
+sys.stdin.read()  # an interpreter that ends gives signals their default, death, before it is gone
 """
 
 
 def started(wait: str) -> "subprocess.Popen[str]":
-    process = subprocess.Popen([sys.executable, "-c", WAITING.format(wait=wait)], stdout=subprocess.PIPE, text=True)
+    command, pipe = [sys.executable, "-c", WAITING.format(wait=wait)], subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
     assert process.stdout
     assert process.stdout.readline() == "ready\n"
     return process
