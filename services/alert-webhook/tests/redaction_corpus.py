@@ -74,6 +74,12 @@ NAMED: Final = {
     "assignments": [
         "password=«hunter2»",
         "password: «hunter2»",
+        "unknown key=«{hex:16}»",
+        "unexpected token=«{b62:20}» in the query",
+        "missing password=«hunter2»",
+        "illegal secret%3D«{b62:20}»",
+        "api_key%3d«{b62:20}»",
+        "token%3A«{b62:20}»",
         "PASSWORD = «correct-horse»",
         "pwd=«letmein99»",
         "passwd:«swordfish»",

@@ -42,13 +42,16 @@ _MADE_VALUE: Final = re.compile(r"[\"'`]?[\w.~%+=-]{8,64}+")
 """What the value of a doubtful name looks like, if it is a secret."""
 _WRAPPER: Final = re.compile(rf"(?:(?!f?[urb]?[\"'])[A-Za-z_][\w.:]{{0,40}}+\(){{1,3}}(?=b?{_QUOTE})")
 """``Some("...")``, ``SecretStr('...')``: what a value is wrapped in when a program prints it."""
-_SIGN: Final = re.compile(r"[=:\uff1d\uff1a>→,]")
+_SIGN: Final = re.compile(r"[=:\uff1d\uff1a>→,]|%3[AaDd]")
 """What says by itself that a value follows."""
 _LEAST_TOLD: Final = 6
 """Characters of a value that nothing but a dash, dots or a bracket tells from a sentence: it must look made."""
 _LINE_END: Final = re.compile(r"\\{1,8}[rn]|[\r\n]")
 _PHRASE: Final = re.compile(r"([A-Za-z]{1,20})[ ]\Z")
 _WORD_NEXT: Final = re.compile(r"[ ][A-Za-z]{1,20}(?![\w:=])")
+_NOT_GIVEN: Final = frozenset({"unexpected", "illegal", "public", "missing", "unknown"})
+"""``missing token: ...`` says what is wrong with it. A sign that sets a value does so after any word."""
+_SET: Final = frozenset({"=", "%3d"})
 _DOUBTFUL: Final = frozenset({"key", "code", "auth", "sign", "pass", "hash", "sid", "session", "state"})
 """Names that are a secret's in an address, and often something else elsewhere: the value must look made."""
 
@@ -97,7 +100,7 @@ def _announces(text: str, match: re.Match[str], name: str) -> bool:
     if match["sep"].lstrip().startswith(",") and not match["close"]:
         return "value" in match["sep"].lower() and is_secret_name(name)
     before = _PHRASE.search(text, max(0, match.start("name") - 21), match.start("name"))
-    if before and before[1].lower() in ("unexpected", "illegal", "public", "missing", "unknown"):
+    if before and before[1].lower() in _NOT_GIVEN and match["sep"].lower() not in _SET:
         return False
     if before and name.lower() == "key" and is_secret_name(f"{before[1]}_key"):
         return True
