@@ -163,24 +163,19 @@ def _halved(interactions: Interactions, times: Floats, share: float) -> Floats:
 
 
 def top(scores: Floats, depth: int) -> Indices:
-    """The best items of one row, ties in the order of the items; those never to be shown are left out."""
-    items: Indices = np.arange(len(scores))
-    best = scores
-    if depth < len(scores):
-        least = np.partition(scores, -depth)[-depth]
-        (items,) = (scores >= least).nonzero()
-        best = scores[items]
-    order = (-best).argsort(kind="stable")[:depth]
-    return np.asarray(items[order[np.isfinite(best[order])]])
+    """``tops`` of one row."""
+    (found,) = tops(scores[np.newaxis], depth)
+    return found
 
 
 def tops(scores: Floats, depth: int) -> list[Indices]:
-    """``top`` of each row, some rows at a time."""
-    count = scores.shape[1]
-    if depth >= count:
-        return [top(row, depth) for row in scores]
+    """The best items of each row, ties in the order of the items; those never to be shown are left out."""
+    rows, count = scores.shape
+    depth = min(depth, count)
+    if not depth:
+        return [np.zeros(0, dtype=np.int64)] * rows
     size = max(1, _SORTED_CELLS // count)
-    return [found for start in range(0, len(scores), size) for found in _tops(scores[start : start + size], depth)]
+    return [found for start in range(0, rows, size) for found in _tops(scores[start : start + size], depth)]
 
 
 def _tops(scores: Floats, depth: int) -> list[Indices]:
