@@ -100,7 +100,7 @@ class Api:
         start = 0
         while start < len(asked):
             some = asked[start : start + (len(asked) if self._fixed_batch else self.fitting(share))]
-            answered = self._some(shape, some, share)
+            answered = self.ask_together(shape, some, share)
             results += answered
             start += len(some)
             if answered and isinstance(answered[-1], Waiting):
@@ -110,9 +110,6 @@ class Api:
 
     def ask_together(self, shape: str, asked: Sequence[Mapping[str, Any]], share: Share) -> list[Result]:
         """As ``ask``, by one request when there are points for all: the results are of the same moment."""
-        return self._some(shape, asked, share)
-
-    def _some(self, shape: str, asked: Sequence[Mapping[str, Any]], share: Share) -> list[Result]:
         wait = self._budget.reserve(len(asked), share, self._now())
         if wait > 0:
             return [Waiting(wait)] * len(asked)
