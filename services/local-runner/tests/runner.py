@@ -16,8 +16,6 @@ from meetup_testkit import child_process
 COMMAND: Final = Path(sys.executable).with_name("meetup-local-runner")
 WAIT_SECONDS: Final = 240.0
 """Twice as long as a runner waits for its processes to be ready."""
-_POLL_SECONDS: Final = 0.05
-"""Some looks read all that is stored."""
 ARRIVED: Final = "every feed stored records, and profiles arrived"
 STOP_SECONDS: Final = 10.0
 """What a person is promised."""
@@ -115,4 +113,4 @@ class Runner:
 
 def until(condition: Callable[[], bool], what: str) -> None:
     """Wait for what a pipeline of eight processes does."""
-    child_process.until(condition, what, WAIT_SECONDS, poll=_POLL_SECONDS)
+    child_process.until(condition, what, WAIT_SECONDS)

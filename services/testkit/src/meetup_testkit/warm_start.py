@@ -27,7 +27,8 @@ _BACK_ENDS: Final = {
     "sqlite:": "meetupkit.stores.documents.sqlite.documents",
     "firestore:": "meetupkit.stores.documents.firestore.documents",
 }
-"""What a service imports when a setting names such a store. gRPC may be imported before a fork, and used after it."""
+"""What a service imports when a setting names such a store; of another one, each child imports it for itself. gRPC may
+be imported before a fork, and used after it."""
 _servers: Final[dict[str, "ForkServer"]] = {}
 _warm: Final = threading.Event()
 
